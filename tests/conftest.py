@@ -1,0 +1,33 @@
+"""Shared fixtures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _two_threads() -> None:
+    torch.set_num_threads(2)
+    cv2.setNumThreads(1)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder with real videos, beside the repository; tests that need it skip without it."""
+    folder = REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("real videos (../shared/data) are not here")
+    return folder
+
+
+@pytest.fixture()
+def rng() -> np.random.Generator:
+    """Seeded random numbers."""
+    return np.random.default_rng(0)

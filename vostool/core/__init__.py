@@ -1,0 +1,1 @@
+"""Types, errors, registry, file and console helpers; imports nothing else of vostool."""

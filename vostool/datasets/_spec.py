@@ -1,0 +1,76 @@
+"""What the rest of vostool needs to know of a video data set, as data."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vostool.core.types import Video
+
+
+class Measure(enum.Enum):
+    """Which official summary a data set is reported with."""
+
+    DAVIS = "davis"
+    """J and F mean, recall, decay over objects; J&F."""
+    YOUTUBE_VOS = "youtube-vos"
+    """G over seen and unseen categories."""
+
+
+@dataclass(frozen=True)
+class ScoringRule:
+    """Which frames of an object count, and how they are summed up.
+
+    Attributes:
+        measure: the summary.
+        skip_first: leave out the frame in which an object's mask is given.
+        skip_last: leave out the last frame of the video (DAVIS).
+        unseen: categories that the training set does not have (YouTube-VOS).
+    """
+
+    measure: Measure
+    skip_first: bool = True
+    skip_last: bool = False
+    unseen: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class SubmissionProfile:
+    """What a server wants to find in the archive.
+
+    Attributes:
+        prefix: folder inside the zip above the video folders, "" or such as "Annotations/".
+        reject_single_top_level: the scorer refuses an archive with exactly one top-level entry.
+        note: one sentence for the user about this server.
+    """
+
+    prefix: str = ""
+    reject_single_top_level: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class VideoDatasetSpec:
+    """One video data set.
+
+    Attributes:
+        name: as on the command line.
+        title: one line for people.
+        splits: names that `load` takes.
+        load: `(root, split) -> videos`, sorted by name; raises DataError with file and remedy.
+        ground_truth_splits: the splits whose annotations are public on every scored frame.
+        scoring: how predictions are scored.
+        submissions: per split, what the server wants.
+        where: how to get the data.
+    """
+
+    name: str
+    title: str
+    splits: tuple[str, ...]
+    load: Callable[[Path, str], list[Video]]
+    ground_truth_splits: tuple[str, ...]
+    scoring: ScoringRule
+    submissions: dict[str, SubmissionProfile] = field(default_factory=dict)
+    where: str = ""

@@ -1,0 +1,1 @@
+"""Sources of still images with masks, one module each (a SPEC)."""

@@ -1,0 +1,1 @@
+"""Combining predictions: mean, weighted, vote."""

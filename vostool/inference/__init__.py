@@ -1,0 +1,1 @@
+"""Propagation, memory strategies, views and frame-synchronous ensembling."""

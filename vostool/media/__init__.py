@@ -1,0 +1,1 @@
+"""Images, masks, movies: reading, writing, and geometry with exact inverses."""

@@ -1,0 +1,1 @@
+"""Network blocks named after the papers they come from."""

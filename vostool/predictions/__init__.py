@@ -1,0 +1,1 @@
+"""The prediction folder: masks, quantised probabilities, manifest."""

@@ -1,0 +1,1 @@
+"""Object proposals for a frame."""

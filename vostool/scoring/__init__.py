@@ -1,0 +1,1 @@
+"""J, F, decay, recall, seen/unseen, tables."""

@@ -1,0 +1,1 @@
+"""What each command does, as one function with typed arguments."""

@@ -1,0 +1,1 @@
+"""Clips, synthesis, losses, schedule and the training loop."""
