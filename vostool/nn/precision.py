@@ -1,0 +1,61 @@
+"""Which device and which arithmetic: `auto` finds out what the machine is good at."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import torch
+
+from vostool.core.errors import UsageError
+
+DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+FAST_BF16_FLAGS = frozenset({"amx_bf16", "avx512_bf16"})
+"""Processor flags with which bf16 is quicker than fp32; elsewhere it is emulated and slow."""
+
+
+def resolve_device(name: str) -> torch.device:
+    """`auto`, `cpu`, `cuda` or `cuda:N` -> device.
+
+    Raises:
+        UsageError: no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(
+            f"unknown device {name!r}", remedy="use auto, cpu, cuda or cuda:N"
+        ) from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UsageError(
+            f"no device {name!r} here", remedy="use --device cpu, or a torch build with CUDA"
+        )
+    return device
+
+
+def resolve_precision(name: str, device: torch.device) -> torch.dtype | None:
+    """`auto`, `fp32`, `bf16` or `fp16` -> dtype for autocast, None for plain fp32."""
+    if name == "auto":
+        return torch.bfloat16 if has_fast_bf16(device) else None
+    if name not in DTYPES:
+        raise UsageError(f"unknown precision {name!r}", remedy="use auto, fp32, bf16 or fp16")
+    return DTYPES[name]
+
+
+def has_fast_bf16(device: torch.device, cpu_info: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether bf16 matrix products are quicker than fp32 ones on this device."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    try:
+        lines = cpu_info.read_text().splitlines()
+    except OSError:
+        return False
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    return not FAST_BF16_FLAGS.isdisjoint(flags.split())
+
+
+def autocast(device: torch.device, dtype: torch.dtype | None) -> AbstractContextManager:
+    """Autocast to `dtype`, or nothing for None."""
+    return nullcontext() if dtype is None else torch.autocast(device.type, dtype)

@@ -1,0 +1,107 @@
+"""Training options as a recipe states them; every field's description is its documentation."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+
+class Options(BaseModel):
+    """Base of all option groups: unknown keys are errors and values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OptimiserOptions(Options):
+    """Which optimiser and how large its steps are."""
+
+    name: Literal["adam", "adamw", "sgd"] = "adam"
+    learning_rate: float = Field(1e-5, gt=0, description="before the schedule's factor")
+    weight_decay: float = Field(0.0, ge=0)
+    momentum: float = Field(0.9, ge=0, lt=1, description="SGD only")
+    betas: tuple[float, float] = Field((0.9, 0.999), description="Adam and AdamW only")
+    head_multiplier: float = Field(
+        1.0, gt=0, description="learning rate of everything outside the backbone, as a factor"
+    )
+
+
+class ScheduleOptions(Options):
+    """The factor on the learning rate over the iterations."""
+
+    name: Literal["constant", "step", "poly", "cosine"] = "constant"
+    warmup: int = Field(0, ge=0, description="iterations of linear growth from 0")
+    step_every: float = Field(
+        0.25, gt=0, lt=1, description="step: part of the training between two decays"
+    )
+    step_factor: float = Field(0.5, gt=0, le=1, description="step: factor at each decay")
+    power: float = Field(0.9, gt=0, description="poly: exponent")
+    final: float = Field(0.0, ge=0, le=1, description="poly and cosine: factor at the end")
+
+
+class BootstrapOptions(Options):
+    """Cross-entropy over the hardest pixels only."""
+
+    ratio: float = Field(0.15, gt=0, le=1, description="part of the pixels that counts at the end")
+    start: int = Field(20_000, ge=0, description="iteration until which all pixels count")
+    end: int = Field(70_000, ge=1, description="iteration from which `ratio` holds")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> BootstrapOptions:
+        if self.end <= self.start:
+            raise ValueError("end must come after start")
+        return self
+
+
+class LossOptions(Options):
+    """Weights of the terms that are added up; 0 leaves a term out."""
+
+    cross_entropy: float = Field(1.0, ge=0)
+    lovasz: float = Field(0.0, ge=0, description="Lovász-Softmax over the classes in a frame")
+    bootstrap: BootstrapOptions | None = None
+
+    @model_validator(mode="after")
+    def _something_to_learn(self) -> LossOptions:
+        if self.cross_entropy == 0 and self.lovasz == 0:
+            raise ValueError("cross_entropy and lovasz cannot both be 0")
+        return self
+
+
+class ValidationOptions(Options):
+    """Scoring during training, on videos that the training does not see."""
+
+    every: int = Field(0, ge=0, description="iterations between two validations; 0: never")
+    data: str | None = Field(None, description="name of the data entry whose videos are scored")
+    videos: tuple[str, ...] = Field(
+        (), description="held-out videos of that entry, left out of training under every entry"
+    )
+    max_videos: int | None = Field(None, ge=1, description="score the first of them only")
+    max_frames: int | None = Field(None, ge=2, description="score the first frames only")
+    memory: str = Field("every:5", description="memory strategy, as in `vostool infer --memory`")
+
+    @model_validator(mode="after")
+    def _names_its_data(self) -> ValidationOptions:
+        if self.every and self.data is None:
+            raise ValueError("data must name a data entry when every is not 0")
+        return self
+
+
+class CheckpointOptions(Options):
+    """When weights are written, and how many files stay."""
+
+    every: int = Field(1000, ge=1, description="iterations between two checkpoints")
+    keep: int = Field(10, ge=1, description="the last so many stay, beside the best")
+
+
+class LoopOptions(Options):
+    """How much is trained, and in which arithmetic."""
+
+    iterations: int = Field(gt=0, description="optimiser steps")
+    batch: int = Field(4, ge=1, description="clips per process and forward pass")
+    accumulation: int = Field(1, ge=1, description="forward passes per optimiser step")
+    clip_norm: float | None = Field(None, gt=0, description="largest gradient norm")
+    precision: Precision = "auto"
+    seed: int = Field(0, ge=0)
+    log_every: int = Field(20, ge=1, description="iterations between two lines of metrics")

@@ -1,0 +1,69 @@
+"""Metrics of a run: JSON lines, and TensorBoard events where wanted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vostool.core.errors import UsageError
+from vostool.core.files import explain_write_errors
+
+FILE_NAME = "metrics.jsonl"
+
+
+class MetricsLog:
+    """Appends one JSON object per line: `{"iteration": ..., "kind": "train", ...}`.
+
+    Args:
+        folder: the run's folder.
+        tensorboard: write TensorBoard events to `folder/tensorboard` too.
+        resume_at: iteration from which a resumed run goes on; later lines are dropped, because
+            the run will write them again.
+    """
+
+    def __init__(self, folder: Path, *, tensorboard: bool = False, resume_at: int = 0):
+        self.path = Path(folder) / FILE_NAME
+        kept = [r for r in read_metrics(self.path) if r["iteration"] <= resume_at]
+        with explain_write_errors(self.path):
+            self.path.write_text("".join(json.dumps(r) + "\n" for r in kept), encoding="utf-8")
+        self._board = _summary_writer(Path(folder) / "tensorboard") if tensorboard else None
+
+    def write(self, kind: str, iteration: int, values: Mapping[str, float | None]) -> None:
+        """Append one line."""
+        line = json.dumps({"iteration": iteration, "kind": kind, **values})
+        with explain_write_errors(self.path), self.path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        if self._board is not None:
+            for name, value in values.items():
+                if value is not None:
+                    self._board.add_scalar(f"{kind}/{name}", value, iteration)
+
+    def close(self) -> None:
+        """Flush events."""
+        if self._board is not None:
+            self._board.close()
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """Records of a metrics file; none if there is no file. A line cut short at the end is left out."""
+    if not path.is_file():
+        return []
+    records = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            break
+    return records
+
+
+def _summary_writer(folder: Path):
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise UsageError(
+            "TensorBoard is not installed", remedy="pip install 'vostool[tensorboard]'"
+        ) from error
+    return SummaryWriter(str(folder))

@@ -1,0 +1,70 @@
+"""Optimisers, parameter groups, and frozen BatchNorm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from vostool.training.config import OptimiserOptions
+
+BACKBONE = "backbone"
+"""Parameters with a part of this name belong to the pre-trained trunk."""
+
+
+def build_optimiser(model: nn.Module, options: OptimiserOptions) -> torch.optim.Optimizer:
+    """The optimiser over the trainable parameters: trunk and rest are groups of their own.
+
+    Each group carries `base`, its learning rate before the schedule's factor.
+    """
+    trunk, rest = split_parameters(model)
+    groups = [
+        {"params": parameters, "lr": rate, "base": rate}
+        for parameters, rate in (
+            (trunk, options.learning_rate),
+            (rest, options.learning_rate * options.head_multiplier),
+        )
+        if parameters
+    ]
+    decay = options.weight_decay
+    if options.name == "sgd":
+        return torch.optim.SGD(groups, momentum=options.momentum, weight_decay=decay)
+    kind = torch.optim.Adam if options.name == "adam" else torch.optim.AdamW
+    return kind(groups, betas=options.betas, weight_decay=decay)
+
+
+def split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """Trainable parameters of the trunk(s), and all others."""
+    trunk: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            (trunk if BACKBONE in name.split(".") else rest).append(parameter)
+    return trunk, rest
+
+
+def set_learning_rate(optimiser: torch.optim.Optimizer, factor: float) -> float:
+    """Apply the schedule's factor to all groups; returns the first group's learning rate."""
+    for group in optimiser.param_groups:
+        group["lr"] = group["base"] * factor
+    return float(optimiser.param_groups[0]["lr"])
+
+
+def train_mode(model: nn.Module) -> None:
+    """Training mode with BatchNorm statistics frozen.
+
+    `model.train()` alone would make BatchNorm use and update batch statistics, which a batch of
+    one clip cannot support; nothing in vostool calls it without this.
+    """
+    model.train()
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
+
+
+def gradient_norm(parameters: Iterable[nn.Parameter], limit: float | None) -> float:
+    """Norm of all gradients together, after which they are scaled down to `limit` if given."""
+    with_gradient = [p for p in parameters if p.grad is not None]
+    largest = float("inf") if limit is None else limit
+    return float(torch.nn.utils.clip_grad_norm_(with_gradient, largest))
