@@ -1,0 +1,213 @@
+"""What STM and the networks built on it share: one clip in training, one frame at a time later.
+
+Axes: V views (or images), B clips, T frames, N objects, M (image, object) pairs; `owner [M]` is
+the image that a pair belongs to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import nn
+
+from vostool.core.types import Clip, Retention
+from vostool.models._segmenter import InputSpec
+from vostool.nn.aggregation import soft_aggregate
+from vostool.nn.decoder import Decoder, Skips
+from vostool.nn.folding import freeze_statistics
+from vostool.nn.memory import ObjectMemory, memory_read
+
+PAIRS_AT_ONCE = 8
+"""Objects that go through encoder and decoder together at inference: bounds the peak memory."""
+
+
+class SpaceTimeConfig(BaseModel):
+    """Choices that all space-time memory networks have.
+
+    Attributes:
+        backbone: any timm architecture with features at strides 4, 8, 16.
+        backbone_options: passed to timm.
+        weights: "none", "imagenet", or a file in timm's names.
+        mean, std: normalisation that the backbone's weights were trained with.
+        key_channels, value_channels: of keys and values in memory.
+        decoder_channels: width of the decoder.
+        pad: pad frames to multiples of 16 (True) or resize them (False).
+        detach_memory: cut the gradient at the predicted mask that goes back into memory.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    backbone: str = "resnet50"
+    backbone_options: dict[str, Any] = Field(default_factory=dict)
+    weights: str = "none"
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    key_channels: int = Field(128, ge=1)
+    value_channels: int = Field(512, ge=1)
+    decoder_channels: int = Field(256, ge=1)
+    pad: bool = True
+    detach_memory: bool = False
+
+
+@dataclass(frozen=True)
+class QueryFeatures:
+    """Object-independent features of V images.
+
+    Attributes:
+        key: `[V, hw, Ck]`.
+        context: what the read-out's first convolutions make of the query value.
+        skips: decoder skips after their own convolutions.
+        size: feature height and width (h, w).
+    """
+
+    key: torch.Tensor
+    context: Any
+    skips: Skips
+    size: tuple[int, int]
+
+
+@dataclass
+class MemoryState:
+    """One memory per object; rows are objects in order of arrival."""
+
+    max_memory: int | None
+    objects: list[ObjectMemory]
+
+
+class SpaceTimeNetwork(nn.Module):
+    """Base of STM-like networks.
+
+    A subclass sets `decoder` and implements `encode`, `_memory_key_value` and `_compress`.
+    """
+
+    decoder: Decoder
+
+    def __init__(self, config: SpaceTimeConfig):
+        super().__init__()
+        self.config = config
+        self.input_spec = InputSpec(mean=config.mean, std=config.std, pad=config.pad)
+
+    def encode(self, images: torch.Tensor) -> QueryFeatures:
+        """See `Segmenter.encode`."""
+        raise TypeError(f"{type(self).__name__} does not define encode")
+
+    def _memory_key_value(
+        self, images: torch.Tensor, masks: torch.Tensor, others: torch.Tensor, owner: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Images `[V, 3, H, W]`, masks `[M, H, W]` -> key `[M, hw, Ck]`, value `[M, Cv, h, w]`."""
+        raise TypeError(f"{type(self).__name__} does not define _memory_key_value")
+
+    def _compress(self, read: torch.Tensor, context: Any, owner: torch.Tensor) -> torch.Tensor:
+        """Read-out `[M, Cv, h, w]` and query context -> decoder input `[M, C, h, w]`."""
+        raise TypeError(f"{type(self).__name__} does not define _compress")
+
+    def train(self, mode: bool = True) -> SpaceTimeNetwork:
+        """Set training mode; BatchNorm statistics stay frozen (STM trains with them frozen)."""
+        super().train(mode)
+        freeze_statistics(self)
+        return self
+
+    # Inference, one frame at a time
+
+    def start(self, max_memory: int | None = None) -> MemoryState:
+        """See `Segmenter.start`."""
+        return MemoryState(max_memory, [])
+
+    def memorize(
+        self,
+        images: torch.Tensor,
+        features: QueryFeatures,
+        masks: torch.Tensor,
+        state: MemoryState,
+        keep: Sequence[Retention],
+        time: int,
+    ) -> None:
+        """See `Segmenter.memorize`; objects that skip the frame are not encoded."""
+        views, count = masks.shape[:2]
+        while len(state.objects) < count:
+            state.objects.append(ObjectMemory(state.max_memory))
+        others = (masks.sum(1, keepdim=True) - masks).clamp(0, 1)
+        wanted = [row for row in range(count) if keep[row] is not Retention.SKIP]
+        for start in range(0, len(wanted), PAIRS_AT_ONCE):
+            rows = wanted[start : start + PAIRS_AT_ONCE]
+            owner = torch.arange(views, device=masks.device).repeat_interleave(len(rows))
+            key, value = self._memory_key_value(
+                images, masks[:, rows].flatten(0, 1), others[:, rows].flatten(0, 1), owner
+            )
+            keys = key.unflatten(0, (views, len(rows)))
+            values = value.flatten(2).transpose(1, 2).unflatten(0, (views, len(rows)))
+            for index, row in enumerate(rows):
+                state.objects[row].write(keys[:, index], values[:, index], keep[row], time)
+        for row in set(range(count)) - set(wanted):
+            state.objects[row].replaceable = None
+
+    def segment(self, features: QueryFeatures, state: MemoryState) -> torch.Tensor:
+        """See `Segmenter.segment`; an object without any memory gets probability 0."""
+        height, width = features.size
+        views = features.key.shape[0]
+        result = features.key.new_zeros(
+            (views, len(state.objects), height * 16, width * 16), dtype=torch.float32
+        )
+        reads = {
+            row: memory_read(features.key, *contents)
+            for row, item in enumerate(state.objects)
+            if (contents := item.contents()) is not None
+        }
+        known = list(reads)
+        for start in range(0, len(known), PAIRS_AT_ONCE):
+            rows = known[start : start + PAIRS_AT_ONCE]
+            read = torch.stack([reads[row] for row in rows], dim=1).flatten(0, 1)
+            owner = torch.arange(views, device=read.device).repeat_interleave(len(rows))
+            result[:, rows] = self._decode(read, features, owner).unflatten(0, (views, len(rows)))
+        return result
+
+    def _decode(
+        self, read: torch.Tensor, features: QueryFeatures, owner: torch.Tensor
+    ) -> torch.Tensor:
+        """Read-out `[M, hw, Cv]` -> object probability, float32 `[M, H, W]`."""
+        maps = read.transpose(1, 2).unflatten(2, features.size)
+        compressed = self._compress(maps, features.context, owner)
+        logits = self.decoder(compressed, features.skips, owner)
+        return logits.float().softmax(1)[:, 1]
+
+    # Training, whole clips
+
+    def forward(self, clip: Clip) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """See `Segmenter.forward`: memorise frame t with its mask, segment frame t + 1, go on.
+
+        Frame 0 is memorised with the given mask, later ones with the predicted soft mask.
+        """
+        batch, frames = clip.images.shape[:2]
+        images = self.input_spec.normalise(clip.images)
+        owner, slot = clip.present.nonzero(as_tuple=True)
+        count = clip.present.shape[1]
+        rows = torch.arange(1, count + 1, device=images.device)
+        masks = (clip.labels[:, 0, None] == rows[:, None, None]).float() * clip.present[
+            ..., None, None
+        ]
+        queries = self.encode(images[:, 1:].flatten(0, 1))
+        keys: list[torch.Tensor] = []
+        values: list[torch.Tensor] = []
+        outputs = []
+        for frame in range(1, frames):
+            others = (masks.sum(1, keepdim=True) - masks).clamp(0, 1)
+            key, value = self._memory_key_value(
+                images[:, frame - 1], masks[owner, slot], others[owner, slot], owner
+            )
+            keys.append(key)
+            values.append(value.flatten(2).transpose(1, 2))
+            query_of_pair = owner * (frames - 1) + frame - 1
+            read = memory_read(queries.key[query_of_pair], torch.cat(keys, 1), torch.cat(values, 1))
+            found = self._decode(read, queries, query_of_pair)
+            probabilities = found.new_zeros((batch, count, *found.shape[-2:]))
+            probabilities = probabilities.index_put((owner, slot), found)
+            logits, aggregated = soft_aggregate(probabilities)
+            outputs.append(logits)
+            masks = aggregated[:, 1:] * clip.present[..., None, None]
+            if self.config.detach_memory:
+                masks = masks.detach()
+        return torch.stack(outputs, dim=1), {}

@@ -1,0 +1,199 @@
+"""Encoder trunks from timm, with extra input channels for masks.
+
+Any timm network that has features at strides 4, 8 and 16 is a trunk.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from vostool.core.errors import CheckpointError, UsageError
+
+STRIDES = (4, 8, 16)
+
+
+class MaskStem(nn.Module):
+    """The first convolution plus one single-channel convolution per mask; outputs are summed.
+
+    Equal to one convolution over RGB and masks together (STM section 3.1), but the RGB part runs
+    once per image however many objects there are.
+    """
+
+    def __init__(self, rgb: nn.Conv2d, mask_channels: int):
+        super().__init__()
+        self.rgb = rgb
+        self.masks = nn.ModuleList(_single_channel_like(rgb) for _ in range(mask_channels))
+
+    def forward(self, inputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        """`(images [V, 3, H, W], masks [M, k, H, W], owner [M])` -> `[M, C, h, w]`.
+
+        `owner` says which image a mask belongs to.
+        """
+        images, masks, owner = inputs
+        out = self.rgb(images)[owner]
+        for index, conv in enumerate(self.masks):
+            out = out + conv(masks[:, index : index + 1])
+        return out
+
+
+def _single_channel_like(conv: nn.Conv2d) -> nn.Conv2d:
+    """A freshly initialised, bias-free convolution of one input channel and the same geometry."""
+    clone = copy.deepcopy(conv)
+    clone.in_channels, clone.bias = 1, None
+    clone.weight = nn.Parameter(torch.empty(conv.out_channels, 1, *conv.kernel_size))
+    nn.init.kaiming_uniform_(clone.weight, a=5**0.5)
+    return clone
+
+
+class Trunk(nn.Module):
+    """timm features at strides 4, 8 and 16; later stages are dropped.
+
+    Args:
+        name: any timm architecture.
+        mask_channels: extra input channels (0 for an RGB trunk).
+        weights: "none", "imagenet" (timm downloads them) or a weights file in timm's names.
+        options: passed to `timm.create_model`, such as `{"pad_type": "same"}`.
+
+    Attributes:
+        channels: numbers of channels at strides 4, 8, 16.
+
+    Raises:
+        UsageError: unknown architecture, or one without these strides.
+        CheckpointError: the weights cannot be had or do not fit.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        mask_channels: int = 0,
+        weights: str = "none",
+        options: dict[str, Any] | None = None,
+    ):
+        super().__init__()
+        self.net = _create(name, weights == "imagenet", options or {})
+        self.channels: tuple[int, ...] = tuple(self.net.feature_info.channels())
+        if weights not in ("none", "imagenet"):
+            load_trunk_weights(self.net, Path(weights))
+        if mask_channels:
+            _replace_first_conv(self.net, mask_channels)
+
+    def forward(
+        self,
+        images: torch.Tensor,
+        masks: torch.Tensor | None = None,
+        owner: torch.Tensor | None = None,
+    ) -> list[torch.Tensor]:
+        """`[V, 3, H, W]` (and masks, see `MaskStem`) -> features at strides 4, 8, 16."""
+        return self.net(images if masks is None else (images, masks, owner))
+
+
+def _create(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:
+    from vostool.nn import torchvision_compat
+
+    torchvision_compat.enable()
+    import timm
+
+    if not timm.is_model(name):
+        close = timm.list_models(f"*{name}*")[:5]
+        raise UsageError(
+            f"timm has no network {name!r}",
+            remedy=f"for example {', '.join(close or ['resnet50'])}",
+        )
+    try:
+        whole = timm.create_model(name, features_only=True, **options)
+    except (RuntimeError, TypeError, AssertionError) as error:
+        raise UsageError(f"{name} cannot be a trunk with options {options}: {error}") from error
+    reductions = whole.feature_info.reduction()
+    if not set(STRIDES) <= set(reductions):
+        raise UsageError(
+            f"{name} cannot be a trunk",
+            remedy=f"it needs features at strides 4, 8 and 16, and has {reductions}",
+        )
+    indices = tuple(reductions.index(stride) for stride in STRIDES)
+    try:
+        net = timm.create_model(
+            name, features_only=True, out_indices=indices, pretrained=pretrained, **options
+        )
+    except Exception as error:
+        if not pretrained:
+            raise
+        raise CheckpointError(
+            f"the ImageNet weights of {name} could not be downloaded",
+            remedy="connect this machine, or pass --weights FILE with weights in timm's names, or "
+            f"--set model.weights=none ({type(error).__name__})",
+        ) from error
+    _drop_late_blocks(net)
+    return net
+
+
+def _drop_late_blocks(net: nn.Module) -> None:
+    """EfficientNet-like feature networks run stages that nobody asked for; cut them off."""
+    if isinstance(getattr(net, "blocks", None), nn.Sequential):
+        stages = [item.get("stage") for item in net.feature_info.get_dicts()]
+        if all(isinstance(stage, int) for stage in stages):
+            net.blocks = net.blocks[: max(stages)]
+
+
+def _replace_first_conv(net: nn.Module, mask_channels: int) -> None:
+    """Put a `MaskStem` where the network's first convolution is."""
+    for path, module in net.named_modules():
+        if isinstance(module, nn.Conv2d):
+            parent = net.get_submodule(path.rpartition(".")[0])
+            setattr(parent, path.rpartition(".")[2], MaskStem(module, mask_channels))
+            return
+    raise UsageError("the network has no convolution to extend with mask channels")
+
+
+def load_trunk_weights(net: nn.Module, path: Path) -> None:
+    """Load a classifier's weights (safetensors, or a plain tensor file) into a trunk, in place.
+
+    Raises:
+        CheckpointError: missing, truncated, pickled objects, or made for another architecture.
+    """
+    state = read_tensors(path)
+    needed = {key: value for key, value in net.state_dict().items() if "num_batches" not in key}
+    wrong = [k for k, v in needed.items() if k not in state or state[k].shape != v.shape]
+    if wrong:
+        raise CheckpointError(
+            f"the weights belong to another network: {len(wrong)} of {len(needed)} tensors do not "
+            f"fit, first {wrong[0]}",
+            where=path,
+            remedy="give the file of the backbone that the recipe names",
+        )
+    net.load_state_dict({key: state[key] for key in needed}, strict=False)
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """Tensors of a `.safetensors` file, or of a torch file that holds only tensors.
+
+    Raises:
+        CheckpointError: missing, damaged, or holding anything that would need unpickling of code.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError("there is no such weights file", where=path)
+    try:
+        if path.suffix in (".safetensors", ".ckpt"):
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except SafetensorError as error:
+        raise CheckpointError(
+            "the file is truncated or no safetensors file", where=path, remedy="fetch it again"
+        ) from error
+    except Exception as error:
+        raise CheckpointError(
+            "the file is damaged, or holds pickled objects that are not loaded for safety",
+            where=path,
+            remedy="save it as a plain dictionary of tensors or as safetensors",
+        ) from error
+    state = state.get("state_dict", state) if isinstance(state, dict) else {}
+    if not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise CheckpointError("the file holds no dictionary of tensors", where=path)
+    return state
