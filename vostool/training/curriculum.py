@@ -1,0 +1,49 @@
+"""How far apart the frames of a training clip may be, as training goes on."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+MASK_PROPAGATION = ((0.0, 5), (0.1, 10), (0.2, 15), (0.3, 20), (0.4, 25), (0.9, 5))
+"""Skip of the public Mask-Propagation schedule, annealed at the end."""
+
+
+@dataclass(frozen=True)
+class SkipCurriculum:
+    """Largest gap between neighbouring clip frames, by progress.
+
+    It depends on the sample's number alone, so that resumed runs and loading processes agree.
+
+    Attributes:
+        breakpoints: (progress in [0, 1) from which it holds, maximum gap in raw video frames).
+        samples: samples of the whole phase, for which progress is 1.
+    """
+
+    breakpoints: tuple[tuple[float, int], ...] = MASK_PROPAGATION
+    samples: int = 1
+
+    def __post_init__(self) -> None:
+        starts = [start for start, _ in self.breakpoints]
+        if not starts or starts[0] != 0 or starts != sorted(set(starts)):
+            raise ValueError("curriculum breakpoints must begin at 0 and increase")
+        if starts[-1] >= 1 or any(skip < 1 for _, skip in self.breakpoints) or self.samples < 1:
+            raise ValueError("curriculum needs breakpoints below 1, gaps and samples of at least 1")
+
+    @classmethod
+    def constant(cls, max_skip: int) -> SkipCurriculum:
+        """The same limit throughout."""
+        return cls(((0.0, max_skip),))
+
+    @classmethod
+    def steps(cls, samples: int, *, step: int = 5, limit: int = 25) -> SkipCurriculum:
+        """`step`, then `step` more in equal parts of the phase until `limit` is reached."""
+        count = -(-limit // step)
+        points = tuple((k / count, min(limit, (k + 1) * step)) for k in range(count))
+        return cls(points, samples)
+
+    def max_skip(self, sample: int) -> int:
+        """Limit in raw video frames for sample number `sample`; after the end, the last one."""
+        progress = sample / self.samples
+        position = bisect_right([start for start, _ in self.breakpoints], progress)
+        return self.breakpoints[max(position, 1) - 1][1]
