@@ -1,0 +1,213 @@
+"""The prediction folder: the contract between commands, and with other tools.
+
+Masks are palette PNGs. Probabilities are `.npz` archives (zip with deflate, numpy's own container)
+of two arrays: `planes` uint8 `[K+1, H, W]` and `ids` uint8 `[K]`. Measured on 480p frames with
+three objects and soft stride-4 boundaries: 90 to 170 times smaller than float32 planes and 4 ms to
+read; PNG-packed planes were as small but twice as slow, delta filters gained nothing.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vostool.core.errors import DataError
+from vostool.core.files import atomic_path
+from vostool.core.types import ObjectIds
+from vostool.media.images import MAX_PIXELS, image_size
+from vostool.media.masks import read_mask, write_mask
+from vostool.predictions.manifest import read_manifest
+
+MASKS, PROBABILITIES = "Annotations", "Probabilities"
+NESTED = "480p"
+
+
+class PredictionWriter:
+    """Writes masks and probabilities below `root`, each file atomically."""
+
+    def __init__(self, root: Path):
+        self.root = Path(root)
+
+    def mask_path(self, video: str, frame: str) -> Path:
+        """Where the mask of a frame goes."""
+        return self.root / MASKS / video / f"{frame}.png"
+
+    def probabilities_path(self, video: str, frame: str) -> Path:
+        """Where the probabilities of a frame go."""
+        return self.root / PROBABILITIES / video / f"{frame}.npz"
+
+    def write_mask(self, video: str, frame: str, ids: np.ndarray) -> None:
+        """Write uint8 `[H, W]` object ids."""
+        write_mask(self.mask_path(video, frame), ids)
+
+    def write_probabilities(
+        self, video: str, frame: str, planes: np.ndarray, ids: ObjectIds
+    ) -> None:
+        """Write uint8 `[K+1, H, W]` planes, background first, then in the order of `ids`."""
+        if planes.dtype != np.uint8 or planes.ndim != 3 or len(planes) != len(ids) + 1:
+            raise ValueError(
+                f"planes must be uint8 [{len(ids) + 1}, H, W], "
+                f"got {planes.dtype} {tuple(planes.shape)}"
+            )
+        with atomic_path(self.probabilities_path(video, frame)) as temporary:
+            np.savez_compressed(temporary, planes=planes, ids=np.array(ids.values, np.uint8))
+
+    def is_finished(self, video: str, frames: tuple[str, ...], probabilities: bool) -> bool:
+        """Whether every frame of a video is there."""
+        return all(
+            self.mask_path(video, frame).is_file()
+            and (not probabilities or self.probabilities_path(video, frame).is_file())
+            for frame in frames
+        )
+
+    def discard(self, video: str) -> None:
+        """Remove what was written of a video."""
+        for folder, suffix in ((MASKS, "png"), (PROBABILITIES, "npz")):
+            place = self.root / folder / video
+            for path in place.glob(f"*.{suffix}"):
+                path.unlink()
+            if place.is_dir() and not any(place.iterdir()):
+                place.rmdir()
+
+
+class PredictionFolder:
+    """Reads a prediction folder; `Annotations` alone, from any tool, is enough for masks.
+
+    Accepts `root/Annotations/VIDEO/FRAME.png`, `root/Annotations/480p/VIDEO/FRAME.png` and
+    `root/VIDEO/FRAME.png`.
+
+    Raises:
+        DataError: no folder, or no masks in it.
+    """
+
+    def __init__(self, root: Path):
+        self.root = Path(root)
+        if not self.root.is_dir():
+            raise DataError("no such prediction folder", where=self.root, remedy="check the path")
+        self._masks = _mask_root(self.root)
+        self._videos = {
+            folder.name: tuple(sorted(path.stem for path in folder.glob("*.png")))
+            for folder in sorted(_video_folders(self._masks))
+        }
+        if not self._videos:
+            raise DataError(
+                "no predicted masks here",
+                where=self.root,
+                remedy="expected Annotations/VIDEO/FRAME.png or VIDEO/FRAME.png in it",
+            )
+
+    @property
+    def manifest(self) -> dict[str, Any] | None:
+        """What `run.json` holds, or None."""
+        return read_manifest(self.root)
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether every frame of every video has probabilities."""
+        return (self.root / PROBABILITIES).is_dir() and all(
+            self.probabilities_path(video, frame).is_file()
+            for video, frames in self._videos.items()
+            for frame in frames
+        )
+
+    def videos(self) -> tuple[str, ...]:
+        """Names of the videos, sorted."""
+        return tuple(self._videos)
+
+    def frames(self, video: str) -> tuple[str, ...]:
+        """Names of a video's frames, sorted. Raises KeyError if the video is not here."""
+        return self._videos[video]
+
+    def mask_path(self, video: str, frame: str) -> Path:
+        """File of a mask."""
+        return self._masks / video / f"{frame}.png"
+
+    def probabilities_path(self, video: str, frame: str) -> Path:
+        """File of a frame's probabilities; it need not exist."""
+        return self.root / PROBABILITIES / video / f"{frame}.npz"
+
+    def size(self, video: str, frame: str) -> tuple[int, int]:
+        """Height and width of a mask, from its header."""
+        return image_size(self.mask_path(video, frame))
+
+    def mask(self, video: str, frame: str) -> np.ndarray:
+        """uint8 `[H, W]` object ids."""
+        return read_mask(self.mask_path(video, frame))
+
+    def probabilities(self, video: str, frame: str) -> tuple[np.ndarray, ObjectIds]:
+        """uint8 planes `[K+1, H, W]`, and the ids that planes 1..K stand for.
+
+        Raises:
+            DataError: missing, damaged, not what this tool writes, or larger than any frame.
+        """
+        return _read_probabilities(self.probabilities_path(video, frame), ids_only=False)
+
+    def probability_ids(self, video: str, frame: str) -> ObjectIds:
+        """The ids alone, without decompressing the planes."""
+        return _read_probabilities(self.probabilities_path(video, frame), ids_only=True)[1]
+
+
+def _mask_root(root: Path) -> Path:
+    base = root / MASKS if (root / MASKS).is_dir() else root
+    nested = base / NESTED
+    return nested if nested.is_dir() and _video_folders(nested) else base
+
+
+def _video_folders(base: Path) -> list[Path]:
+    return [
+        folder
+        for folder in base.iterdir()
+        if folder.is_dir()
+        and not folder.name.startswith(".")
+        and any(path.suffix == ".png" for path in folder.iterdir())
+    ]
+
+
+def _read_probabilities(path: Path, ids_only: bool) -> tuple[np.ndarray, ObjectIds]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            ids = ObjectIds(tuple(_read_array(archive, "ids", 1).tolist()))
+            if ids_only:
+                return np.empty((len(ids) + 1, 0, 0), np.uint8), ids
+            planes = _read_array(archive, "planes", 3)
+    except FileNotFoundError as error:
+        raise DataError(
+            "no probabilities for this frame",
+            where=path,
+            remedy="run vostool infer with --save-probabilities",
+        ) from error
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, zlib.error, DataError) as error:
+        raise DataError(
+            "probabilities cannot be read",
+            where=path,
+            remedy=f"the file is damaged ({error}); delete it and run infer with --resume",
+        ) from error
+    if len(planes) != len(ids) + 1:
+        raise DataError(
+            f"{len(planes)} planes for {len(ids)} objects", where=path, remedy="run infer again"
+        )
+    return planes, ids
+
+
+def _read_array(archive: zipfile.ZipFile, name: str, axes: int) -> np.ndarray:
+    """A uint8 array of an archive; its header is judged before anything is decompressed."""
+    with archive.open(f"{name}.npy") as stream:
+        version = np.lib.format.read_magic(stream)
+        if version != (1, 0):
+            raise ValueError(f"unexpected array format {version}")
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+        if dtype != np.uint8 or len(shape) != axes or fortran:
+            raise ValueError(f"{name} is {dtype} {shape}")
+        if axes == 3 and (shape[0] > 255 or shape[1] * shape[2] > MAX_PIXELS):
+            raise ValueError(f"{name} of shape {shape} is larger than any frame")
+        if axes == 1 and shape[0] > 255:
+            raise ValueError(f"{shape[0]} ids")
+        count = int(np.prod(shape, dtype=np.int64))
+        content = stream.read(count)
+    if len(content) != count:
+        raise ValueError(f"{name} is cut short")
+    return np.frombuffer(content, np.uint8).reshape(shape)

@@ -1,0 +1,127 @@
+"""`run.json`: where a prediction folder comes from and which videos in it are finished."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import vostool
+from vostool.core.errors import DataError, UsageError
+from vostool.core.files import write_json
+
+NAME = "run.json"
+FINISHED, PENDING, FAILED = "finished", "pending", "failed"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Which part of a run this process does: `rank` of `world`."""
+
+    rank: int = 0
+    world: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rank < self.world:
+            raise UsageError(
+                f"rank {self.rank} of {self.world} processes makes no sense",
+                remedy="check the environment variables RANK and WORLD_SIZE",
+            )
+
+    @property
+    def file_name(self) -> str:
+        """Name of this part's manifest."""
+        return NAME if self.world == 1 else f"run.{self.rank}-of-{self.world}.json"
+
+
+def versions() -> dict[str, str]:
+    """Versions that a result may depend on."""
+    return {
+        "vostool": vostool.__version__,
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, read in pieces."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_manifest(root: Path, manifest: Mapping[str, Any], shard: Shard | None = None) -> None:
+    """Write a manifest (or a shard's part of it) atomically.
+
+    When the last part of a sharded run has finished, the parts become one `run.json`.
+    """
+    shard = shard or Shard()
+    write_json(root / shard.file_name, dict(manifest))
+    if shard.world > 1:
+        parts = _parts(root)
+        if len(parts) == shard.world and all(_is_finished(part) for part in parts.values()):
+            write_json(root / NAME, _merge(list(parts.values())))
+
+
+def read_manifest(root: Path) -> dict[str, Any] | None:
+    """The manifest of a folder, joined from its parts if need be; None where there is none.
+
+    Raises:
+        DataError: it is not a JSON object.
+    """
+    parts = _parts(root)
+    if (root / NAME).is_file():
+        whole = _read(root / NAME)
+        return whole if not parts or _is_finished(whole) else _merge([whole, *parts.values()])
+    return _merge(list(parts.values())) if parts else None
+
+
+def remove_manifest(root: Path) -> None:
+    """Forget an earlier run, before its folder is written over."""
+    for path in (root / NAME, *_parts(root)):
+        path.unlink(missing_ok=True)
+
+
+def video_entries(manifest: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
+    """What a manifest says per video; empty where it says nothing usable."""
+    entries = (manifest or {}).get("videos")
+    if not isinstance(entries, dict):
+        return {}
+    return {name: entry for name, entry in entries.items() if isinstance(entry, dict)}
+
+
+def _parts(root: Path) -> dict[Path, dict[str, Any]]:
+    return {path: _read(path) for path in sorted(root.glob("run.*-of-*.json"))}
+
+
+def _is_finished(manifest: Mapping[str, Any]) -> bool:
+    return all(entry.get("status") == FINISHED for entry in video_entries(manifest).values())
+
+
+def _merge(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """One manifest of several that differ in their videos only."""
+    merged = dict(parts[0])
+    videos = {name: entry for part in parts for name, entry in video_entries(part).items()}
+    merged["videos"] = dict(sorted(videos.items()))
+    return merged
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise DataError(
+            "the run's manifest cannot be read",
+            where=path,
+            remedy=f"delete this file or make the folder anew ({error})",
+        ) from error
+    if not isinstance(manifest, dict):
+        raise DataError("the run's manifest is not a JSON object", where=path, remedy="delete it")
+    return manifest
