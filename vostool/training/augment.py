@@ -23,16 +23,26 @@ PARAMETERS = 5 + 8
 class Motion(Options):
     """How far each frame is warped away from the image that the clip is made of."""
 
-    rotation: float = Field(20.0, ge=0, le=180, description="degrees, both ways")
-    scale: tuple[float, float] = Field((0.9, 1.1), description="factors")
-    shear: float = Field(10.0, ge=0, lt=80, description="degrees, both ways")
-    shift: float = Field(0.05, ge=0, le=1, description="part of the crop's sides, both ways")
-    perspective: float = Field(
-        0.0, ge=0, lt=0.5, description="offset of the crop's corners, part of the sides, both ways"
+    rotation: float = Field(default=20.0, ge=0, le=180, description="degrees, both ways")
+    scale: tuple[float, float] = Field(default=(0.9, 1.1), description="factors")
+    shear: float = Field(default=10.0, ge=0, lt=80, description="degrees, both ways")
+    shift: float = Field(
+        default=0.05, ge=0, le=1, description="part of the crop's sides, both ways"
     )
-    thin_plate: float = Field(0.33, ge=0, le=1, description="probability that a frame is bent")
+    perspective: float = Field(
+        default=0.0,
+        ge=0,
+        lt=0.5,
+        description="offset of the crop's corners, part of the sides, both ways",
+    )
+    thin_plate: float = Field(
+        default=0.33, ge=0, le=1, description="probability that a frame is bent"
+    )
     bend: float = Field(
-        0.03, ge=0, lt=0.2, description="standard deviation of bends, part of the crop's sides"
+        default=0.03,
+        ge=0,
+        lt=0.2,
+        description="standard deviation of bends, part of the crop's sides",
     )
 
     @model_validator(mode="after")

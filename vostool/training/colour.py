@@ -16,11 +16,13 @@ _TO_RGB = np.linalg.inv(_TO_YIQ)
 class ColourJitter(Options):
     """How much colours vary; each factor is drawn from [1 - value, 1 + value]."""
 
-    brightness: float = Field(0.1, ge=0, le=1)
-    contrast: float = Field(0.05, ge=0, le=1)
-    saturation: float = Field(0.05, ge=0, le=1)
-    hue: float = Field(0.0, ge=0, le=0.5, description="turns of the colour circle, both ways")
-    grey: float = Field(0.0, ge=0, le=1, description="probability of a grey image")
+    brightness: float = Field(default=0.1, ge=0, le=1)
+    contrast: float = Field(default=0.05, ge=0, le=1)
+    saturation: float = Field(default=0.05, ge=0, le=1)
+    hue: float = Field(
+        default=0.0, ge=0, le=0.5, description="turns of the colour circle, both ways"
+    )
+    grey: float = Field(default=0.0, ge=0, le=1, description="probability of a grey image")
 
 
 def draw_jitter(rng: np.random.Generator, jitter: ColourJitter, mean: float) -> np.ndarray:

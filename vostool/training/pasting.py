@@ -16,20 +16,23 @@ from vostool.training.warps import Warp, affine, flipping, shifting
 class PasteOptions(Options):
     """Objects of other stills that move over a synthetic clip."""
 
-    probability: float = Field(0.5, ge=0, le=1, description="of a clip with pasted objects")
-    count: tuple[int, int] = Field((1, 3), description="least and most pasted objects")
+    probability: float = Field(default=0.5, ge=0, le=1, description="of a clip with pasted objects")
+    count: tuple[int, int] = Field(default=(1, 3), description="least and most pasted objects")
     size: tuple[float, float] = Field(
-        (0.12, 0.4), description="square root of the pasted area, part of the crop's short side"
+        default=(0.12, 0.4),
+        description="square root of the pasted area, part of the crop's short side",
     )
     shift: float = Field(
-        0.06, ge=0, le=1, description="largest move per frame, part of the crop's sides"
+        default=0.06, ge=0, le=1, description="largest move per frame, part of the crop's sides"
     )
-    rotation: float = Field(10.0, ge=0, le=90, description="largest turn per frame, degrees")
+    rotation: float = Field(
+        default=10.0, ge=0, le=90, description="largest turn per frame, degrees"
+    )
     near: float = Field(
-        0.5, ge=0, le=1, description="probability of starting near an object of the still"
+        default=0.5, ge=0, le=1, description="probability of starting near an object of the still"
     )
     labelled: float = Field(
-        0.5, ge=0, le=1, description="probability that a pasted object is one to segment"
+        default=0.5, ge=0, le=1, description="probability that a pasted object is one to segment"
     )
 
 

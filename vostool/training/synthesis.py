@@ -27,31 +27,31 @@ MAX_ATTEMPTS = 10
 class SynthesisOptions(Options):
     """How a clip is made from a still image."""
 
-    frames: int = Field(3, ge=2, description="frames of a clip")
-    crop: tuple[int, int] = Field((384, 384), description="height, width in pixels")
+    frames: int = Field(default=3, ge=2, description="frames of a clip")
+    crop: tuple[int, int] = Field(default=(384, 384), description="height, width in pixels")
     scale: tuple[float, float] = Field(
-        (0.8, 1.5), description="short side of the still, in short sides of the crop"
+        default=(0.8, 1.5), description="short side of the still, in short sides of the crop"
     )
-    flip: float = Field(0.5, ge=0, le=1, description="probability of mirroring")
+    flip: float = Field(default=0.5, ge=0, le=1, description="probability of mirroring")
     colour: ColourJitter = Field(
-        ColourJitter(brightness=0.1, contrast=0.05, saturation=0.05, hue=0.05, grey=0.05),
+        default=ColourJitter(brightness=0.1, contrast=0.05, saturation=0.05, hue=0.05, grey=0.05),
         description="drawn once for a clip",
     )
     frame_colour: ColourJitter = Field(
-        ColourJitter(brightness=0.1, contrast=0.05, saturation=0.05),
+        default=ColourJitter(brightness=0.1, contrast=0.05, saturation=0.05),
         description="drawn for each frame",
     )
     motion: Motion = Motion()
     continued: float = Field(
-        0.5, ge=0, le=1, description="probability that motion goes on in one direction"
+        default=0.5, ge=0, le=1, description="probability that motion goes on in one direction"
     )
     paste: PasteOptions = PasteOptions()
-    max_objects: int = Field(3, ge=1, le=254, description="objects of a clip")
+    max_objects: int = Field(default=3, ge=1, le=254, description="objects of a clip")
     min_area: int = Field(
-        2000, ge=1, description="pixels of an object before cropping, at a 384 x 384 crop"
+        default=2000, ge=1, description="pixels of an object before cropping, at a 384 x 384 crop"
     )
     min_cropped_area: int = Field(
-        350, ge=1, description="pixels that the first frame keeps, at a 384 x 384 crop"
+        default=350, ge=1, description="pixels that the first frame keeps, at a 384 x 384 crop"
     )
 
     @model_validator(mode="after")

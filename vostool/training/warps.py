@@ -48,15 +48,27 @@ class Warp:
         self, source: np.ndarray, matrix: np.ndarray, interpolation: int, fill: tuple[int, ...]
     ) -> np.ndarray:
         height, width = self.size
-        border = {"borderMode": cv2.BORDER_CONSTANT, "borderValue": fill}
+        border = cv2.BORDER_CONSTANT
         if self.displacement is not None:
             x, y = self._source_points(matrix)
-            return cv2.remap(source, x, y, interpolation, **border)
+            return cv2.remap(source, x, y, interpolation, borderMode=border, borderValue=fill)
         if np.allclose(matrix[2], (0, 0, 1), atol=1e-12):
             return cv2.warpAffine(
-                source, matrix[:2], (width, height), flags=interpolation, **border
+                source,
+                matrix[:2],
+                (width, height),
+                flags=interpolation,
+                borderMode=border,
+                borderValue=fill,
             )
-        return cv2.warpPerspective(source, matrix, (width, height), flags=interpolation, **border)
+        return cv2.warpPerspective(
+            source,
+            matrix,
+            (width, height),
+            flags=interpolation,
+            borderMode=border,
+            borderValue=fill,
+        )
 
     def _source_points(self, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         assert self.displacement is not None

@@ -1,0 +1,128 @@
+"""Training clips by number: sample k is the same on every run, process and resume.
+
+Data sets here are map-style with `samples` items; item k depends on (seed, k) alone. So a run is
+resumed by going on at the next number, and processes only share out numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from vostool.core.errors import DataError
+from vostool.core.types import Clip
+from vostool.training.pasting import Cutout, cut_out
+from vostool.training.synthesis import SynthesisOptions, draw_paste_count, synthesize_clip
+
+SOURCE_ATTEMPTS = 20
+"""Sources tried for one sample before it is an error that none has an object."""
+
+
+class StillSource(Protocol):
+    """A still image with a mask, as `vostool.datasets.stills` gives it."""
+
+    @property
+    def name(self) -> str: ...
+
+    def read(self) -> tuple[np.ndarray, np.ndarray]:
+        """RGB uint8 `[H, W, 3]` and ids uint8 `[H, W]`."""
+        ...
+
+
+class StillClips(Dataset[Clip]):
+    """Clips synthesized from stills.
+
+    Args:
+        stills: sources; each sample takes one at random, and others to paste from.
+        options: how clips are made.
+        samples: length.
+        seed: together with the sample's number, decides everything.
+
+    Raises:
+        DataError: no stills; while sampling, many stills in a row without a usable object.
+    """
+
+    def __init__(
+        self,
+        stills: Sequence[StillSource],
+        options: SynthesisOptions,
+        *,
+        samples: int,
+        seed: int = 0,
+    ):
+        if not stills:
+            raise DataError("there are no still images to make clips of")
+        self.stills, self.options, self.samples, self.seed = tuple(stills), options, samples, seed
+
+    def __len__(self) -> int:
+        return self.samples
+
+    def __getitem__(self, sample: int) -> Clip:
+        images, labels = self.arrays(sample)
+        return clip_of(images, labels)
+
+    def arrays(self, sample: int) -> tuple[np.ndarray, np.ndarray]:
+        """Images uint8 `[T, H, W, 3]` and labels uint8 `[T, H, W]` of a sample."""
+        rng = generator(self.seed, sample)
+        for _ in range(SOURCE_ATTEMPTS):
+            still = self._draw(rng)
+            image, mask = read_still(still)
+            cutouts = self._cutouts(rng)
+            images, labels = synthesize_clip(image, mask, rng, self.options, cutouts)
+            if labels[0].any():
+                return images, labels
+        raise DataError(
+            f"{SOURCE_ATTEMPTS} still images in a row have no object of at least "
+            f"{self.options.pixels(self.options.min_area):.0f} pixels after scaling",
+            where=f"last: {still.name}",
+            remedy="check the masks (vostool check-data), or lower min_area",
+        )
+
+    def _cutouts(self, rng: np.random.Generator) -> list[Cutout]:
+        count = draw_paste_count(rng, self.options.paste)
+        found = [cut_out(rng, *read_still(self._draw(rng))) for _ in range(count)]
+        return [cutout for cutout in found if cutout is not None]
+
+    def _draw(self, rng: np.random.Generator) -> StillSource:
+        return self.stills[int(rng.integers(len(self.stills)))]
+
+
+def read_still(still: StillSource) -> tuple[np.ndarray, np.ndarray]:
+    """Read a still, checking that image and mask agree in size.
+
+    Raises:
+        DataError: they do not.
+    """
+    image, mask = still.read()
+    if image.shape[:2] != mask.shape:
+        raise DataError(
+            f"the image is {image.shape[0]} x {image.shape[1]} pixels but its mask is "
+            f"{mask.shape[0]} x {mask.shape[1]}",
+            where=f"still {still.name}",
+            remedy="resize the mask or remove the pair",
+        )
+    return image, mask
+
+
+def generator(seed: int, sample: int) -> np.random.Generator:
+    """The random generator of sample number `sample`."""
+    return np.random.default_rng((seed, sample))
+
+
+def clip_of(images: np.ndarray, labels: np.ndarray, previous: np.ndarray | None = None) -> Clip:
+    """One clip (B = 1) of uint8 images `[T, H, W, 3]` and label rows `[T, H, W]`.
+
+    N is the number of rows in frame 0, which are 1..N.
+    """
+    count = int(labels[0].max())
+    stacked = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+    return Clip(
+        images=stacked.float().div_(255)[None],
+        labels=torch.from_numpy(labels.astype(np.int64))[None],
+        present=torch.ones(1, count, dtype=torch.bool),
+        previous=None if previous is None else torch.from_numpy(previous.astype(np.int64))[None],
+    )
