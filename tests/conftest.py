@@ -8,6 +8,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
+
+# Machines differ in speed: examples are fixed and have no deadline.
+settings.register_profile("vostool", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("vostool")
 
 REPOSITORY = Path(__file__).parents[1]
 

@@ -1,0 +1,302 @@
+"""STM and FAMNet: published sizes, the protocol, and the invariants of METHODS section 7.3."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from vostool.core.types import Clip, Retention
+from vostool.models import Segmenter, famnet, stm
+from vostool.models._released_stm import convert, is_released
+from vostool.nn.aggregation import soft_aggregate
+
+SMALL = {
+    "backbone": "mobilenetv2_035",
+    "key_channels": 8,
+    "value_channels": 16,
+    "decoder_channels": 8,
+}
+BUILDERS = [
+    pytest.param(lambda **extra: stm.build(stm.Config(**SMALL, **extra)), id="stm"),
+    pytest.param(lambda **extra: famnet.build(famnet.Config(**SMALL, **extra)), id="famnet"),
+]
+KEEP, REPLACE, SKIP = Retention.KEEP, Retention.REPLACE, Retention.SKIP
+
+
+def parameters(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def random_clip(frames: int = 3, objects: int = 3, height: int = 48, width: int = 80) -> Clip:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.zeros(1, frames, height, width, dtype=torch.long)
+    for row in range(objects):
+        labels[..., 8:40, 4 + 25 * row : 20 + 25 * row] = row + 1
+    images = torch.rand(1, frames, 3, height, width, generator=generator)
+    return Clip(images, labels, torch.ones(1, objects, dtype=torch.bool))
+
+
+@torch.no_grad()
+def step_by_step(network: nn.Module, clip: Clip) -> list[torch.Tensor]:
+    """Logits of frames 1.. from encode / memorize / segment, all frames kept."""
+    state = network.start()
+    rows = torch.arange(1, clip.present.shape[1] + 1)
+    masks = (clip.labels[:, 0, None] == rows[:, None, None]).float()
+    images = network.input_spec.normalise(clip.images)
+    result = []
+    for frame in range(1, clip.images.shape[1]):
+        before = images[:, frame - 1]
+        network.memorize(
+            before, network.encode(before), masks, state, [KEEP] * len(rows), frame - 1
+        )
+        logits, p = soft_aggregate(network.segment(network.encode(images[:, frame]), state))
+        result.append(logits)
+        masks = p[:, 1:]
+    return result
+
+
+def test_published_parameter_counts() -> None:
+    network = stm.build(stm.Config())
+    assert parameters(network) == 38_925_570
+    assert parameters(network.memory_encoder) == 8_549_568
+    assert parameters(network.query_encoder) == 8_543_296
+    assert parameters(network.query_head) == 5_898_880
+    assert parameters(network.decoder) + parameters(network.compress) == 10_034_946
+    shared = famnet.build(famnet.Config())
+    assert parameters(shared) == 30_312_962
+    assert parameters(shared.aspp) == 7_602_176
+    assert parameters(famnet.build(famnet.Config(shared_heads=False))) == 30_312_962 + 5_898_880
+    assert parameters(famnet.build(famnet.Config(backbone="resnext50_32x4d"))) == 30_204_674
+    three = famnet.build(famnet.Config(aspp_rates=(2, 4, 8)))
+    assert parameters(three.aspp) == 7_274_496
+
+
+@pytest.mark.parametrize("build", BUILDERS)
+def test_protocol_and_shapes(build) -> None:
+    network = build().eval()
+    assert isinstance(network, Segmenter)
+    clip = random_clip()
+    logits, _ = network(clip)
+    assert logits.shape == (1, 2, 4, 48, 80)
+    features = network.encode(clip.images[:, 0])
+    assert features.key.shape == (1, 15, 8)
+
+
+@pytest.mark.parametrize("build", BUILDERS)
+def test_training_pass_equals_frame_by_frame(build) -> None:
+    network, clip = build().eval(), random_clip()
+    with torch.no_grad():
+        logits, _ = network(clip)
+    for frame, expected in enumerate(step_by_step(network, clip)):
+        torch.testing.assert_close(logits[:, frame], expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("build", BUILDERS)
+def test_a_batch_equals_its_clips_and_absent_objects_stay_absent(build) -> None:
+    network = build().eval()
+    one, two = random_clip(objects=1), random_clip(objects=3)
+    with torch.no_grad():
+        together, _ = network(Clip.collate([one, two]))
+        alone = [network(clip)[0] for clip in (one, two)]
+    torch.testing.assert_close(together[1:], alone[1], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        together[:1].softmax(2)[:, :, :2], alone[0].softmax(2), atol=1e-5, rtol=0
+    )
+    assert together[0].softmax(1)[:, 2:].max() < 1e-6
+
+
+@pytest.mark.parametrize("build", BUILDERS)
+def test_object_order_does_not_matter(build) -> None:
+    network, clip = build().eval(), random_clip()
+    order = torch.tensor([0, 3, 1, 2])
+    permuted = Clip(clip.images, order[clip.labels], clip.present)
+    with torch.no_grad():
+        original, changed = network(clip)[0], network(permuted)[0]
+    torch.testing.assert_close(changed[:, :, order], original, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("build", BUILDERS)
+def test_views_do_not_mix(build) -> None:
+    network, clip = build().eval(), random_clip(frames=2)
+    flipped = Clip(clip.images.flip(-1), clip.labels.flip(-1), clip.present)
+    with torch.no_grad():
+        both = step_by_step(network, Clip.collate([clip, flipped]))[0]
+        alone = [step_by_step(network, view)[0] for view in (clip, flipped)]
+    torch.testing.assert_close(both, torch.cat(alone), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("build", BUILDERS)
+@torch.no_grad()
+def test_a_late_object_starts_its_own_memory_and_changes_nothing_before(build) -> None:
+    network, clip = build().eval(), random_clip(frames=4, objects=2)
+    images = network.input_spec.normalise(clip.images)
+    masks = torch.stack([(clip.labels[0, 0] == row).float() for row in (1, 2)])[None]
+    state = network.start()
+    for frame in range(3):
+        features = network.encode(images[:, frame])
+        count = 1 if frame < 2 else 2
+        network.memorize(images[:, frame], features, masks[:, :count], state, [KEEP] * count, frame)
+    assert [bank.times for bank in state.objects] == [[0, 1, 2], [2]]
+    assert network.segment(network.encode(images[:, 3]), state).shape == (1, 2, 48, 80)
+
+
+@pytest.mark.parametrize("build", BUILDERS)
+@torch.no_grad()
+def test_skipped_objects_are_not_encoded_and_no_memory_means_probability_zero(build) -> None:
+    network, clip = build().eval(), random_clip(frames=2, objects=2)
+    images = network.input_spec.normalise(clip.images)
+    features = network.encode(images[:, 0])
+    masks = torch.stack([(clip.labels[0, 0] == row).float() for row in (1, 2)])[None]
+    state = network.start()
+    network.memorize(images[:, 0], features, masks, state, [SKIP, KEEP], 0)
+    assert [bank.times for bank in state.objects] == [[], [0]]
+    p = network.segment(features, state)
+    assert p[:, 0].abs().max() == 0
+    assert p[:, 1].max() > 0
+
+
+@pytest.mark.parametrize("build", BUILDERS)
+def test_batch_norm_statistics_never_change(build) -> None:
+    network = build().train()
+    before = {
+        name: value.clone() for name, value in network.state_dict().items() if "running" in name
+    }
+    assert before
+    network(random_clip())[0].sum().backward()
+    network.eval()
+    network.train()
+    network(random_clip())[0].sum().backward()
+    after = network.state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+@pytest.mark.parametrize("build", BUILDERS)
+@pytest.mark.parametrize("detach", [False, True])
+def test_every_parameter_gets_a_gradient(build, detach: bool) -> None:
+    network = build(detach_memory=detach).train()
+    logits, _ = network(random_clip())
+    nn.functional.cross_entropy(logits.flatten(0, 1), random_clip().labels[0, 1:]).backward()
+    missing = [name for name, value in network.named_parameters() if value.grad is None]
+    assert not missing
+
+
+def test_famnet_query_is_memory_of_an_all_one_mask() -> None:
+    network = famnet.build(famnet.Config(**SMALL)).eval()
+    images = torch.rand(2, 3, 32, 48)
+    ones, owner = torch.ones(2, 32, 48), torch.arange(2)
+    with torch.no_grad():
+        memory_key, _ = network._memory_key_value(images, ones, ones, owner)
+        assert torch.equal(network.encode(images).key, memory_key)
+
+
+def released_names_and_shapes(network: nn.Module) -> dict[str, torch.Tensor]:
+    """The released file's tensors, written down from the authors' module structure."""
+    state: dict[str, torch.Tensor] = {}
+    for encoder, ours in (("M", network.memory_encoder), ("Q", network.query_encoder)):
+        state[f"Encoder_{encoder}.mean"] = torch.zeros(1, 3, 1, 1)
+        state[f"Encoder_{encoder}.std"] = torch.ones(1, 3, 1, 1)
+        state[f"Encoder_{encoder}.conv1.weight"] = torch.randn(64, 3, 7, 7)
+        for name, tensor in ours.net.state_dict().items():
+            stage, _, rest = name.partition(".")
+            if stage.startswith("layer"):
+                state[f"Encoder_{encoder}.res{int(stage[-1]) + 1}.{rest}"] = torch.randn(
+                    tensor.shape
+                ).to(tensor.dtype)
+            elif stage == "bn1":
+                state[f"Encoder_{encoder}.bn1.{rest}"] = torch.randn(tensor.shape).to(tensor.dtype)
+    state["Encoder_M.conv1_m.weight"] = torch.randn(64, 1, 7, 7)
+    state["Encoder_M.conv1_o.weight"] = torch.randn(64, 1, 7, 7)
+    convs = {"KV_M_r4.Key": (128, 1024), "KV_M_r4.Value": (512, 1024)}
+    convs |= {"KV_Q_r4.Key": (128, 1024), "KV_Q_r4.Value": (512, 1024)}
+    convs |= {"Decoder.convFM": (256, 1024), "Decoder.pred2": (2, 256)}
+    convs |= {"Decoder.RF3.convFS": (256, 512), "Decoder.RF2.convFS": (256, 256)}
+    for block in ("ResMM", "RF3.ResFS", "RF3.ResMM", "RF2.ResFS", "RF2.ResMM"):
+        convs |= {f"Decoder.{block}.conv1": (256, 256), f"Decoder.{block}.conv2": (256, 256)}
+    for name, (out_channels, in_channels) in convs.items():
+        state[f"{name}.weight"] = torch.randn(out_channels, in_channels, 3, 3)
+        state[f"{name}.bias"] = torch.randn(out_channels)
+    return state
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_released_stm_weights_fit_exactly(prefix: str) -> None:
+    network = stm.build(stm.Config())
+    released = {
+        prefix + name: tensor for name, tensor in released_names_and_shapes(network).items()
+    }
+    assert is_released(released)
+    network.load_state_dict(convert(released), strict=True)
+    assert torch.equal(
+        network.memory_encoder.net.conv1.masks[1].weight,
+        released[prefix + "Encoder_M.conv1_o.weight"],
+    )
+    # Released order of the decoder's input is (read-out, query value).
+    assert torch.equal(network.compress.weight, released[prefix + "Decoder.convFM.weight"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", [stm, famnet], ids=["stm", "famnet"])
+def test_overfits_one_clip(module) -> None:
+    torch.manual_seed(0)
+    config = module.Config(
+        backbone="resnet18",
+        backbone_options={"channels": (16, 24, 32, 48), "stem_width": 16},
+        key_channels=32,
+        value_channels=64,
+        decoder_channels=32,
+    )
+    network = module.build(config)
+    clip = moving_squares()
+    calibrate_batch_norm(network, clip)
+    optimiser = torch.optim.Adam(network.parameters(), 1e-3)
+    for _ in range(300):
+        logits, _ = network.train()(clip)
+        loss = nn.functional.cross_entropy(logits[0], clip.labels[0, 1:])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        if mean_j(logits[0].argmax(1), clip.labels[0, 1:]) > 0.93:
+            break
+    assert mean_j(network(clip)[0][0].argmax(1), clip.labels[0, 1:]) > 0.9
+
+
+def moving_squares() -> Clip:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(1, 3, 3, 64, 64, generator=generator) * 0.3
+    labels = torch.zeros(1, 3, 64, 64, dtype=torch.long)
+    for frame in range(3):
+        for row, (top, left, colour) in enumerate(
+            ((8, 6, (0.9, 0.2, 0.1)), (34, 30, (0.1, 0.4, 0.9)))
+        ):
+            place = (
+                slice(top + 2 * frame, top + 2 * frame + 22),
+                slice(left + 3 * frame, left + 3 * frame + 22),
+            )
+            labels[0, frame][place] = row + 1
+            texture = torch.rand(22, 22, generator=torch.Generator().manual_seed(row)) * 0.3
+            for channel in range(3):
+                images[0, frame, channel][place] = colour[channel] * 0.7 + texture
+    return Clip(images, labels, torch.ones(1, 2, dtype=torch.bool))
+
+
+def calibrate_batch_norm(network: nn.Module, clip: Clip) -> None:
+    """Random trunks need statistics before they are frozen: two passes in training mode."""
+    network.train()
+    for child in network.modules():
+        if isinstance(child, nn.modules.batchnorm._BatchNorm):
+            child.train()
+            child.momentum = 0.5
+    with torch.no_grad():
+        for _ in range(2):
+            network(clip)
+    network.train()
+
+
+def mean_j(predicted: torch.Tensor, truth: torch.Tensor) -> float:
+    scores = []
+    for row in (1, 2):
+        for frame in range(len(truth)):
+            a, b = predicted[frame] == row, truth[frame] == row
+            scores.append(float((a & b).sum() / (a | b).sum().clamp(min=1)))
+    return sum(scores) / len(scores)

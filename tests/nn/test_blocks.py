@@ -1,0 +1,159 @@
+"""Trunk, heads, ASPP, decoder, folding: what each must equal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from vostool.core.errors import CheckpointError, UsageError
+from vostool.nn.aspp import ReadASPP
+from vostool.nn.decoder import Decoder
+from vostool.nn.folding import fold_batch_norm
+from vostool.nn.key_value import ReadQueryConv2d
+from vostool.nn.trunk import MaskStem, Trunk, load_trunk_weights, read_tensors
+
+SMALL = "mobilenetv2_035"
+
+
+def random(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_mask_stem_equals_one_five_channel_convolution() -> None:
+    stem = MaskStem(nn.Conv2d(3, 8, 7, stride=2, padding=3, bias=False), 2)
+    images, masks = random(2, 3, 20, 24), random(3, 2, 20, 24, seed=1)
+    owner = torch.tensor([0, 1, 1])
+    whole = nn.Conv2d(5, 8, 7, stride=2, padding=3, bias=False)
+    with torch.no_grad():
+        whole.weight.copy_(torch.cat([stem.rgb.weight, *(conv.weight for conv in stem.masks)], 1))
+    expected = whole(torch.cat([images[owner], masks], dim=1))
+    torch.testing.assert_close(stem((images, masks, owner)), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_two_part_convolution_equals_the_plain_one() -> None:
+    conv = ReadQueryConv2d(4, 3, 6, 3, dilation=2)
+    plain = nn.Conv2d(7, 6, 3, padding=2, dilation=2)
+    plain.load_state_dict(conv.state_dict())
+    read, query = random(2, 4, 9, 11), random(2, 3, 9, 11, seed=1)
+    parts = conv.read_part(read) + conv.query_part(query)
+    torch.testing.assert_close(parts, plain(torch.cat([read, query], 1)), atol=1e-5, rtol=1e-5)
+
+
+def test_aspp_equals_its_definition() -> None:
+    aspp = ReadASPP(4, 3, 5, rates=(1, 2, 4)).eval()
+    read, query = random(2, 4, 8, 8), random(1, 3, 8, 8, seed=1)
+    owner = torch.zeros(2, dtype=torch.long)
+    x = torch.cat([read, query.expand(2, -1, -1, -1)], 1)
+    seen = [torch.relu(branch._conv_forward(x, branch.weight, None)) for branch in aspp.branches]
+    expected = torch.relu(aspp.join(torch.cat(seen, 1)))
+    result = aspp(read, aspp.query_part(query), owner)
+    torch.testing.assert_close(result, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_decoder_shares_skips_between_objects_exactly() -> None:
+    decoder = Decoder(6, 8, channels=4)
+    skip4, skip8, x = random(1, 6, 16, 16), random(1, 8, 8, 8), random(3, 4, 4, 4)
+    skips = decoder.prepare(skip4, skip8)
+    together = decoder(x, skips, torch.zeros(3, dtype=torch.long))
+    assert together.shape == (3, 2, 64, 64)
+    for row in range(3):
+        alone = decoder(x[row : row + 1], skips, torch.zeros(1, dtype=torch.long))
+        torch.testing.assert_close(together[row : row + 1], alone, atol=1e-5, rtol=1e-5)
+
+
+def scramble_batch_norm(module: nn.Module) -> None:
+    generator = torch.Generator().manual_seed(3)
+    for child in module.modules():
+        if isinstance(child, nn.modules.batchnorm._BatchNorm):
+            child.running_mean.copy_(torch.randn(child.num_features, generator=generator) * 0.1)
+            child.running_var.copy_(torch.rand(child.num_features, generator=generator) + 0.5)
+            child.weight.data.copy_(torch.rand(child.num_features, generator=generator) + 0.5)
+            child.bias.data.copy_(torch.randn(child.num_features, generator=generator) * 0.1)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnext50_32x4d", SMALL])
+@pytest.mark.parametrize("mask_channels", [0, 2])
+def test_folding_batch_norm_keeps_the_features(name: str, mask_channels: int) -> None:
+    holder = nn.ModuleDict({"trunk": Trunk(name, mask_channels)}).eval()
+    scramble_batch_norm(holder)
+    folded = fold_batch_norm(holder)
+    kinds = {type(child).__name__ for child in folded.modules()}
+    assert not any("BatchNorm" in kind for kind in kinds)
+    arguments: tuple[torch.Tensor, ...] = (random(2, 3, 64, 96),)
+    if mask_channels:
+        arguments += (torch.rand(3, 2, 64, 96), torch.tensor([0, 0, 1]))
+    with torch.no_grad():
+        for a, b in zip(holder["trunk"](*arguments), folded["trunk"](*arguments), strict=True):
+            assert (a - b).abs().max() < 1e-4 * max(1.0, float(a.abs().max()))
+
+
+class OddOrder(nn.Module):
+    """Children are listed in another order than they run in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+        self.norm = nn.BatchNorm2d(3)
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        return [self.conv(self.norm(x))]
+
+
+def test_folding_leaves_alone_what_it_would_change() -> None:
+    trunk = Trunk(SMALL)
+    trunk.net = OddOrder()
+    holder = nn.ModuleDict({"trunk": trunk}).eval()
+    scramble_batch_norm(holder)
+    folded = fold_batch_norm(holder)
+    image = random(1, 3, 8, 8)
+    torch.testing.assert_close(folded["trunk"](image)[0], holder["trunk"](image)[0])
+
+
+def test_trunk_has_the_three_strides() -> None:
+    features = Trunk(SMALL)(torch.zeros(1, 3, 64, 96))
+    assert [tuple(feature.shape[-2:]) for feature in features] == [(16, 24), (8, 12), (4, 6)]
+
+
+def test_unknown_or_unfit_trunks_are_named() -> None:
+    with pytest.raises(UsageError, match="resnet5000"):
+        Trunk("resnet5000")
+    with pytest.raises(UsageError, match="strides 4, 8 and 16"):
+        Trunk("vgg11", options={"out_indices": (4, 5)})
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    torch.save(Trunk("resnet18").net.state_dict(), path)
+    load_trunk_weights(Trunk("resnet18").net, path)
+    with pytest.raises(CheckpointError, match="belong to another network"):
+        load_trunk_weights(Trunk(SMALL).net, path)
+
+
+class Payload:
+    def __reduce__(self):
+        return (print, ("executed",))
+
+
+def test_damaged_or_pickled_weights_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import pickle
+
+    evil, short, missing = tmp_path / "evil.pth", tmp_path / "x.safetensors", tmp_path / "no.pth"
+    evil.write_bytes(pickle.dumps(Payload()))
+    short.write_bytes(b"\x10\x00\x00")
+    for path, sentence in ((evil, "pickled"), (short, "truncated"), (missing, "no such")):
+        with pytest.raises(CheckpointError, match=sentence):
+            read_tensors(path)
+    assert "executed" not in capsys.readouterr().out
+
+
+def test_shared_imagenet_weights_load_completely(shared_data: Path) -> None:
+    path = shared_data / "weights" / "mobilenetv2_100.safetensors"
+    trunk = Trunk("mobilenetv2_100", 2, str(path), {"pad_type": "same"})
+    stored = read_tensors(path)
+    assert torch.equal(trunk.net.conv_stem.rgb.weight, stored["conv_stem.weight"])
+    assert trunk.channels == (24, 32, 96)

@@ -1,0 +1,1 @@
+"""Public archives of data sets: where they are, resumable fetching, safe extraction."""

@@ -1,0 +1,362 @@
+"""Which data sets can be had from where.
+
+Sizes and checksums stand here only where somebody published them: those of DAVIS 2017 trainval,
+COCO 2017 and VOC 2012 in the checksum lists of TensorFlow Datasets (and torchvision, for VOC's
+MD5), that of ECSSD's images in public download scripts. An archive without them is still protected
+by the server's content length and by the checksums inside the archive.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from vostool.core.errors import UsageError
+
+_DAVIS = "https://data.vision.ee.ethz.ch/csergi/share/davis/"
+_DAVIS_MIRROR = "https://data.vision.ee.ethz.ch/jpont/davis/"
+_DAVIS_LICENCE = "CC BY-NC 4.0 (research only)"
+_DAVIS_PAGE = "https://davischallenge.org"
+_DAVIS_NOTES = ("DAVIS/README.md", "DAVIS/SOURCES.md")
+_COCO = "http://images.cocodataset.org/"
+_COCO_LICENCE = "annotations CC BY 4.0; each picture under its own Flickr licence"
+_ECSSD = "https://www.cse.cuhk.edu.hk/leojia/projects/hsaliency/"
+_RESEARCH = "research use; see its page"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One file to fetch and extract.
+
+    Attributes:
+        file: its name while it is worked on; ends in .zip, .tar, .tgz or .tar.gz.
+        urls: http(s) addresses of the same bytes, tried in this order.
+        folder: where its contents go, below the root that the user chose; "" for the root itself.
+        size: bytes, or None where nobody published it.
+        sha256: lower-case hexadecimal digest, or None where nobody published it.
+        md5: the same, used where no SHA-256 is known.
+        may_differ: members that other archives bring along with other content; an existing file
+            of that name is kept.
+    """
+
+    file: str
+    urls: tuple[str, ...]
+    folder: str = ""
+    size: int | None = None
+    sha256: str | None = None
+    md5: str | None = None
+    may_differ: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """One name for `vostool download`.
+
+    Attributes:
+        name: as on the command line.
+        title: one line for people.
+        page: where people read about the data set and get it when an address has moved.
+        licence: one line.
+        archives: what to fetch; empty for data that need a login.
+        layout: what lies below the root afterwards.
+        check: command line that verifies it, with ROOT for the folder that the user chose.
+        steps: for data behind a login, what to do there.
+    """
+
+    name: str
+    title: str
+    page: str
+    licence: str
+    archives: tuple[Archive, ...] = ()
+    layout: tuple[str, ...] = ()
+    check: str = ""
+    steps: str = ""
+
+    @property
+    def needs_login(self) -> bool:
+        """Whether there is no public direct address."""
+        return not self.archives
+
+
+def _davis2017(part: str, *, size: int | None = None, sha256: str | None = None) -> Archive:
+    file = f"DAVIS-2017-{part}.zip"
+    urls = (_DAVIS + file, _DAVIS_MIRROR + file)
+    return Archive(file, urls, size=size, sha256=sha256, may_differ=_DAVIS_NOTES)
+
+
+def _davis2017_source(split: str, title: str, archive: Archive, check_split: str) -> Source:
+    return Source(
+        name=f"davis2017-{split}",
+        title=title,
+        page=_DAVIS_PAGE,
+        licence=_DAVIS_LICENCE,
+        archives=(archive,),
+        layout=(
+            "DAVIS/JPEGImages/480p/VIDEO/00000.jpg",
+            "DAVIS/Annotations/480p/VIDEO/00000.png",
+            "DAVIS/ImageSets/2017/*.txt",
+        ),
+        check=f"vostool check-data --dataset davis2017 --root ROOT/DAVIS --split {check_split}",
+    )
+
+
+_DIRECT = (
+    _davis2017_source(
+        "trainval",
+        "DAVIS 2017 train and val, 480p, 90 videos",
+        _davis2017(
+            "trainval-480p",
+            size=832_766_765,
+            sha256="e3d0b5b77c3d031b000a19e0e25e3e2cac65d183755601bc2cf066df1a2aa492",
+        ),
+        "val",
+    ),
+    _davis2017_source(
+        "test-dev",
+        "DAVIS 2017 test-dev, 480p, 30 videos",
+        _davis2017("test-dev-480p"),
+        "test-dev",
+    ),
+    _davis2017_source(
+        "test-challenge",
+        "DAVIS 2017 test-challenge, 480p, 30 videos",
+        _davis2017("test-challenge-480p"),
+        "test-challenge",
+    ),
+    Source(
+        name="davis2016",
+        title="DAVIS 2016, 480p and 1080p, 50 videos, one object each",
+        page=_DAVIS_PAGE,
+        licence=_DAVIS_LICENCE,
+        archives=(
+            # Its masks (0/255) have the paths of DAVIS 2017's (ids), so it gets its own folder.
+            Archive(
+                "DAVIS-data.zip",
+                ("https://graphics.ethz.ch/Downloads/Data/Davis/DAVIS-data.zip",),
+                folder="DAVIS2016",
+            ),
+        ),
+        layout=(
+            "DAVIS2016/DAVIS/JPEGImages/480p/VIDEO/00000.jpg",
+            "DAVIS2016/DAVIS/Annotations/480p/VIDEO/00000.png",
+        ),
+        check="vostool check-data --dataset davis2016 --root ROOT/DAVIS2016/DAVIS --split val",
+    ),
+    Source(
+        name="ecssd",
+        title="ECSSD, 1000 stills with one salient object",
+        page=_ECSSD + "dataset.html",
+        licence=_RESEARCH,
+        archives=(
+            Archive(
+                "ECSSD-images.zip",
+                (_ECSSD + "data/ECSSD/images.zip",),
+                folder="static/ECSSD",
+                size=67_766_979,
+                sha256="7d5dce1a21c6d82e2f9617c00ad7eae2de5ded9320e8c59a01b4c731d210ea47",
+            ),
+            Archive(
+                "ECSSD-ground_truth_mask.zip",
+                (_ECSSD + "data/ECSSD/ground_truth_mask.zip",),
+                folder="static/ECSSD",
+            ),
+        ),
+        layout=("static/ECSSD/images/0001.jpg", "static/ECSSD/ground_truth_mask/0001.png"),
+    ),
+    Source(
+        name="msra10k",
+        title="MSRA10K, 10000 stills with one salient object",
+        page="https://mmcheng.net/msra10k/",
+        licence=_RESEARCH,
+        archives=(
+            Archive(
+                "MSRA10K_Imgs_GT.zip",
+                ("http://mftp.mmcheng.net/Data/MSRA10K_Imgs_GT.zip",),
+                folder="static",
+            ),
+        ),
+        layout=("static/MSRA10K_Imgs_GT/Imgs/*.jpg and *.png",),
+    ),
+    Source(
+        name="pascal-s",
+        title="PASCAL-S, 850 stills with salient objects",
+        page="http://cbi.gatech.edu/salobj/",
+        licence=_RESEARCH,
+        archives=(
+            Archive(
+                "salObj.zip",
+                (
+                    "http://cbi.gatech.edu/salobj/download/salObj.zip",
+                    "http://www.cbi.gatech.edu/salobj/download/salObj.zip",
+                ),
+                folder="static/PASCAL-S",
+            ),
+        ),
+        layout=("static/PASCAL-S/datasets/imgs/pascal/*.jpg", "static/PASCAL-S/datasets/masks/*"),
+    ),
+    Source(
+        name="duts",
+        title="DUTS-TR, 10553 stills with salient objects",
+        page="http://saliencydetection.net/duts/",
+        licence=_RESEARCH,
+        archives=(
+            Archive(
+                "DUTS-TR.zip",
+                ("http://saliencydetection.net/duts/download/DUTS-TR.zip",),
+                folder="static",
+            ),
+        ),
+        layout=("static/DUTS-TR/DUTS-TR-Image/*.jpg", "static/DUTS-TR/DUTS-TR-Mask/*.png"),
+    ),
+    Source(
+        name="voc2012",
+        title="PASCAL VOC 2012 trainval, 2913 stills with object masks",
+        page="http://host.robots.ox.ac.uk/pascal/VOC/voc2012/",
+        licence="Flickr terms of use",
+        archives=(
+            Archive(
+                "VOCtrainval_11-May-2012.tar",
+                (
+                    "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/VOCtrainval_11-May-2012.tar",
+                    "http://pjreddie.com/media/files/VOCtrainval_11-May-2012.tar",
+                ),
+                size=1_999_639_040,
+                sha256="e14f763270cf193d0b5f74b169f44157a4b0c6efa708f4dd0ff78ee691763bcb",
+                md5="6cd6e144f989b92b3379bac3b3de84fd",
+            ),
+        ),
+        layout=(
+            "VOCdevkit/VOC2012/JPEGImages/*.jpg",
+            "VOCdevkit/VOC2012/SegmentationObject/*.png",
+        ),
+    ),
+    Source(
+        name="coco2017-train",
+        title="COCO 2017 train, 118287 stills with object masks",
+        page="https://cocodataset.org/#download",
+        licence=_COCO_LICENCE,
+        archives=(
+            Archive(
+                "train2017.zip",
+                (_COCO + "zips/train2017.zip",),
+                folder="coco",
+                size=19_336_861_798,
+                sha256="69a8bb58ea5f8f99d24875f21416de2e9ded3178e903f1f7603e283b9e06d929",
+                md5="cced6f7f71b7629ddf16f17bbcfab6b2",
+            ),
+        ),
+        layout=("coco/train2017/*.jpg",),
+    ),
+    Source(
+        name="coco2017-val",
+        title="COCO 2017 val, 5000 stills with object masks",
+        page="https://cocodataset.org/#download",
+        licence=_COCO_LICENCE,
+        archives=(
+            Archive(
+                "val2017.zip",
+                (_COCO + "zips/val2017.zip",),
+                folder="coco",
+                size=815_585_330,
+                sha256="4f7e2ccb2866ec5041993c9cf2a952bbed69647b115d0f74da7ce8f4bef82f05",
+                md5="442b8da7639aecaf257c1dceb8ba8c80",
+            ),
+        ),
+        layout=("coco/val2017/*.jpg",),
+    ),
+    Source(
+        name="coco2017-annotations",
+        title="COCO 2017 object masks of train and val",
+        page="https://cocodataset.org/#download",
+        licence=_COCO_LICENCE,
+        archives=(
+            Archive(
+                "annotations_trainval2017.zip",
+                (_COCO + "annotations/annotations_trainval2017.zip",),
+                folder="coco",
+                size=252_907_541,
+                sha256="113a836d90195ee1f884e704da6304dfaaecff1f023f49b6ca93c4aaae470268",
+                md5="f4bbac642086de4f52a3fdda2de5fa2c",
+            ),
+        ),
+        layout=("coco/annotations/instances_train2017.json", "coco/annotations/*.json"),
+    ),
+)
+
+
+def _youtubevos(year: int) -> Source:
+    return Source(
+        name=f"youtubevos{year}",
+        title=f"YouTube-VOS {year}",
+        page="https://youtube-vos.org/dataset/vos/",
+        licence="CC BY 4.0 annotations; videos under YouTube's terms",
+        layout=tuple(
+            f"YouTubeVOS/{line}"
+            for line in (
+                "train/JPEGImages/VIDEO/00000.jpg",
+                "train/Annotations/VIDEO/00000.png",
+                "train/meta.json",
+                "valid/JPEGImages/VIDEO/00000.jpg",
+                "valid/Annotations/VIDEO/00000.png",
+                "valid/meta.json",
+            )
+        ),
+        check=f"vostool check-data --dataset youtubevos{year} --root ROOT/YouTubeVOS --split valid",
+        steps=f"register for the {year} challenge on its CodaLab page, accept the terms, download "
+        "train.zip and valid.zip, and extract both into ROOT/YouTubeVOS",
+    )
+
+
+_LOGIN = (
+    _youtubevos(2018),
+    _youtubevos(2019),
+    Source(
+        name="mose",
+        title="MOSE (complex video object segmentation)",
+        page="https://henghuiding.github.io/MOSE/",
+        licence="CC BY-NC-SA 4.0",
+        layout=(
+            "MOSE/train/JPEGImages/VIDEO/00000.jpg",
+            "MOSE/train/Annotations/VIDEO/00000.png",
+            "MOSE/valid/JPEGImages/VIDEO/00000.jpg",
+            "MOSE/valid/Annotations/VIDEO/00000.png",
+        ),
+        check="vostool check-data --dataset mose --root ROOT/MOSE --split valid",
+        steps="download train.tar.gz and valid.tar.gz from the links on its page (a cloud drive "
+        "with sign-in), and extract both into ROOT/MOSE",
+    ),
+    Source(
+        name="lvos",
+        title="LVOS (long videos)",
+        page="https://lingyihongfd.github.io/lvos.github.io/",
+        licence="CC BY-NC-SA 4.0",
+        layout=(
+            "LVOS/valid/JPEGImages/VIDEO/00000001.jpg",
+            "LVOS/valid/Annotations/VIDEO/00000001.png",
+        ),
+        check="vostool check-data --dataset lvos --root ROOT/LVOS --split valid",
+        steps="download the archives of your splits from the links on its page (a cloud drive "
+        "with sign-in), and extract them into ROOT/LVOS",
+    ),
+)
+
+SOURCES: tuple[Source, ...] = _DIRECT + _LOGIN
+"""All data sets, those with a direct address first."""
+
+
+def find(name: str, sources: Iterable[Source] = SOURCES) -> Source:
+    """The source of that name.
+
+    Raises:
+        UsageError: there is none; the message names the closest.
+    """
+    known = {source.name: source for source in sources}
+    if name not in known:
+        close = difflib.get_close_matches(name, known, 1, cutoff=0.5)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise UsageError(
+            f"no download is called {name!r}",
+            remedy=f"{hint}vostool download --list shows all of them",
+        )
+    return known[name]

@@ -1,0 +1,85 @@
+"""One archive from its address to its place, remembered so that a second run does nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from vostool.core.console import Console
+from vostool.core.files import write_text
+from vostool.downloads.catalogue import Archive
+from vostool.downloads.extraction import BadArchive, Limits, extract
+from vostool.downloads.fetching import FetchOptions, fetch
+
+WORK_FOLDER = ".vostool-downloads"
+"""Below the user's root: archives being worked on, and a record of each that is in place."""
+
+
+def install(
+    archive: Archive,
+    root: Path,
+    *,
+    keep_archive: bool = False,
+    options: FetchOptions | None = None,
+    limits: Limits | None = None,
+    console: Console | None = None,
+) -> bool:
+    """Fetch, verify and extract an archive below `root`, unless that is done already.
+
+    Args:
+        keep_archive: leave the archive in `root`/.vostool-downloads after extraction.
+
+    Returns:
+        False if everything was there already.
+
+    Raises:
+        DataError, OutputError, UsageError: as `fetch` and `extract`.
+    """
+    console = console or Console.silent()
+    record, folder = _record(archive, root), root / archive.folder
+    lost = missing_files(archive, root)
+    if lost is not None and not lost:
+        return False
+    if lost:
+        console.warn(f"{len(lost)} files of {archive.file} are gone, such as {lost[0]}")
+    local = fetch(archive, root / WORK_FOLDER / archive.file, options, console)
+    try:
+        sizes = extract(
+            local, folder, may_differ=archive.may_differ, limits=limits, console=console
+        )
+    except BadArchive:
+        if _nobody_vouches_for(archive):
+            # Without a published checksum, a damaged file only shows here; the next run refetches.
+            local.unlink(missing_ok=True)
+        raise
+    write_text(record, json.dumps({"file": archive.file, "urls": archive.urls, "files": sizes}))
+    if not keep_archive:
+        local.unlink()
+    return True
+
+
+def missing_files(archive: Archive, root: Path) -> list[str] | None:
+    """Names of installed files that are gone or have another size; None if never installed."""
+    try:
+        files = json.loads(_record(archive, root).read_text(encoding="utf-8"))["files"]
+        wanted = {str(name): int(size) for name, size in files.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    folder = root / archive.folder
+    kept = set(archive.may_differ)
+    return [name for name, size in wanted.items() if not _there(folder / name, size, name in kept)]
+
+
+def _there(path: Path, size: int, any_size: bool) -> bool:
+    try:
+        return any_size or path.stat().st_size == size
+    except OSError:
+        return False
+
+
+def _nobody_vouches_for(archive: Archive) -> bool:
+    return archive.sha256 is None and archive.md5 is None
+
+
+def _record(archive: Archive, root: Path) -> Path:
+    return root / WORK_FOLDER / f"{archive.file}.installed.json"
