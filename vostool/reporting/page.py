@@ -1,0 +1,117 @@
+"""A report as one HTML page: sections of text, tables, plots and pictures. No address outside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from vostool.core.files import write_text
+
+Cell = str | float | int | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under columns.
+
+    Attributes:
+        columns: headings; the first column names the row.
+        rows: one cell per column; floats are shown as percentages with one digit, None as a dash.
+        best: mark the largest float of each column.
+        caption: one sentence below.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    best: bool = False
+    caption: str = ""
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(f"row {row[0]!r} has {len(row)} cells, not {len(self.columns)}")
+
+    def is_best(self, column: int, cell: Cell) -> bool:
+        """Whether a cell holds its column's largest float, where there is something to compare."""
+        if not self.best or not isinstance(cell, float):
+            return False
+        values = [value for row in self.rows if isinstance(value := row[column], float)]
+        return len(values) > 1 and cell == max(values)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image file beside the page.
+
+    Attributes:
+        source: path relative to the page, with forward slashes.
+        caption: one line below.
+    """
+
+    source: str
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Pictures in a row, such as the frames of one video."""
+
+    title: str
+    pictures: Sequence[Picture]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of the page.
+
+    Attributes:
+        title: heading.
+        text: paragraphs of plain text.
+        tables, strips: shown in this order after the text.
+        plots: SVG elements made by `reporting.plot`; inserted as they are.
+    """
+
+    title: str
+    text: Sequence[str] = ()
+    tables: Sequence[Table] = ()
+    plots: Sequence[str] = ()
+    strips: Sequence[Strip] = ()
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page with a title, a line below it, and sections."""
+
+    title: str
+    subtitle: str
+    sections: Sequence[Section]
+
+
+def render_page(page: Page) -> str:
+    """The page as HTML text; everything but the plots is escaped."""
+    environment = Environment(
+        loader=PackageLoader("vostool.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["cell"] = format_cell
+    environment.filters["svg"] = Markup
+    return environment.get_template("page.html").render(page=page)
+
+
+def write_page(target: Path, page: Page) -> None:
+    """Write the page atomically."""
+    write_text(target, render_page(page))
+
+
+def format_cell(cell: Cell) -> str:
+    """0.8123 -> "81.2"; None and NaN -> a dash; the rest as text."""
+    if cell is None or cell != cell:
+        return "–"
+    return f"{100 * cell:.1f}" if isinstance(cell, float) else str(cell)
