@@ -12,7 +12,7 @@ from vostool.core.files import atomic_path, claim_output_folder, write_json
 def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "x.json"
     write_json(target, {"a": 1})
-    with pytest.raises(RuntimeError), atomic_path(target) as temporary:  # noqa: PT012
+    with pytest.raises(RuntimeError), atomic_path(target) as temporary:
         temporary.write_text("half")
         raise RuntimeError
     assert target.read_text() == '{\n  "a": 1\n}\n'

@@ -14,7 +14,7 @@ def test_a_module_in_the_folder_is_registered() -> None:
 
 
 def test_an_unknown_name_lists_what_there_is() -> None:
-    with pytest.raises(UsageError, match="unknown model 'stn'.*did you mean stm") as caught:
+    with pytest.raises(UsageError, match=r"unknown model 'stn'.*did you mean stm") as caught:
         registry.load("vostool.models", "stn", kind="model")
     assert caught.value.exit_code == 2
 
