@@ -64,6 +64,11 @@ class VideoDatasetSpec:
         scoring: how predictions are scored.
         submissions: per split, what the server wants.
         where: how to get the data.
+        index: `(root, split) -> {video: categories}` without looking at frames, where the data
+            set has an index that says so; otherwise it follows from `load`.
+        unseen: `root -> categories that training does not have`, where that can be found out.
+        holdout: videos of the training split that `vostool split` keeps for validation by
+            default; None: a tenth.
     """
 
     name: str
@@ -74,3 +79,6 @@ class VideoDatasetSpec:
     scoring: ScoringRule
     submissions: dict[str, SubmissionProfile] = field(default_factory=dict)
     where: str = ""
+    index: Callable[[Path, str], dict[str, frozenset[str]]] | None = None
+    unseen: Callable[[Path], frozenset[str]] | None = None
+    holdout: int | None = None

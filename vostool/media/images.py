@@ -1,8 +1,8 @@
 """Reading RGB images, from image files and from movie files.
 
 OpenCV decodes JPEG in less than half of Pillow's time, to the same values, but fills the rest of a
-truncated file with grey; so it gets complete files only, and Pillow, which reports damage, all else.
-An orientation tag is not applied: masks are drawn on the pixels as they are stored.
+truncated file with grey; so it gets complete files only, and Pillow, which reports damage, the
+others. An orientation tag is not applied: masks are drawn on the pixels as they are stored.
 """
 
 from __future__ import annotations
