@@ -2,7 +2,8 @@
 
 A checkpoint (`*.ckpt`) holds weights and, as metadata, the resolved recipe, iteration, scores,
 versions and git revision. A resume file (`resume.state`) holds the weights, the optimiser's
-tensors and the random generators besides, so that one atomic rename saves a consistent state.
+tensors and the progress, so that one atomic rename saves a consistent state. Random generators
+are not in it: the loop seeds them anew at every step, and samples are functions of their number.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from vostool.core.files import atomic_path
 
 METADATA_KEY = "vostool"
 FORMAT = 1
-WEIGHTS, OPTIMISER, RANDOM = "weights.", "optimiser.", "random."
+WEIGHTS, OPTIMISER = "weights.", "optimiser."
 SHOWN_DIFFERENCES = 5
 
 
@@ -140,20 +141,17 @@ class ResumeState:
     Attributes:
         weights: the model's state dictionary.
         optimiser: its `state_dict()`.
-        random: states of the random generators, uint8, by device.
         progress: JSON-able: recipe, iteration, best score, scaler and the like.
     """
 
     weights: dict[str, torch.Tensor]
     optimiser: dict[str, Any]
-    random: dict[str, torch.Tensor]
     progress: dict[str, Any]
 
 
 def save_resume(path: Path, state: ResumeState) -> None:
     """Write a resume state atomically."""
     tensors = {WEIGHTS + name: value for name, value in state.weights.items()}
-    tensors |= {RANDOM + name: value for name, value in state.random.items()}
     scalars: dict[str, dict[str, Any]] = {}
     for index, slots in state.optimiser["state"].items():
         for name, value in slots.items():
@@ -174,7 +172,7 @@ def read_resume(path: Path) -> ResumeState:
     with _opened(path) as (file, metadata):
         if "progress" not in metadata:
             raise CheckpointError("not a resume state", where=path, remedy="start a new run")
-        parts: dict[str, dict[str, torch.Tensor]] = {WEIGHTS: {}, OPTIMISER: {}, RANDOM: {}}
+        parts: dict[str, dict[str, torch.Tensor]] = {WEIGHTS: {}, OPTIMISER: {}}
         for name in file.keys():  # noqa: SIM118
             prefix = name.split(".", 1)[0] + "."
             parts[prefix][name.removeprefix(prefix)] = file.get_tensor(name)
@@ -185,7 +183,7 @@ def read_resume(path: Path) -> ResumeState:
     for index, values in metadata["optimiser"]["scalars"].items():
         slots.setdefault(int(index), {}).update(values)
     optimiser = {"state": slots, "param_groups": metadata["optimiser"]["groups"]}
-    return ResumeState(parts[WEIGHTS], optimiser, parts[RANDOM], metadata["progress"])
+    return ResumeState(parts[WEIGHTS], optimiser, metadata["progress"])
 
 
 def _write(path: Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, Any]) -> None:

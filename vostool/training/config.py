@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from vostool.training.curriculum import MASK_PROPAGATION, SkipCurriculum
+
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
@@ -13,6 +15,21 @@ class Options(BaseModel):
     """Base of all option groups: unknown keys are errors and values do not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CurriculumOptions(Options):
+    """How far apart the frames of a clip are, as the training goes on."""
+
+    max_skip: tuple[tuple[float, int], ...] = Field(
+        MASK_PROPAGATION,
+        min_length=1,
+        description="pairs (part of the training from which it holds, largest gap in raw frames)",
+    )
+
+    @model_validator(mode="after")
+    def _usable(self) -> CurriculumOptions:
+        SkipCurriculum(self.max_skip)
+        return self
 
 
 class OptimiserOptions(Options):

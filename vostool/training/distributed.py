@@ -17,14 +17,14 @@ class Processes:
     """Which of how many processes this one is.
 
     Attributes:
+        device: where this process computes.
         rank: 0 writes files and prints.
         count: processes in the group, 1 without torchrun.
-        device: where this process computes.
     """
 
+    device: torch.device
     rank: int = 0
     count: int = 1
-    device: torch.device = torch.device("cpu")
 
     @property
     def is_main(self) -> bool:
@@ -57,7 +57,7 @@ def process_group(device: torch.device) -> Iterator[Processes]:
     """Join the group that torchrun describes in the environment, or be alone without one."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
-        yield Processes(device=device)
+        yield Processes(device)
         return
     rank, local = int(os.environ["RANK"]), int(os.environ.get("LOCAL_RANK", "0"))
     if device.type == "cuda":
@@ -65,7 +65,7 @@ def process_group(device: torch.device) -> Iterator[Processes]:
         torch.cuda.set_device(device)
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
-        yield Processes(rank, count, device)
+        yield Processes(device, rank, count)
     finally:
         distributed.destroy_process_group()
 

@@ -47,7 +47,7 @@ class MetricsLog:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Records of a metrics file; none if there is no file. A line cut short at the end is left out."""
+    """Records of a metrics file; none without a file, nor of a line cut short."""
     if not path.is_file():
         return []
     records = []

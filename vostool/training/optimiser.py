@@ -7,10 +7,9 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
+from vostool.nn.folding import freeze_statistics
+from vostool.nn.trunk import MaskStem, Trunk
 from vostool.training.config import OptimiserOptions
-
-BACKBONE = "backbone"
-"""Parameters with a part of this name belong to the pre-trained trunk."""
 
 
 def build_optimiser(model: nn.Module, options: OptimiserOptions) -> torch.optim.Optimizer:
@@ -35,12 +34,19 @@ def build_optimiser(model: nn.Module, options: OptimiserOptions) -> torch.optim.
 
 
 def split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Trainable parameters of the trunk(s), and all others."""
+    """Trainable parameters of the trunk(s), and all others; mask convolutions are among those."""
+    inside: set[int] = set()
+    for module in model.modules():
+        if isinstance(module, Trunk):
+            inside |= {id(parameter) for parameter in module.parameters()}
+    for module in model.modules():
+        if isinstance(module, MaskStem):
+            inside -= {id(parameter) for parameter in module.masks.parameters()}
     trunk: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
-    for name, parameter in model.named_parameters():
+    for parameter in model.parameters():
         if parameter.requires_grad:
-            (trunk if BACKBONE in name.split(".") else rest).append(parameter)
+            (trunk if id(parameter) in inside else rest).append(parameter)
     return trunk, rest
 
 
@@ -58,9 +64,7 @@ def train_mode(model: nn.Module) -> None:
     one clip cannot support; nothing in vostool calls it without this.
     """
     model.train()
-    for module in model.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.eval()
+    freeze_statistics(model)
 
 
 def gradient_norm(parameters: Iterable[nn.Parameter], limit: float | None) -> float:

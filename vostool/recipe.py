@@ -1,0 +1,291 @@
+"""Recipes: TOML files that name every choice of a training, read into checked values.
+
+A recipe is found by name among those shipped or by path. `extends` takes over another recipe's
+values, `--set a.b=value` overrides single ones, and everything wrong is reported at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from torch import nn
+
+from vostool.core import registry
+from vostool.core.errors import DataError, UsageError
+from vostool.models._segmenter import ENTRY_POINT_GROUP
+from vostool.training.config import (
+    CheckpointOptions,
+    CurriculumOptions,
+    LoopOptions,
+    LossOptions,
+    OptimiserOptions,
+    Options,
+    ScheduleOptions,
+    ValidationOptions,
+)
+from vostool.training.synthesis import SynthesisOptions
+from vostool.training.video_clips import VideoClipOptions
+
+SUFFIX = ".toml"
+
+
+class ModelChoice(BaseModel):
+    """A network by name, with the values of its own `Config`."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str = Field(description="stm, famnet, or a network from a package that adds one")
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Values for the network's `Config`."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class DataEntry(Options):
+    """One source of clips; its folder is given as `--data ENTRY=FOLDER`."""
+
+    video: str | None = Field(None, description="video data set, such as youtubevos2019")
+    stills: str | None = Field(None, description="kind of still images, such as image-folder")
+    split: str = Field("train", description="split of a video data set")
+    section: Literal["train", "val"] | None = Field(
+        None, description="part of an offline split (`vostool split`), instead of all videos"
+    )
+    weight: float = Field(1.0, ge=0, description="share of the clips; 0 leaves the entry out")
+    optional: bool = Field(False, description="go on without it if no folder is given")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> DataEntry:
+        if (self.video is None) == (self.stills is None):
+            raise ValueError("give either video or stills")
+        return self
+
+
+class Recipe(Options):
+    """Everything that a training depends on, apart from where files are."""
+
+    name: str
+    description: str = Field(min_length=1, description="one line")
+    papers: dict[str, str] = Field(default_factory=dict, description="published figures")
+    model: ModelChoice
+    data: dict[str, DataEntry] = Field(min_length=1)
+    clip: VideoClipOptions = VideoClipOptions()
+    curriculum: CurriculumOptions = CurriculumOptions()
+    synthesis: SynthesisOptions = SynthesisOptions()
+    loop: LoopOptions
+    optimiser: OptimiserOptions = OptimiserOptions()
+    schedule: ScheduleOptions = ScheduleOptions()
+    losses: LossOptions = LossOptions()
+    validation: ValidationOptions = ValidationOptions()
+    checkpoints: CheckpointOptions = CheckpointOptions()
+
+    @model_validator(mode="after")
+    def _clips_agree(self) -> Recipe:
+        used = [entry for entry in self.data.values() if entry.weight > 0]
+        if not used:
+            raise ValueError("no data entry has a weight above 0")
+        mixed = any(entry.video for entry in used) and any(entry.stills for entry in used)
+        for name in ("frames", "crop"):
+            if mixed and getattr(self.clip, name) != getattr(self.synthesis, name):
+                raise ValueError(f"clip.{name} and synthesis.{name} must be equal in a mixture")
+        return self
+
+    @model_validator(mode="after")
+    def _validates_on_videos(self) -> Recipe:
+        entry = self.validation.data
+        if entry is None:
+            return self
+        if entry not in self.data:
+            raise ValueError(f"validation.data names {entry!r}, which is not under data")
+        if self.data[entry].video is None:
+            raise ValueError(f"validation.data names {entry!r}, which has no videos")
+        return self
+
+    def resolved(self) -> dict[str, Any]:
+        """All values, as JSON can hold them."""
+        return self.model_dump(mode="json")
+
+
+def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe by name or path, with `a.b=value` overrides.
+
+    Raises:
+        UsageError: unknown recipe; unknown keys, wrong values or overrides, all listed.
+        DataError: a file that is not TOML, or recipes that extend each other in a circle.
+    """
+    path = find_recipe(name)
+    table = _read(path, ())
+    for override in overrides:
+        _override(table, override)
+    return parse_recipe({"name": path.stem, **table}, str(path.name))
+
+
+def parse_recipe(table: dict[str, Any], where: str) -> Recipe:
+    """Check a table of values, the network's included.
+
+    Raises:
+        UsageError: listing everything that is wrong.
+    """
+    problems: list[str] = []
+    recipe: Recipe | None = None
+    try:
+        recipe = Recipe.model_validate(table)
+    except ValidationError as error:
+        problems += _explain(error, Recipe)
+    config, model_problems = _model_config(table.get("model"))
+    problems += model_problems
+    if recipe is None or config is None or problems:
+        count = "" if len(problems) == 1 else f"{len(problems)} mistakes: "
+        raise UsageError(
+            f"{count}{'; '.join(problems)}", where=where, remedy="correct the recipe or --set"
+        )
+    full = {"name": recipe.model.name, **config.model_dump(mode="json")}
+    return recipe.model_copy(update={"model": ModelChoice.model_validate(full)})
+
+
+def build_model(choice: ModelChoice, *, weights: str | None = None) -> nn.Module:
+    """Build the network of a recipe.
+
+    Args:
+        weights: replaces the recipe's choice of backbone weights: "none", "imagenet" or a file.
+    """
+    module = registry.load(
+        "vostool.models", choice.name, kind="model", entry_point_group=ENTRY_POINT_GROUP
+    )
+    values = choice.values if weights is None else {**choice.values, "weights": weights}
+    return module.build(module.Config.model_validate(values))
+
+
+def recipe_folder() -> Path:
+    """Where the shipped recipes are: in the installed package, or at the top of the repository."""
+    package = Path(__file__).parent
+    installed = package / "_recipes"
+    return installed if installed.is_dir() else package.parent / "recipes"
+
+
+def recipe_names() -> list[str]:
+    """Names of the shipped recipes, sorted."""
+    return sorted(path.stem for path in recipe_folder().glob(f"*{SUFFIX}"))
+
+
+def find_recipe(name: str, beside: Path | None = None) -> Path:
+    """File of a recipe given by name or path; `beside` is searched before the shipped ones."""
+    if name.endswith(SUFFIX):
+        path = (beside or Path()) / name
+        if not path.is_file():
+            raise UsageError("there is no such recipe file", where=path, remedy="check the path")
+        return path
+    for folder in (beside, recipe_folder()):
+        if folder is not None and (folder / f"{name}{SUFFIX}").is_file():
+            return folder / f"{name}{SUFFIX}"
+    known = recipe_names()
+    close = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    raise UsageError(
+        f"unknown recipe {name!r}", remedy=f"{hint}give a .toml file or one of: {', '.join(known)}"
+    )
+
+
+def _read(path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:
+    """A recipe's table with what it extends merged in below."""
+    if path in chain:
+        circle = " -> ".join(step.stem for step in (*chain, path))
+        raise DataError(f"recipes extend each other in a circle: {circle}", where=path)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"not a TOML file: {error}", where=path, remedy="correct it") from error
+    parent = table.pop("extends", None)
+    if parent is None:
+        return table
+    if not isinstance(parent, str):
+        raise UsageError("extends must be the name of one recipe", where=path)
+    return _merge(_read(find_recipe(parent, path.parent), (*chain, path)), table)
+
+
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Tables are merged key by key; anything else is replaced."""
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        both = isinstance(old, dict) and isinstance(value, dict)
+        merged[key] = _merge(old, value) if both else value
+    return merged
+
+
+def _override(table: dict[str, Any], text: str) -> None:
+    """Apply one `a.b=value`, in place; the value is TOML, or else a plain string."""
+    key, separator, value = text.partition("=")
+    if not separator or not all(key.split(".")):
+        raise UsageError(f"cannot read --set {text!r}", remedy="write --set optimiser.name=sgd")
+    *path, last = key.strip().split(".")
+    for step in path:
+        table = table.setdefault(step, {})
+        if not isinstance(table, dict):
+            raise UsageError(f"--set {text!r}: {step} is a value, not a group of values")
+    try:
+        table[last] = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        table[last] = value.strip()
+
+
+def _model_config(table: Any) -> tuple[BaseModel | None, list[str]]:
+    """The network's checked configuration, or None with what is wrong."""
+    if not isinstance(table, dict) or not isinstance(table.get("name"), str):
+        return None, []
+    try:
+        module = registry.load(
+            "vostool.models", table["name"], kind="model", entry_point_group=ENTRY_POINT_GROUP
+        )
+    except UsageError as error:
+        return None, [f"model.name: {error}"]
+    try:
+        values = {key: value for key, value in table.items() if key != "name"}
+        return module.Config.model_validate(values), []
+    except ValidationError as error:
+        return None, _explain(error, module.Config, "model.")
+
+
+def _explain(error: ValidationError, kind: type[BaseModel], prefix: str = "") -> list[str]:
+    """One clause per mistake, in the order of the recipe."""
+    clauses = []
+    for item in error.errors():
+        place = prefix + ".".join(str(step) for step in item["loc"])
+        if item["type"] == "extra_forbidden":
+            close = difflib.get_close_matches(
+                str(item["loc"][-1]), _keys_at(kind, item["loc"][:-1]), 1
+            )
+            hint = f" (did you mean {close[0]}?)" if close else ""
+            clauses.append(f"unknown key {place}{hint}")
+        elif item["type"] == "missing":
+            clauses.append(f"{place} is missing")
+        else:
+            message = item["msg"].removeprefix("Value error, ")
+            message = message[:1].lower() + message[1:]
+            clauses.append(f"{place}: {message}" if place else message)
+    return clauses
+
+
+def _keys_at(kind: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    """Known keys of the group at a place, for suggestions."""
+    current: Any = kind
+    for step in place:
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            field = current.model_fields.get(str(step))
+            current = _group(field.annotation) if field else None
+    if isinstance(current, type) and issubclass(current, BaseModel):
+        return list(current.model_fields)
+    return []
+
+
+def _group(annotation: Any) -> Any:
+    """The model class in an annotation such as `X | None` or `dict[str, X]`, if any."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = [_group(part) for part in get_args(annotation)]
+    return next((group for group in found if group is not None), None)

@@ -1,0 +1,82 @@
+"""Clips for the loop, loaded ahead in processes of their own."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import cv2
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from vostool.core.types import Clip
+from vostool.training.config import LoopOptions
+
+
+def batch_numbers(
+    iteration: int, batch: int, accumulation: int = 1, rank: int = 0, processes: int = 1
+) -> list[list[int]]:
+    """Sample numbers that a process takes in an iteration, one list per forward pass.
+
+    An iteration as a whole takes `batch * accumulation * processes` consecutive numbers, whatever
+    the number of processes: two with batch 2 see what one with batch 4 sees.
+    """
+    first = iteration * batch * accumulation * processes
+    starts = [first + (step * processes + rank) * batch for step in range(accumulation)]
+    return [list(range(start, start + batch)) for start in starts]
+
+
+class _Passes(Sampler[list[int]]):
+    """Sample numbers of each forward pass, from one iteration to the end."""
+
+    def __init__(self, options: LoopOptions, start: int, rank: int, processes: int):
+        self.options, self.start, self.rank, self.processes = options, start, rank, processes
+
+    def __len__(self) -> int:
+        return (self.options.iterations - self.start) * self.options.accumulation
+
+    def __iter__(self) -> Iterator[list[int]]:
+        batch, accumulation = self.options.batch, self.options.accumulation
+        for iteration in range(self.start, self.options.iterations):
+            yield from batch_numbers(iteration, batch, accumulation, self.rank, self.processes)
+
+
+def total_samples(options: LoopOptions, processes: int) -> int:
+    """Clips of a whole run over all processes."""
+    return options.iterations * options.accumulation * options.batch * processes
+
+
+def clip_loader(
+    dataset: Dataset[Clip],
+    options: LoopOptions,
+    *,
+    start: int = 0,
+    rank: int = 0,
+    processes: int = 1,
+    workers: int = 0,
+) -> DataLoader:
+    """A loader of clips, one batch per forward pass of this process.
+
+    Args:
+        dataset: sample number -> clip with B = 1, a pure function of the number.
+        start: iteration to begin with.
+        rank, processes: this process among all.
+        workers: loading processes; 0 loads in this one.
+    """
+    return DataLoader(
+        dataset,
+        batch_sampler=_Passes(options, start, rank, processes),
+        num_workers=workers,
+        collate_fn=Clip.collate,
+        worker_init_fn=_start_worker,
+        prefetch_factor=4 if workers else None,
+        # Loaders draw a base seed; a generator of their own keeps that out of the model's.
+        generator=torch.Generator().manual_seed(0),
+    )
+
+
+def _start_worker(_: int) -> None:
+    """One thread each; Ctrl-C is for the main process, which then stops its workers."""
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
