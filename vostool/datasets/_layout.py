@@ -36,8 +36,7 @@ class FaultyVideos(DataError):
             super().__init__(first)
         else:
             super().__init__(
-                f"{len(self.problems)} videos are faulty; the first: {first}",
-                remedy="vostool check-data lists them all",
+                f"{len(self.problems)} videos are faulty (vostool check-data lists them): {first}"
             )
 
 

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import cv2
+import cv2
 import numpy as np
 
 from vostool.core.errors import DataError
 from vostool.media.images import read_image
+
+SHAPE_TOLERANCE = 0.005
+"""Largest relative difference of height / width for a mask of another resolution."""
 
 
 class MaskSource(Protocol):
@@ -40,10 +45,16 @@ class Still:
     def read(self) -> tuple[np.ndarray, np.ndarray]:
         """Image uint8 `[H, W, 3]` RGB, and ids uint8 `[H, W]`.
 
+        A mask of the image's shape at another resolution, as some sets ship them, is brought to
+        the image's size.
+
         Raises:
-            DataError: unreadable, or image and mask differ in size.
+            DataError: unreadable, or image and mask differ in shape.
         """
         image, mask = read_image(self.image), self.mask()
+        if image.shape[:2] != mask.shape and _same_proportions(image.shape[:2], mask.shape):
+            size = (image.shape[1], image.shape[0])
+            mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT)
         if image.shape[:2] != mask.shape:
             raise DataError(
                 f"the image is {image.shape[0]} x {image.shape[1]}, but its mask is "
@@ -51,7 +62,14 @@ class Still:
                 where=self.image,
                 remedy="leave the image out or correct its mask",
             )
-        return image, mask
+        return image, cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+
+
+def _same_proportions(image: tuple[int, ...], mask: tuple[int, ...]) -> bool:
+    """Whether one side, scaled like the other, is right to a pixel of the smaller picture."""
+    height, width = mask
+    expected = image[0] * width / image[1]
+    return abs(expected - height) <= max(1.0, image[0] / image[1])
 
 
 @dataclass(frozen=True)
