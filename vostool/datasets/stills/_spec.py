@@ -8,14 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 import cv2
-import cv2
 import numpy as np
 
 from vostool.core.errors import DataError
 from vostool.media.images import read_image
-
-SHAPE_TOLERANCE = 0.005
-"""Largest relative difference of height / width for a mask of another resolution."""
 
 
 class MaskSource(Protocol):
@@ -52,24 +48,17 @@ class Still:
             DataError: unreadable, or image and mask differ in shape.
         """
         image, mask = read_image(self.image), self.mask()
-        if image.shape[:2] != mask.shape and _same_proportions(image.shape[:2], mask.shape):
-            size = (image.shape[1], image.shape[0])
-            mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT)
-        if image.shape[:2] != mask.shape:
+        height, width = image.shape[:2]
+        if mask.shape == (height, width):
+            return image, mask
+        if abs(mask.shape[0] * width / (mask.shape[1] * height) - 1) > SHAPE_TOLERANCE:
             raise DataError(
-                f"the image is {image.shape[0]} x {image.shape[1]}, but its mask is "
+                f"the image is {height} x {width}, but its mask is "
                 f"{mask.shape[0]} x {mask.shape[1]} (height x width)",
                 where=self.image,
                 remedy="leave the image out or correct its mask",
             )
         return image, cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
-
-
-def _same_proportions(image: tuple[int, ...], mask: tuple[int, ...]) -> bool:
-    """Whether one side, scaled like the other, is right to a pixel of the smaller picture."""
-    height, width = mask
-    expected = image[0] * width / image[1]
-    return abs(expected - height) <= max(1.0, image[0] / image[1])
 
 
 @dataclass(frozen=True)
