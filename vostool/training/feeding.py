@@ -9,6 +9,7 @@ import cv2
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from vostool.core.errors import VostoolError
 from vostool.core.types import Clip
 from vostool.training.config import LoopOptions
 
@@ -64,15 +65,44 @@ def clip_loader(
         workers: loading processes; 0 loads in this one.
     """
     return DataLoader(
-        dataset,
+        _Guarded(dataset),
         batch_sampler=_Passes(options, start, rank, processes),
         num_workers=workers,
-        collate_fn=Clip.collate,
+        collate_fn=_collate,
         worker_init_fn=_start_worker,
         prefetch_factor=4 if workers else None,
         # Loaders draw a base seed; a generator of their own keeps that out of the model's.
         generator=torch.Generator().manual_seed(0),
     )
+
+
+def next_clip(clips: Iterator[Clip | VostoolError]) -> Clip:
+    """The next batch of a loader's iterator. Raises what reading it raised, in one sentence."""
+    clip = next(clips)
+    if isinstance(clip, VostoolError):
+        raise clip
+    return clip
+
+
+class _Guarded(Dataset):
+    """Carries a user's error out of a loading process as a value.
+
+    Raised there, torch would turn its one sentence into that process's traceback.
+    """
+
+    def __init__(self, dataset: Dataset[Clip]):
+        self.dataset = dataset
+
+    def __getitem__(self, number: int) -> Clip | VostoolError:
+        try:
+            return self.dataset[number]
+        except VostoolError as error:
+            return error
+
+
+def _collate(clips: list[Clip | VostoolError]) -> Clip | VostoolError:
+    errors = (clip for clip in clips if isinstance(clip, VostoolError))
+    return next(errors, None) or Clip.collate([clip for clip in clips if isinstance(clip, Clip)])
 
 
 def _start_worker(_: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from vostool.training.config import (
     ScheduleOptions,
 )
 from vostool.training.distributed import Processes, without_averaging, wrap
-from vostool.training.feeding import clip_loader
+from vostool.training.feeding import clip_loader, next_clip
 from vostool.training.interrupt import StopRequest, listen
 from vostool.training.losses import clip_loss
 from vostool.training.metrics_log import MetricsLog
@@ -240,7 +240,7 @@ class Trainer:
                 self._save_resume()
                 return
 
-    def _step(self, network: nn.Module, clips) -> dict[str, float]:
+    def _step(self, network: nn.Module, clips: Iterator[Clip | VostoolError]) -> dict[str, float]:
         """One optimiser step; means over its forward passes of losses and waiting time."""
         loop = self.options.loop
         factor = learning_rate_factor(self.options.schedule, self.iteration, loop.iterations)
@@ -250,7 +250,7 @@ class Trainer:
         meters = _Meters()
         for step_pass in range(loop.accumulation):
             started = time.monotonic()
-            clip = next(clips).to(self.processes.device)
+            clip = next_clip(clips).to(self.processes.device)
             wait = time.monotonic() - started
             with without_averaging(network, last=step_pass == loop.accumulation - 1):
                 meters.add(self._forward_backward(network, clip) | {"data_seconds": wait})
