@@ -64,7 +64,7 @@ class MaskPair:
         height, width = truth.shape
         workspace = workspace or Workspace()
         joint, bits = _joint(predicted.reshape(-1), truth.reshape(-1), workspace)
-        changed = workspace.array("changed", bool, joint.size)
+        changed = workspace.array("changed", np.bool_, joint.size)
         np.not_equal(joint[1:], joint[:-1], out=changed[:-1])
         changed[-1] = False
         starts = np.flatnonzero(changed)
@@ -90,7 +90,7 @@ class MaskPair:
 
     def predicted_ids(self) -> np.ndarray:
         """Ids in the prediction, background left out, ascending."""
-        return np.flatnonzero(self.overlap.any(1)[1:]) + 1
+        return np.flatnonzero(self.overlap[1:].sum(1)) + 1
 
 
 def _check(predicted: np.ndarray, truth: np.ndarray) -> None:

@@ -1,0 +1,72 @@
+"""Score predicted masks: J, F, recall and decay as the DAVIS code does, G for YouTube-VOS.
+
+PREDICTIONS is a prediction folder or any tool's folder of VIDEO/FRAME.png. Every missing, unknown
+or wrong-sized mask is reported. Scores go to standard output, and to files with --json and --csv.
+
+Example: `vostool evaluate preds/final --dataset davis2017 --root data/DAVIS --split val`
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vostool.cli import options
+
+PLAIN_WIDTH = 140
+"""Columns of text that goes to a file or another program."""
+
+
+def run(
+    predictions: Annotated[Path, typer.Argument(help="Folder of predicted masks.")],
+    dataset: options.Dataset,
+    root: options.Root,
+    split: options.Split,
+    videos: Annotated[
+        str | None, typer.Option("--videos", help="Score these videos only, with commas between.")
+    ] = None,
+    per_object: Annotated[
+        bool, typer.Option("--per-object", help="Show every object's scores, too.")
+    ] = False,
+    count_first: Annotated[
+        bool,
+        typer.Option("--count-first", help="Count the frame in which an object is given, too."),
+    ] = False,
+    allow_extra: Annotated[
+        bool,
+        typer.Option("--allow-extra", help="Overlook unknown videos, frames and object ids."),
+    ] = False,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", help="Threads; default one per processor.")
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option("--json", help="Write all scores, per frame too, to this file.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="Write one line per object to this file.")
+    ] = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    from rich.console import Console as Output
+
+    from vostool.stages.evaluate import evaluate
+
+    report = evaluate(
+        predictions,
+        dataset,
+        root,
+        split,
+        videos=None if videos is None else [name for name in videos.split(",") if name],
+        count_first=count_first,
+        allow_extra=allow_extra,
+        jobs=jobs,
+        json=json,
+        csv=csv,
+        console=options.console(quiet, verbose),
+    )
+    width = None if sys.stdout.isatty() else PLAIN_WIDTH
+    Output(width=width).print(report.table(per_object))
