@@ -13,6 +13,9 @@ import numpy as np
 from vostool.core.errors import DataError
 from vostool.media.images import read_image
 
+SHAPE_TOLERANCE = 0.005
+"""Largest relative difference of height / width for a mask of another resolution."""
+
 
 class MaskSource(Protocol):
     """Gives the mask of a still when called; a picklable object, so that worker processes can."""
