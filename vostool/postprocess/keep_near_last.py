@@ -8,7 +8,9 @@ frames since then, v the object's velocity.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -19,6 +21,10 @@ from vostool.postprocess._sequence import FrameEdit, MaskSequence
 
 FORGET_VELOCITY_AFTER = 10
 """Frames without the object after which its velocity says nothing any more."""
+
+
+ReadPlane = Callable[[], np.ndarray | None]
+"""Reads an object's probability `[H, W]` where it is needed, as files are slow."""
 
 
 class Params(BaseModel):
@@ -80,7 +86,7 @@ def _filter_frame(sequence: MaskSequence, index: int, tracks: dict[int, _Track])
         track = tracks.get(object_id)
         if track is None:
             return None
-        return mask & ~track.judge(mask, sequence.probability(index, object_id)).kept
+        return mask & ~track.judge(mask, partial(sequence.probability, index, object_id)).kept
 
     return sequence.remove(index, far)
 
@@ -95,7 +101,7 @@ def _advance(
         return
     withheld = edit.excluded.get(object_id, np.zeros_like(mask))
     offered = mask | (withheld & (sequence.frames[index].mask == object_id))
-    judgement = track.judge(offered, sequence.probability(index, object_id))
+    judgement = track.judge(offered, partial(sequence.probability, index, object_id))
     track.accept(replace(judgement, kept=mask), index)
 
 
@@ -156,7 +162,7 @@ class _Track:
         self.believed = []
         self._move_to(mask, still=True)
 
-    def judge(self, mask: np.ndarray, probability: np.ndarray | None) -> _Judgement:
+    def judge(self, mask: np.ndarray, probability: ReadPlane) -> _Judgement:
         """What of this frame's mask is believed, without changing the state.
 
         Without a last position (or one in a frame of another size) all of it is.
@@ -169,7 +175,7 @@ class _Track:
             return _Judgement(mask, near=True)
         if near.any():
             return _Judgement(components.select(near), near=True)
-        candidate = self._candidate(components, components.means(probability))
+        candidate = self._candidate(components, components.means(probability()))
         if candidate is not None and candidate.count >= self.params.reacquire_after:
             return _Judgement(candidate.mask, candidate=candidate)
         return _Judgement(np.zeros_like(mask), candidate=candidate)

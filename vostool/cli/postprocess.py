@@ -1,0 +1,67 @@
+"""Filter the masks of a prediction folder, into another folder.
+
+Steps run in the order given; given masks are never changed. --list shows steps and parameters.
+
+Example: `vostool postprocess preds/ens --steps keep-near-last,drop-small --out preds/final`
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vostool.cli import options
+from vostool.core import registry
+
+STEPS = ", ".join(registry.names("vostool.postprocess"))
+
+
+def show_steps(wanted: bool) -> None:
+    """Print all steps with their parameters and stop."""
+    if not wanted:
+        return
+    from vostool.postprocess._steps import describe_steps
+
+    for name, about, fields in describe_steps():
+        print(f"{name}: {about}")
+        for field, default, meaning in fields:
+            print(f"  --set {name}.{field}={default}  {meaning}")
+    raise typer.Exit
+
+
+def run(
+    predictions: Annotated[Path, typer.Argument(help="Prediction folder.")],
+    steps: Annotated[str, typer.Option(help=f"Steps with commas between them, of: {STEPS}.")],
+    out: Annotated[Path, typer.Option(help="New prediction folder.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="STEP.PARAMETER=VALUE; may be repeated.")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Data set, which says where masks are given.")
+    ] = None,
+    root: Annotated[Path | None, typer.Option(help="Folder that holds the data set.")] = None,
+    split: Annotated[str | None, typer.Option(help="Split, such as val.")] = None,
+    list_steps: Annotated[
+        bool, typer.Option("--list", callback=show_steps, is_eager=True, help="Show the steps.")
+    ] = False,
+    resume: options.Resume = False,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Run the command."""
+    from vostool.stages.postprocess import DatasetChoice, postprocess
+
+    result = postprocess(
+        predictions,
+        [name for name in steps.split(",") if name.strip()],
+        out,
+        settings=settings or [],
+        dataset=DatasetChoice.of(dataset, root, split),
+        resume=resume,
+        overwrite=overwrite,
+        console=options.console(quiet, verbose),
+    )
+    print(f"{result.folder} ({result.changed_fraction:.2%} of the pixels changed)")
