@@ -31,8 +31,8 @@ def _load(root: Path, split: str) -> list[Video]:
 
     Masks hold object ids, or in all masks of a video 0 and 255 for one object. Understood are
     `images/VIDEO/FRAME.jpg` with `masks/VIDEO/FRAME.png` (also JPEGImages or frames, Annotations,
-    and a level such as 480p between), the same without VIDEO for a single video, videos directly below
-    the root, and frames as JPEG together with masks as PNG in one folder.
+    and a level such as 480p between), the same without VIDEO for a single video, videos directly
+    below the root, and frames as JPEG together with masks as PNG in one folder.
 
     Raises:
         DataError: no video is found, or one is faulty.
