@@ -1,0 +1,81 @@
+"""A small network for tests of the engine: every pixel is compared with remembered colours.
+
+It acts pixel by pixel, so that it commutes with flipping exactly; it has the memory semantics of
+the protocol (permanent frames, one replaceable slot, late rows) and writes down what it is asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from vostool.core.types import Retention
+from vostool.models import InputSpec
+
+
+@dataclass
+class Slot:
+    """Memory of one object: colour `[V, 3]` per time."""
+
+    permanent: dict[int, torch.Tensor] = field(default_factory=dict)
+    replaceable: dict[int, torch.Tensor] = field(default_factory=dict)
+
+    @property
+    def times(self) -> list[int]:
+        return sorted({**self.permanent, **self.replaceable})
+
+
+@dataclass
+class State:
+    max_memory: int | None
+    slots: list[Slot] = field(default_factory=list)
+    masks: list[torch.Tensor] = field(default_factory=list)
+
+
+class ColourStub(nn.Module):
+    """Object probability = exp(-sharpness * squared distance to the mean remembered colour)."""
+
+    def __init__(self, sharpness: float = 40.0, pad: bool = True):
+        super().__init__()
+        self.sharpness = nn.Parameter(torch.tensor(sharpness))
+        self.input_spec = InputSpec((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), 16, pad)
+        self.encoded: list[torch.Size] = []
+        self.segmented: list[list[list[int]]] = []
+        self.states: list[State] = []
+
+    def encode(self, images):
+        assert images.shape[-1] % 16 == 0
+        assert images.shape[-2] % 16 == 0
+        self.encoded.append(images.shape)
+        return images
+
+    def start(self, max_memory=None):
+        self.states.append(State(max_memory))
+        return self.states[-1]
+
+    def memorize(self, images, features, masks, state, keep, time):
+        assert features is images
+        assert len(keep) == masks.shape[1]
+        assert masks.shape[-2:] == images.shape[-2:]
+        state.masks.append(masks.clone())
+        while len(state.slots) < masks.shape[1]:
+            state.slots.append(Slot())
+        for row, slot in enumerate(state.slots):
+            weight = masks[:, row, None]
+            colour = (images * weight).sum((2, 3)) / weight.sum((2, 3)).clamp(min=1e-6)
+            slot.replaceable = {}
+            if keep[row] is Retention.KEEP:
+                slot.permanent[time] = colour
+            elif keep[row] is Retention.REPLACE:
+                slot.replaceable = {time: colour}
+
+    def segment(self, features, state):
+        self.segmented.append([slot.times for slot in state.slots])
+        planes = []
+        for slot in state.slots:
+            colours = torch.stack([*slot.permanent.values(), *slot.replaceable.values()])
+            distance = (features - colours.mean(0)[..., None, None]).square().sum(1)
+            planes.append(torch.exp(-self.sharpness * distance))
+        return torch.stack(planes, 1).float()

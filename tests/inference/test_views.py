@@ -1,0 +1,90 @@
+"""Parsing and sizes of views."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from vostool.core.errors import UsageError
+from vostool.inference.views import View, group_views, parse_views
+from vostool.models import InputSpec
+
+PAD, RESIZE = InputSpec(pad=True), InputSpec(pad=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("none", [(1.0, False)]),
+        ("flip", [(1.0, False), (1.0, True)]),
+        ("0.75,1.0", [(0.75, False), (1.0, False)]),
+        ("flip,0.75,1.0", [(0.75, False), (0.75, True), (1.0, False), (1.0, True)]),
+        (" 1.25 , FLIP ", [(1.25, False), (1.25, True)]),
+    ],
+)
+def test_parse(text, expected):
+    assert parse_views(text) == tuple(View(*item) for item in expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0",
+        "flip,flip",
+        "nonsense",
+        "1,1.0",
+        "-1",
+        "nan",
+        "inf",
+        "",
+        "none,flip",
+        "flip,",
+        "1;2",
+        "99",
+    ],
+)
+def test_bad_views(text):
+    with pytest.raises(UsageError, match=r"--tta.*: write flip"):
+        parse_views(text)
+
+
+@pytest.mark.parametrize(
+    ("scale", "frame", "spec", "short_side", "content", "batch"),
+    [
+        (1.0, (480, 854), PAD, None, (480, 854), (480, 864)),
+        (1.0, (480, 854), RESIZE, None, (480, 848), (480, 848)),
+        (1.0, (50, 81), PAD, None, (50, 81), (64, 96)),
+        (0.75, (480, 854), PAD, None, (368, 640), (368, 640)),
+        (1.0, (1080, 1920), PAD, 480, (480, 848), (480, 848)),
+        (1.2, (1080, 1920), RESIZE, 480, (576, 1024), (576, 1024)),
+        (0.75, (854, 480), PAD, 480, (640, 368), (640, 368)),
+        (0.1, (50, 81), PAD, None, (16, 16), (16, 16)),
+    ],
+)
+def test_sizes(scale, frame, spec, short_side, content, batch):
+    [group] = group_views((View(scale), View(scale, True)), frame, spec, short_side)
+    assert group.content == content
+    assert group.flips == (False, True)
+    image = np.zeros((*frame, 3), np.uint8)
+    assert group.images(image, spec, torch.device("cpu")).shape == (2, 3, *batch)
+
+
+def test_padding_is_black_before_normalisation():
+    [group] = group_views((View(),), (16, 15), PAD, None)
+    image = np.full((16, 15, 3), 255, np.uint8)
+    batch = group.images(image, PAD, torch.device("cpu"))
+    assert torch.allclose(batch[0, :, 0, -1], torch.tensor([-2.1179, -2.0357, -1.8044]), atol=1e-4)
+    assert torch.allclose(batch[0, :, 0, 0], torch.tensor([2.2489, 2.4286, 2.64]), atol=1e-4)
+
+
+def test_a_flipped_view_is_the_mirrored_video_and_maps_back():
+    groups = group_views((View(), View(1.0, True)), (20, 33), PAD, None)
+    [plain] = group_views((View(),), (20, 33), PAD, None)
+    image = np.random.default_rng(0).integers(0, 256, (20, 33, 3)).astype(np.uint8)
+    both = groups[0].images(image, PAD, torch.device("cpu"))
+    mirrored = plain.images(image[:, ::-1], PAD, torch.device("cpu"))
+    assert torch.equal(both[1], mirrored[0])
+    planes = torch.rand(3, 20, 33)
+    for view in groups[0].to_frame(groups[0].soft(planes), (20, 33)):
+        assert torch.equal(view, planes)

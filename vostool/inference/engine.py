@@ -1,0 +1,252 @@
+"""Propagation: any number of networks x views x memory strategies through a video, in step.
+
+Frame by frame: every track predicts, given masks are put in, the mean over all tracks is the
+result, and every track memorises its own prediction (or the mean). A network encodes a frame once
+per group of views, whatever the number of strategies. No probabilities outlive their frame.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from vostool.core.types import ObjectIds
+from vostool.inference.given import Cast, override, with_new_rows
+from vostool.inference.source import FrameSource, SourceFrame, check_frame
+from vostool.inference.strategies import Strategy
+from vostool.inference.track import EncodedFrame, Track
+from vostool.inference.views import View, ViewGroup, group_views
+from vostool.models import Segmenter
+from vostool.nn.precision import autocast
+from vostool.predictions.average import RunningMean
+
+
+class Feedback(enum.Enum):
+    """What goes back into each track's memory."""
+
+    OWN = "own"
+    """Its own prediction: equals separate runs that are averaged afterwards."""
+    MERGED = "merged"
+    """The mean over all tracks."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A network, in eval mode, with the memory strategies to run it with."""
+
+    segmenter: Segmenter
+    strategies: tuple[Strategy, ...]
+
+
+@dataclass(frozen=True)
+class InferenceOptions:
+    """How to run.
+
+    Attributes:
+        views: see `views.parse_views`.
+        feedback: what goes back into memory.
+        max_memory: permanent frames per object, None for what the strategy says. First frames are
+            never dropped.
+        short_side: see `views.group_views`.
+        dtype: for autocast inside the networks; None is float32. Aggregation is always float32.
+        probabilities: whether results carry probabilities.
+    """
+
+    views: tuple[View, ...] = (View(),)
+    feedback: Feedback = Feedback.OWN
+    max_memory: int | None = None
+    short_side: int | None = None
+    dtype: torch.dtype | None = None
+    probabilities: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value in (("max_memory", self.max_memory), ("short_side", self.short_side)):
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """The result for a frame.
+
+    Attributes:
+        name: of the frame.
+        mask: uint8 `[H, W]` object ids; 0 where an object has not appeared yet.
+        probabilities: float32 `[K+1, H, W]` (background, then all ids of the video ascending) if
+            asked for; 0 for objects that have not appeared yet.
+    """
+
+    name: str
+    mask: np.ndarray
+    probabilities: torch.Tensor | None = None
+
+
+def run_video(
+    source: FrameSource, members: Sequence[Member], options: InferenceOptions | None = None
+) -> Iterator[FrameResult]:
+    """Yield the result of every output frame, in time order.
+
+    Before the first frame with a given mask nothing is run and results are empty. Given masks come
+    out as they went in. The last frame is not memorised.
+
+    Raises:
+        DataError: a frame cannot be read, or a given mask has another size than its frame.
+    """
+    run = _Run(source.ids, members, options or InferenceOptions())
+    last = len(source) - 1
+    for index, frame in enumerate(source):
+        check_frame(frame, source.name)
+        result = run.step(frame, index, is_last=index == last)
+        if frame.output:
+            yield result
+
+
+class _Run:
+    """All tracks of one video."""
+
+    def __init__(self, ids: ObjectIds, members: Sequence[Member], options: InferenceOptions):
+        if not members or not all(member.strategies for member in members):
+            raise ValueError("at least one network with at least one memory strategy is needed")
+        self._members, self._options = members, options
+        self._cast = Cast(ids)
+        self._device = _device(members[0].segmenter)
+        self._branches: list[_Branch] = []
+        self._first_index = 0
+
+    @torch.inference_mode()
+    def step(self, frame: SourceFrame, index: int, is_last: bool) -> FrameResult:
+        """Take the video one frame further."""
+        known = len(self._cast)
+        rows = self._cast.enter(frame.given, index - self._first_index if known else 0)
+        if not len(self._cast):
+            return self._result(frame, None)
+        if not known:
+            self._start(frame, index)
+        given = None
+        if frame.given is not None and rows:
+            given = _Given(self._cast.one_hot(frame.given, rows, self._device), rows)
+        mean: torch.Tensor | None = _background_only(frame.image, self._device)
+        if known or not is_last:
+            mean = self._propagate(frame, index - self._first_index, given, is_last)
+        if mean is not None and given is not None:
+            mean = override(with_new_rows(mean, len(self._cast)), given.planes, given.rows)
+        return self._result(frame, mean)
+
+    def _start(self, frame: SourceFrame, index: int) -> None:
+        self._first_index = index
+        size = (frame.image.shape[0], frame.image.shape[1])
+        for member in self._members:
+            spec = member.segmenter.input_spec
+            for group in group_views(self._options.views, size, spec, self._options.short_side):
+                self._branches.append(_Branch(member, group, self._options, self._device))
+
+    def _propagate(
+        self, frame: SourceFrame, index: int, given: _Given | None, is_last: bool
+    ) -> torch.Tensor | None:
+        """Bring all memories up to date; return the mean over all tracks, `[N+1, H, W]`.
+
+        The mean is left out (None) where neither output nor memory needs it.
+        """
+        size = (frame.image.shape[0], frame.image.shape[1])
+        merged = self._options.feedback is Feedback.MERGED and not is_last
+        mean = RunningMean[torch.Tensor]()
+        encodings: list[EncodedFrame] = []
+        for branch in self._branches:
+            encoded = branch.encode(frame.image, index)
+            for track in branch.tracks:
+                predicted = branch.predict(track, encoded, given, self._cast)
+                if frame.output or merged:
+                    for view in branch.group.to_frame(predicted, size):
+                        mean.add(view)
+                if not merged and not is_last:
+                    branch.remember(track, encoded, predicted, given, self._cast)
+            if merged:
+                encodings.append(encoded)
+        if not frame.output and not merged:
+            return None
+        result = mean.mean()
+        for branch, encoded in zip(self._branches, encodings, strict=False):
+            seen = branch.put_in(given, branch.group.soft(result))
+            for track in branch.tracks:
+                branch.remember(track, encoded, seen, given, self._cast)
+        return result
+
+    def _result(self, frame: SourceFrame, mean: torch.Tensor | None) -> FrameResult:
+        if not frame.output:
+            return FrameResult(frame.name, np.zeros(frame.image.shape[:2], np.uint8))
+        if mean is None:
+            mean = _background_only(frame.image, self._device)
+        ordered = self._cast.in_id_order(with_new_rows(mean, len(self._cast)))
+        labels = ordered.argmax(dim=0).to(torch.uint8).cpu().numpy()
+        mask = self._cast.ids.to_ids(labels)
+        return FrameResult(frame.name, mask, ordered if self._options.probabilities else None)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """One-hot planes `[G, H, W]` of given masks, and their rows."""
+
+    planes: torch.Tensor
+    rows: list[int]
+
+
+class _Branch:
+    """A network and a group of views: one encoding per frame, one track per strategy."""
+
+    def __init__(
+        self, member: Member, group: ViewGroup, options: InferenceOptions, device: torch.device
+    ):
+        self.group = group
+        self._segmenter, self._device, self._dtype = member.segmenter, device, options.dtype
+        self.tracks = [
+            Track(member.segmenter, strategy, options.max_memory) for strategy in member.strategies
+        ]
+
+    def encode(self, image: np.ndarray, index: int) -> EncodedFrame:
+        images = self.group.images(image, self._segmenter.input_spec, self._device)
+        with autocast(self._device, self._dtype):
+            features = self._segmenter.encode(images)
+        pixels = image.shape[0] * image.shape[1] / (self.group.content[0] * self.group.content[1])
+        return EncodedFrame(images, features, index, pixels)
+
+    def predict(
+        self, track: Track, encoded: EncodedFrame, given: _Given | None, cast: Cast
+    ) -> torch.Tensor:
+        """`[V, N+1, h, w]` of all objects of the cast, given masks put in."""
+        with autocast(self._device, self._dtype):
+            predicted = track.predict(encoded)
+        return self.put_in(given, with_new_rows(predicted, len(cast)))
+
+    def put_in(self, given: _Given | None, probabilities: torch.Tensor) -> torch.Tensor:
+        """`[V, N+1, h, w]` with given masks instead of what is predicted for them."""
+        if given is None:
+            return probabilities
+        return override(probabilities, self.group.given(given.planes), given.rows)
+
+    def remember(
+        self,
+        track: Track,
+        encoded: EncodedFrame,
+        probabilities: torch.Tensor,
+        given: _Given | None,
+        cast: Cast,
+    ) -> None:
+        with autocast(self._device, self._dtype):
+            track.remember(encoded, probabilities, cast, given is not None)
+
+
+def _background_only(image: np.ndarray, device: torch.device) -> torch.Tensor:
+    return torch.ones((1, *image.shape[:2]), device=device)
+
+
+def _device(segmenter: Segmenter) -> torch.device:
+    """Where a network's parameters are; the CPU if it has none."""
+    if isinstance(segmenter, nn.Module):
+        for tensor in segmenter.parameters():
+            return tensor.device
+    return torch.device("cpu")

@@ -1,0 +1,99 @@
+"""What the engine asks of a video: frames one by one, and the masks that are given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from vostool.core.errors import DataError
+from vostool.core.types import ObjectIds
+
+
+@dataclass(frozen=True)
+class SourceFrame:
+    """One frame.
+
+    Attributes:
+        name: also the name of its result.
+        image: uint8 `[H, W, 3]` RGB.
+        given: uint8 `[H, W]` ids of the objects whose masks are given in this frame (0 elsewhere),
+            or None.
+        output: whether a result is wanted.
+    """
+
+    name: str
+    image: np.ndarray
+    given: np.ndarray | None = None
+    output: bool = True
+
+
+class FrameSource(Protocol):
+    """A video; iterating again starts again."""
+
+    @property
+    def name(self) -> str:
+        """Name, for messages."""
+
+    @property
+    def ids(self) -> ObjectIds:
+        """Ids of all objects, also of those that appear late or never."""
+
+    def __len__(self) -> int:
+        """How many frames there are."""
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        """All frames in time order; DataError where one cannot be read."""
+
+
+@dataclass(frozen=True)
+class ArraySource:
+    """A video in memory.
+
+    Attributes:
+        name: for messages.
+        images: uint8 `[H, W, 3]` each, RGB.
+        given: per frame index, uint8 `[H, W]` ids.
+        names: of the frames; default 00000, 00001, ...
+    """
+
+    name: str
+    images: Sequence[np.ndarray]
+    given: Mapping[int, np.ndarray]
+    names: Sequence[str] = field(default=())
+
+    @property
+    def ids(self) -> ObjectIds:
+        """All ids in the given masks."""
+        found = {value for mask in self.given.values() for value in np.unique(mask).tolist()}
+        return ObjectIds.of(found - {0})
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        for index, image in enumerate(self.images):
+            name = self.names[index] if self.names else f"{index:05d}"
+            yield SourceFrame(name, image, self.given.get(index))
+
+
+def check_frame(frame: SourceFrame, video: str) -> None:
+    """Raise DataError if arrays of a frame do not fit each other."""
+    place = f"video {video}, frame {frame.name}"
+    if frame.image.ndim != 3 or frame.image.shape[2] != 3 or frame.image.dtype != np.uint8:
+        raise DataError(
+            f"an image must be uint8 [H, W, 3], got {frame.image.dtype} {frame.image.shape}",
+            where=place,
+        )
+    if frame.given is not None and frame.given.shape != frame.image.shape[:2]:
+        raise DataError(
+            f"the mask has {_size(frame.given)} pixels, the image {_size(frame.image)}",
+            where=place,
+            remedy="give the mask at the size of the frame",
+        )
+
+
+def _size(array: np.ndarray) -> str:
+    return f"{array.shape[0]}x{array.shape[1]}"

@@ -1,0 +1,136 @@
+"""Views of a video (test-time augmentation) and how they map to frames and back.
+
+A flipped view is the whole branch mirrored: image, given mask, memory. Per branch the network's
+aggregated probabilities are cropped, mirrored back and brought to the frame's size, in this order.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from vostool.core.errors import UsageError
+from vostool.media import geometry
+from vostool.media.geometry import Padding
+from vostool.models import InputSpec
+
+LARGEST_SCALE = 8.0
+USAGE = "write flip, scales such as 0.75,1.0, both (flip,0.75,1.0) or none"
+
+
+@dataclass(frozen=True)
+class View:
+    """One way of looking at the video."""
+
+    scale: float = 1.0
+    flip: bool = False
+
+
+def parse_views(text: str) -> tuple[View, ...]:
+    """Parse `--tta`: the product of {plain, flip} and the scales; `none` is the plain view.
+
+    Raises:
+        UsageError: anything but `none`, or `flip` once and different scales above 0.
+    """
+    words = [word.strip().lower() for word in text.split(",")]
+    if words == ["none"]:
+        return (View(),)
+    flips = [word for word in words if word == "flip"]
+    scales = [_parse_scale(word, text) for word in words if word != "flip"]
+    if len(flips) > 1 or len(set(scales)) < len(scales):
+        raise UsageError(f"--tta {text} names a view twice", remedy=USAGE)
+    mirrored = (False, True) if flips else (False,)
+    return tuple(View(scale, flip) for scale in scales or [1.0] for flip in mirrored)
+
+
+def _parse_scale(word: str, text: str) -> float:
+    try:
+        scale = float(word)
+    except ValueError:
+        scale = math.nan
+    if not 0 < scale <= LARGEST_SCALE:
+        raise UsageError(
+            f"--tta {text}: {word!r} is neither flip nor a scale in (0, {LARGEST_SCALE:g}]",
+            remedy=USAGE,
+        )
+    return scale
+
+
+@dataclass(frozen=True)
+class ViewGroup:
+    """Views of equal size, which go through the network as one batch.
+
+    Attributes:
+        content: height and width to which frames are resized.
+        padding: what is added around that to reach a multiple of the network's stride.
+        flips: per view of the batch, whether it is mirrored.
+    """
+
+    content: tuple[int, int]
+    padding: Padding
+    flips: tuple[bool, ...]
+
+    def images(self, frame: np.ndarray, spec: InputSpec, device: torch.device) -> torch.Tensor:
+        """uint8 `[H, W, 3]` -> `[V, 3, h, w]` in model normalisation, channels last.
+
+        Padding is black before normalisation, as in STM's released code.
+        """
+        image = torch.from_numpy(np.ascontiguousarray(frame)).to(device).permute(2, 0, 1)
+        image = geometry.resize_image(image.float() / 255, self.content)
+        batch = spec.normalise(self._stack(image))
+        return batch.contiguous(memory_format=torch.channels_last)
+
+    def given(self, planes: torch.Tensor) -> torch.Tensor:
+        """One-hot planes `[G, H, W]` of a frame -> `[V, G, h, w]`, nearest neighbour."""
+        return self._stack(geometry.resize_one_hot(planes, self.content))
+
+    def soft(self, planes: torch.Tensor) -> torch.Tensor:
+        """Probabilities `[C, H, W]` of a frame -> `[V, C, h, w]`; 0 in the padding."""
+        return self._stack(geometry.resize_image(planes, self.content))
+
+    def to_frame(self, planes: torch.Tensor, size: tuple[int, int]) -> list[torch.Tensor]:
+        """Probabilities `[V, C, h, w]` -> per view `[C, H, W]` on the frame's own grid."""
+        cropped = geometry.unpad(planes, self.padding)
+        upright = [
+            geometry.flip(view) if flipped else view
+            for view, flipped in zip(cropped, self.flips, strict=True)
+        ]
+        return [geometry.resize_soft(view, size) for view in upright]
+
+    def _stack(self, planes: torch.Tensor) -> torch.Tensor:
+        views = [geometry.flip(planes) if flipped else planes for flipped in self.flips]
+        return geometry.pad(torch.stack(views), self.padding)
+
+
+def group_views(
+    views: tuple[View, ...], frame_size: tuple[int, int], spec: InputSpec, short_side: int | None
+) -> list[ViewGroup]:
+    """Group views by scale and work out their sizes for a video.
+
+    Args:
+        frame_size: height and width of the frame at which the video starts; frames of other sizes
+            are resized to the same content, because memory holds maps of one size.
+        short_side: pixels of the shorter side at scale 1; None is the frame's own. Without it,
+            scale 1 keeps the frame as it is (padded, if the network pads); any other combination
+            resizes both sides to the nearest multiple of the stride.
+    """
+    groups: dict[float, list[bool]] = {}
+    for view in views:
+        groups.setdefault(view.scale, []).append(view.flip)
+    return [
+        ViewGroup(*_network_size(scale, frame_size, spec, short_side), tuple(flips))
+        for scale, flips in groups.items()
+    ]
+
+
+def _network_size(
+    scale: float, frame_size: tuple[int, int], spec: InputSpec, short_side: int | None
+) -> tuple[tuple[int, int], Padding]:
+    if spec.pad and scale == 1 and short_side is None:
+        return frame_size, geometry.padding_to_multiple(*frame_size, spec.stride)
+    factor = scale * (short_side or min(frame_size)) / min(frame_size)
+    height, width = (geometry.nearest_multiple(side * factor, spec.stride) for side in frame_size)
+    return (height, width), Padding()
