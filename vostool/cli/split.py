@@ -1,0 +1,58 @@
+"""Hold out training videos for offline validation: a seeded draw, stored as a list.
+
+The held-out videos are used as `--split split.json:val`, the others as `--split split.json:train`.
+With --unseen-categories, whole categories are kept out of training, so that the unseen part of
+the YouTube-VOS measure can be imitated.
+
+Example: `vostool split --dataset youtubevos2019 --root data/YouTubeVOS --holdout 150 --out s.json`
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vostool.cli import options
+
+Out = Annotated[Path, typer.Option("--out", help="File to write, JSON.")]
+Base = Annotated[str, typer.Option("--split", help="Split of the data set to divide.")]
+Holdout = Annotated[
+    int | None,
+    typer.Option("--holdout", help="Videos to hold out [default: 150 of YouTube-VOS, else few]."),
+]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the draw.")]
+Unseen = Annotated[
+    str | None,
+    typer.Option(
+        "--unseen-categories",
+        help="Categories to keep out of training: a number, or names with commas.",
+    ),
+]
+
+
+def run(
+    dataset: options.Dataset,
+    root: options.Root,
+    out: Out,
+    base: Base = "train",
+    holdout: Holdout = None,
+    seed: Seed = 0,
+    unseen_categories: Unseen = None,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+) -> None:
+    from vostool.stages.split import split
+
+    split(
+        dataset,
+        root,
+        out,
+        base=base,
+        holdout=holdout,
+        seed=seed,
+        unseen_categories=unseen_categories,
+        overwrite=overwrite,
+        console=options.console(quiet),
+    )
