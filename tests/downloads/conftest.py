@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -82,8 +83,10 @@ class Site:
         for name, value in ({"Content-Length": str(len(body))} | headers).items():
             handler.send_header(name, value)
         handler.end_headers()
-        handler.wfile.write(body if cut is None else body[:cut])
         handler.close_connection = True
+        with contextlib.suppress(ConnectionError):  # the client may hang up on what it refuses
+            handler.wfile.write(body if cut is None else body[:cut])
+            handler.wfile.flush()
 
 
 @pytest.fixture

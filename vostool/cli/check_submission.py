@@ -1,0 +1,36 @@
+"""Check a submission archive, made by any tool, for everything that the server would reject.
+
+Lists all problems and exits with 1 if there are any.
+
+Example: `vostool check-submission submission.zip --dataset youtubevos2019 --root data/YouTubeVOS
+--split valid`
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vostool.cli import options
+
+Archive = Annotated[Path, typer.Argument(help="Archive to check.")]
+
+
+def run(
+    archive: Archive,
+    dataset: options.Dataset,
+    root: options.Root,
+    split: options.Split,
+    quiet: options.Quiet = False,
+) -> None:
+    """Run the command."""
+    from vostool.stages.check_submission import check_submission
+
+    report = check_submission(archive, dataset, root, split, console=options.console(quiet))
+    for problem in report.problems:
+        print(problem)
+    if not report.ok:
+        raise SystemExit(1)
+    print(f"{archive}: right for {report.title} ({report.videos} videos, {report.frames} frames)")

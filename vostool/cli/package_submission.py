@@ -1,0 +1,42 @@
+"""Package predictions into the archive that a data set's server takes, and check it.
+
+Example: `vostool package-submission preds/final --dataset youtubevos2019 --root data/YouTubeVOS
+--split valid --out submission.zip`
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vostool.cli import options
+
+Predictions = Annotated[Path, typer.Argument(help="Prediction folder.")]
+Out = Annotated[Path, typer.Option("--out", help="Archive to write, ending in .zip.")]
+
+
+def run(
+    predictions: Predictions,
+    dataset: options.Dataset,
+    root: options.Root,
+    split: options.Split,
+    out: Out,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Run the command."""
+    from vostool.stages.package_submission import package_submission
+
+    console = options.console(quiet)
+    report = package_submission(
+        predictions, dataset, root, split, out, overwrite=overwrite, console=console
+    )
+    print(
+        f"{report.archive}: {report.videos} videos, {report.frames} frames, "
+        f"{report.bytes / 1e6:.1f} MB, checked for {report.title} ({report.converted} masks "
+        f"converted, {report.left_out} frames left out)"
+    )
+    if report.note:
+        console.info(f"note on this server: {report.note}")

@@ -1,0 +1,210 @@
+"""Writing predictions into the archive that a server takes.
+
+The archive's bytes depend on nothing but the masks: entries are sorted, stored without compression
+(PNG is compressed already), and carry a fixed date and fixed permissions.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from vostool.core.console import Console
+from vostool.core.errors import DataError, OutputError, UsageError
+from vostool.core.files import atomic_path
+from vostool.media.masks import encode_mask
+from vostool.predictions.folder import PredictionFolder
+from vostool.submission._parallel import ordered_map
+from vostool.submission.check import check_archive
+from vostool.submission.expected import Expectation, ExpectedVideo
+from vostool.submission.mask_file import MaskProblem, read_prediction
+from vostool.submission.problems import Problems, SubmissionError, some
+
+FIXED_DATE = (1980, 1, 1, 0, 0, 0)
+"""The earliest that zip can express."""
+UNIX = 3
+PERMISSIONS = 0o100644
+
+
+@dataclass(frozen=True)
+class PackageReport:
+    """What was packed.
+
+    Attributes:
+        archive: the finished file.
+        title: data set and split.
+        videos, frames: how many are in it.
+        bytes: its size.
+        converted: masks that were not palette PNGs and were re-encoded without change of ids.
+        left_out: predicted frames that the server does not take.
+        note: what the user should know about this server.
+    """
+
+    archive: Path
+    title: str
+    videos: int
+    frames: int
+    bytes: int
+    converted: int
+    left_out: int
+    note: str
+
+
+def package(
+    predictions: PredictionFolder,
+    expected: Expectation,
+    out: Path,
+    *,
+    overwrite: bool = False,
+    console: Console | None = None,
+) -> PackageReport:
+    """Verify predictions, write the archive and check it; `out` appears only if all is well.
+
+    Raises:
+        UsageError: `out` does not end in .zip.
+        OutputError: `out` exists and `overwrite` is not set, or cannot be written.
+        DataError: the server would reject this split whatever the masks.
+        SubmissionError: predictions are not what the server takes; lists the problems.
+    """
+    console = console or Console.silent()
+    _check_output(out, overwrite)
+    _check_single_top_level(expected)
+    problems = Problems()
+    left_out = _check_names(predictions, expected, problems)
+    with atomic_path(out) as temporary:
+        converted = _write(predictions, expected, temporary, problems, console)
+        if problems:
+            raise SubmissionError(
+                f"the predictions do not fit {expected.title}",
+                predictions.root,
+                problems.lines(),
+                "nothing was written; correct these:",
+            )
+        report = check_archive(temporary, expected, console)
+        if not report.ok:
+            raise SubmissionError(
+                "the archive does not pass its own check",
+                predictions.root,
+                report.problems,
+                "nothing was written; please report this:",
+            )
+    if left_out:
+        console.info(f"{left_out} predicted frames that the server does not take are left out")
+    return PackageReport(
+        out,
+        expected.title,
+        len(expected.videos),
+        expected.frame_count,
+        out.stat().st_size,
+        converted,
+        left_out,
+        expected.profile.note,
+    )
+
+
+def _check_output(out: Path, overwrite: bool) -> None:
+    if out.suffix.lower() != ".zip":
+        raise UsageError(f"the archive's name must end in .zip, not {out.name!r}")
+    if out.is_dir():
+        raise OutputError("the output is a folder", where=out, remedy="choose another name")
+    if out.exists() and not overwrite:
+        raise OutputError(
+            "the archive exists already",
+            where=out,
+            remedy="choose another name or pass --overwrite",
+        )
+
+
+def _check_single_top_level(expected: Expectation) -> None:
+    if expected.profile.reject_single_top_level and len(expected.videos) == 1:
+        raise DataError(
+            f"{expected.title} has only the video {next(iter(expected.videos))} here, and the "
+            "server rejects archives with exactly one top-level entry",
+            remedy="use the full data set",
+        )
+
+
+def _check_names(predictions: PredictionFolder, expected: Expectation, problems: Problems) -> int:
+    """Compare videos and frames by name; returns how many real frames are not to be submitted."""
+    left_out = 0
+    for name in predictions.videos():
+        if name not in expected.videos:
+            problems.add(
+                f"video {name}", f"is extra: {expected.title} has no such video; remove its folder"
+            )
+    for video in expected.videos.values():
+        if video.name not in predictions.videos():
+            problems.add(f"video {video.name}", "is missing from the predictions")
+            continue
+        there = set(predictions.frames(video.name))
+        missing = [frame for frame in video.frames if frame not in there]
+        if missing:
+            problems.add(f"video {video.name}", f"lacks the frames {some(missing)}")
+        extra = sorted(there - set(video.frames) - video.other_frames)
+        if extra:
+            problems.add(
+                f"video {video.name}",
+                f"has the extra frames {some(extra)}, which this split does not have; remove them, "
+                "or name the split that has them",
+            )
+        left_out += len(there & video.other_frames)
+    return left_out
+
+
+_Job = tuple[ExpectedVideo, str]
+_Packed = tuple[str, bytes, bool, str | None]
+
+
+def _write(
+    predictions: PredictionFolder,
+    expected: Expectation,
+    archive: Path,
+    problems: Problems,
+    console: Console,
+) -> int:
+    """Write all masks that are there; returns how many had to be converted."""
+    jobs: list[_Job] = [
+        (video, frame)
+        for video in expected.videos.values()
+        if video.name in predictions.videos()
+        for frame in sorted(set(video.frames) & set(predictions.frames(video.name)))
+    ]
+    converted = 0
+    pack = partial(_pack, predictions, expected)
+    with (
+        zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as handle,
+        console.progress("packing", len(jobs), "frames") as bar,
+    ):
+        for name, data, was_converted, problem in ordered_map(pack, jobs):
+            bar.advance()
+            converted += was_converted
+            if problem:
+                problems.add(name, problem)
+            elif not problems:
+                handle.writestr(_entry(name), data)
+    return converted
+
+
+def _pack(predictions: PredictionFolder, expected: Expectation, job: _Job) -> _Packed:
+    video, frame = job
+    path = predictions.mask_path(video.name, frame)
+    try:
+        data, ids = read_prediction(path, video, frame)
+    except MaskProblem as problem:
+        return str(path), b"", False, str(problem)
+    name = expected.path(video.name, frame)
+    if ids is None:
+        return name, data, False, None
+    return name, encode_mask(np.ascontiguousarray(ids)), True, None
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, FIXED_DATE)
+    entry.create_system = UNIX
+    entry.external_attr = PERMISSIONS << 16
+    entry.compress_type = zipfile.ZIP_STORED
+    return entry
