@@ -11,9 +11,11 @@ from torch.utils.data import Dataset
 from vostool.core.console import Console
 from vostool.core.errors import DataError, UsageError
 from vostool.core.types import Clip, Video
-from vostool.datasets._catalogue import load_videos
+from vostool.datasets._catalogue import load_videos, scoring_rule
+from vostool.datasets._split import read_split
 from vostool.datasets.stills._catalogue import load_stills
 from vostool.recipe import DataEntry, Recipe
+from vostool.stages._validation import Validation
 from vostool.training.curriculum import SkipCurriculum
 from vostool.training.mixture import Mixture
 from vostool.training.sampling import StillClips
@@ -88,36 +90,46 @@ def training_clips(
     return Mixture(sources, weights, samples=samples, seed=recipe.loop.seed)
 
 
-def validation_videos(recipe: Recipe, places: DataFolders) -> list[Video]:
-    """Held-out videos that the recipe's validation scores, with annotations."""
+def held_out_videos(recipe: Recipe, places: DataFolders) -> Validation:
+    """What the recipe's validation scores: held-out videos with annotations.
+
+    Raises:
+        UsageError: no folder for the entry, or no word on which videos are held out.
+        DataError: videos are missing.
+    """
     options = recipe.validation
-    assert options.data is not None
-    if options.data not in places.folders:
+    if options.data is None or options.data not in places.folders:
         raise UsageError(
-            f"validation needs the videos of {options.data}",
-            remedy=f"--data {options.data}=FOLDER, or --set validation.every=0",
+            f"validation needs the videos of {options.data or 'a data entry (validation.data)'}",
+            remedy=f"--data {options.data or 'ENTRY'}=FOLDER, or --set validation.every=0",
         )
-    entry = recipe.data[options.data]
+    entry, root = recipe.data[options.data], places.folders[options.data]
+    assert entry.video is not None
     if options.videos:
-        videos = _load(entry, places.folders[options.data])
-        wanted, have = set(options.videos), {video.name for video in videos}
-        if wanted - have:
-            raise DataError(
-                f"held-out videos are missing: {', '.join(sorted(wanted - have))}",
-                where=places.folders[options.data],
-                remedy="name others with --set validation.videos",
-            )
-        videos = [video for video in videos if video.name in wanted]
+        videos = _named(_load(entry, root), options.videos, root)
+        rule = scoring_rule(entry.video, root, entry.split)
     else:
-        videos = _section(entry, places.folders[options.data], places, "val")
-    return videos[: options.max_videos]
+        videos = _section(entry, root, places, "val")
+        rule = scoring_rule(entry.video, root, f"{places.split_file}:val")
+    return Validation(videos[: options.max_videos], rule, options.memory, options.max_frames)
+
+
+def _named(videos: list[Video], names: Sequence[str], root: Path) -> list[Video]:
+    missing = set(names) - {video.name for video in videos}
+    if missing:
+        raise DataError(
+            f"held-out videos are missing: {', '.join(sorted(missing))}",
+            where=root,
+            remedy="name others with --set validation.videos=[...]",
+        )
+    return [video for video in videos if video.name in set(names)]
 
 
 def _clips(
     recipe: Recipe, name: str, places: DataFolders, samples: int, console: Console
 ) -> Dataset[Clip]:
     entry, root = recipe.data[name], places.folders[name]
-    held_out = set(recipe.validation.videos)
+    held_out = set(recipe.validation.videos) | _held_out_by_split(places)
     if entry.stills is not None:
         stills = load_stills(entry.stills, root, held_out)
         console.info(f"{name}: {len(stills)} still images")
@@ -132,6 +144,11 @@ def _clips(
     return VideoClips(
         videos, recipe.clip, curriculum=curriculum, samples=samples, seed=recipe.loop.seed
     )
+
+
+def _held_out_by_split(places: DataFolders) -> set[str]:
+    """Validation videos of the offline split: their frames are no stills to train on either."""
+    return set() if places.split_file is None else set(read_split(places.split_file).val)
 
 
 def _load(entry: DataEntry, root: Path) -> list[Video]:
