@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from vostool.training.augment import Motion
 from vostool.training.colour import ColourJitter
-from vostool.training.pasting import Layer, PasteOptions, cut_out, draw_layer
+from vostool.training.pasting import Layer, PasteOptions, cut_out, draw_layer, place_cutout
 from vostool.training.synthesis import SynthesisOptions, draw_paste_count, synthesize_clip
-from vostool.training.warps import Warp, shifting
+from vostool.training.warps import Warp, affine, shifting
 
 COLOURS = np.array(
     [[0, 0, 0], [250, 0, 0], [0, 250, 0], [0, 0, 250], [250, 250, 0], [250, 0, 250]], np.uint8
@@ -140,10 +140,10 @@ def test_later_layers_cover_earlier_ones(rng: np.random.Generator) -> None:
     for row, colour, place in ((1, (250, 0, 0), 0), (2, (0, 250, 0), 15)):
         cutout = cut_out(rng, *pasted_square(colour))
         assert cutout is not None
-        layers.append(Layer(cutout, (Warp(shifting(place, place), (64, 64)),), row))
+        layers.append(Layer(cutout, (place_cutout(cutout, shifting(place, place), (64, 64)),), row))
     image, labels = np.full((64, 64, 3), 9, np.uint8), np.full((64, 64), 3, np.uint8)
     for layer in layers:
-        image = layer.paint(image, labels, 0)
+        layer.paint(image, labels, 0)
     only_labels = np.full((64, 64), 3, np.uint8)
     for layer in layers:
         layer.paint_labels(only_labels, 0)
@@ -158,6 +158,25 @@ def test_later_layers_cover_earlier_ones(rng: np.random.Generator) -> None:
         assert np.abs(image[core] - np.array(colour)).max() <= 1
 
 
+@given(
+    x=st.floats(-60, 90), y=st.floats(-60, 90), turn=st.floats(-90, 90), scale=st.floats(0.4, 1.6)
+)
+@settings(max_examples=60, deadline=None)
+def test_painting_a_window_equals_painting_the_picture(
+    x: float, y: float, turn: float, scale: float
+) -> None:
+    """Also across the borders of the picture, and outside of it."""
+    cutout = cut_out(np.random.default_rng(0), *pasted_square((250, 0, 0)))
+    assert cutout is not None
+    matrix, size = shifting(x, y) @ affine(turn, scale, 0), (64, 80)
+    labels = np.zeros(size, np.uint8)
+    place = place_cutout(cutout, matrix, size)
+    Layer(cutout, (place,), 5).paint(np.zeros((*size, 3), np.uint8), labels, 0)
+    whole = Warp(matrix, size).image(cutout.alpha, (0,)) >= 128
+    # Sampling positions are rounded to 1/32 pixel, which moves single pixels of the outline.
+    assert ((labels == 5) != whole).sum() <= 0.02 * whole.sum() + 2
+
+
 def test_pasted_objects_move_by_small_steps(rng: np.random.Generator) -> None:
     cutout = cut_out(rng, *pasted_square((250, 0, 0)))
     assert cutout is not None
@@ -165,8 +184,12 @@ def test_pasted_objects_move_by_small_steps(rng: np.random.Generator) -> None:
     moved = []
     for _ in range(50):
         layer = draw_layer(rng, cutout, 1, options, (100, 200), 4, (100, 50))
-        centre = np.array([(cutout.alpha.shape[1] - 1) / 2, (cutout.alpha.shape[0] - 1) / 2, 1])
-        points = np.array([warp.matrix @ centre for warp in layer.warps])[:, :2]
+        centre = np.array(
+            [(layer.cutout.alpha.shape[1] - 1) / 2, (layer.cutout.alpha.shape[0] - 1) / 2, 1]
+        )
+        points = np.array([p.warp.matrix @ centre + (p.x, p.y, 0) for p in layer.places if p])[
+            :, :2
+        ]
         steps = np.abs(np.diff(points, axis=0))
         # Speeds vary by up to a factor 2 around the mean of a path.
         assert (steps <= 2 * 0.05 * np.array([200, 100])).all()

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from vostool.training.augment import draw_path
 from vostool.training.config import Options
-from vostool.training.warps import Warp, affine, flipping, shifting
+from vostool.training.crop import moved_box
+from vostool.training.warps import Warp, affine, flipping, shifting, shrink
 
 
 class PasteOptions(Options):
@@ -45,27 +46,62 @@ class Cutout:
 
 
 @dataclass(frozen=True)
+class Placement:
+    """Where a cutout is in a frame: a warp into a window whose top left corner is (x, y)."""
+
+    warp: Warp
+    x: int
+    y: int
+
+    def window(self, image: np.ndarray) -> np.ndarray:
+        """The window's part of an image `[H, W, ...]`, a view."""
+        height, width = self.warp.size
+        return image[self.y : self.y + height, self.x : self.x + width]
+
+
+@dataclass(frozen=True)
 class Layer:
-    """A cutout with its warp in each frame and the row that it is labelled with (0: none)."""
+    """A cutout with its place in each frame and the row that it is labelled with (0: none).
+
+    A place is None where the cutout is out of the picture.
+    """
 
     cutout: Cutout
-    warps: tuple[Warp, ...]
+    places: tuple[Placement | None, ...]
     row: int
 
     def paint_labels(self, labels: np.ndarray, frame: int) -> None:
-        """Write the row over `labels` `[H, W]` where the object covers it."""
-        labels[self._alpha(frame) >= 128] = self.row
+        """Write the row into `labels` `[H, W]` in place where the object covers it."""
+        place = self.places[frame]
+        if place is not None:
+            place.window(labels)[self._alpha(place) >= 128] = self.row
 
-    def paint(self, image: np.ndarray, labels: np.ndarray, frame: int) -> np.ndarray:
-        """Blend over uint8 `[H, W, 3]`, returned; write the row into `labels` in place."""
-        alpha = self._alpha(frame)
-        labels[alpha >= 128] = self.row
-        pixels = self.warps[frame].image(self.cutout.pixels)
-        soft = cv2.GaussianBlur(alpha, (3, 3), 0)
-        return blend(pixels, image, soft)
+    def paint(self, image: np.ndarray, labels: np.ndarray, frame: int) -> None:
+        """Blend over uint8 `[H, W, 3]` and write the row into `labels`, both in place."""
+        place = self.places[frame]
+        if place is None:
+            return
+        alpha = self._alpha(place)
+        place.window(labels)[alpha >= 128] = self.row
+        pixels = place.warp.image(self.cutout.pixels)
+        window = place.window(image)
+        window[:] = blend(pixels, window, cv2.GaussianBlur(alpha, (3, 3), 0))
 
-    def _alpha(self, frame: int) -> np.ndarray:
-        return self.warps[frame].image(self.cutout.alpha, (0,))
+    def _alpha(self, place: Placement) -> np.ndarray:
+        return place.warp.image(self.cutout.alpha, (0,))
+
+
+def place_cutout(cutout: Cutout, matrix: np.ndarray, size: tuple[int, int]) -> Placement | None:
+    """The place of a cutout that `matrix` `[3, 3]` moves into a picture of (H, W)."""
+    height, width = cutout.alpha.shape
+    x0, y0, x1, y1 = moved_box((0, 0, width, height), matrix)
+    # One pixel more on every side, for the blurred edge.
+    left, top = max(int(np.floor(x0)) - 1, 0), max(int(np.floor(y0)) - 1, 0)
+    right, bottom = min(int(np.ceil(x1)) + 1, size[1]), min(int(np.ceil(y1)) + 1, size[0])
+    if right <= left or bottom <= top:
+        return None
+    window = Warp(shifting(-left, -top) @ matrix, (bottom - top, right - left))
+    return Placement(window, left, top)
 
 
 def blend(front: np.ndarray, back: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -114,14 +150,22 @@ def draw_layer(
     path = draw_path(rng, frames, 3, continued=True)
     # The path spans at most 2 over the whole clip; per frame that is `shift` and `rotation`.
     path = (path - path[0]) * (frames - 1) / 2
+    cutout, resized = _shrunk(cutout, scale)
     height, width = cutout.alpha.shape
     centre = shifting(-(width - 1) / 2, -(height - 1) / 2)
     if rng.random() < 0.5:
         centre = centre @ flipping(width)
     angle = rng.uniform(-1, 1) * options.rotation
-    warps = []
+    places = []
     for turn, *move in path:
         x, y = start + np.array(move) * options.shift * crop
-        turned = affine(angle + turn * options.rotation, scale, 0)
-        warps.append(Warp(shifting(x, y) @ turned @ centre, size))
-    return Layer(cutout, tuple(warps), row)
+        turned = affine(angle + turn * options.rotation, scale / resized, 0)
+        places.append(place_cutout(cutout, shifting(x, y) @ turned @ centre, size))
+    return Layer(cutout, tuple(places), row)
+
+
+def _shrunk(cutout: Cutout, scale: float) -> tuple[Cutout, float]:
+    """The cutout averaged down if it will be much smaller, and by what factor."""
+    pixels, matrix = shrink(cutout.pixels, scale)
+    alpha, _ = shrink(cutout.alpha, scale)
+    return Cutout(pixels, alpha), float(np.sqrt(matrix[0, 0] * matrix[1, 1]))

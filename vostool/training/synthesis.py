@@ -18,7 +18,7 @@ from vostool.training.colour import ColourJitter
 from vostool.training.config import Options
 from vostool.training.crop import draw_window, moved_box, union_box
 from vostool.training.pasting import Cutout, Layer, PasteOptions, draw_layer
-from vostool.training.warps import Warp, flipping, resizing, shifting
+from vostool.training.warps import Warp, flipping, resizing, shifting, shrink
 
 REFERENCE_AREA = 384 * 384
 MAX_ATTEMPTS = 10
@@ -105,6 +105,7 @@ def synthesize_clip(
         raise ValueError(f"image {image.shape[:2]} and mask {mask.shape} differ in size")
     plan, kept = _draw_plan(mask, rng, options, cutouts)
     clip_colour = colour.draw_jitter(rng, options.colour, level := colour.grey_level(image))
+    image = plan.shrunk(image)
     images, labels = [], []
     for frame in range(options.frames):
         picture, rows = plan.render(image, frame)
@@ -129,11 +130,17 @@ class _Plan:
         return labels
 
     def render(self, image: np.ndarray, frame: int) -> tuple[np.ndarray, np.ndarray]:
-        picture = self.warps[frame].image(image)
+        """Picture and labels of a frame; `image` may be smaller than the mask, as `shrunk`."""
+        warp = self.warps[frame]
+        picture = warp.resized(self.rows.shape, image.shape[:2]).image(image)
         labels = self.warps[frame].labels(self.rows)
         for layer in self.layers:
-            picture = layer.paint(picture, labels, frame)
+            layer.paint(picture, labels, frame)
         return picture, labels
+
+    def shrunk(self, image: np.ndarray) -> np.ndarray:
+        """The image averaged down once for all frames, if all of them are much smaller."""
+        return shrink(image, max(warp.scale for warp in self.warps))[0]
 
     def visible(self, min_area: float) -> list[int]:
         """Rows with at least `min_area` pixels in frame 0."""

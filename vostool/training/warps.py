@@ -34,10 +34,21 @@ class Warp:
     size: tuple[int, int]
     displacement: np.ndarray | None = None
 
+    @property
+    def scale(self) -> float:
+        """Output pixels per source pixel along a side, without bends and perspective."""
+        return float(np.sqrt(abs(np.linalg.det(self.matrix[:2, :2]))))
+
+    def resized(self, source: tuple[int, ...], actual: tuple[int, ...]) -> Warp:
+        """The same warp for a source (H, W) that is given at another resolution."""
+        if source == actual:
+            return self
+        back = resizing((actual[0], actual[1]), (source[0], source[1]))
+        return Warp(self.matrix @ back, self.size, self.displacement)
+
     def image(self, image: np.ndarray, fill: tuple[int, ...] = PADDING_COLOUR) -> np.ndarray:
         """Resample uint8 `[H', W', 3]` bilinearly, antialiased when it shrinks."""
-        scale = float(np.sqrt(abs(np.linalg.det(self.matrix[:2, :2]))))
-        image, resized = shrink(image, scale)
+        image, resized = shrink(image, self.scale)
         return self._sample(image, self.matrix @ np.linalg.inv(resized), cv2.INTER_LINEAR, fill)
 
     def labels(self, labels: np.ndarray) -> np.ndarray:
