@@ -249,3 +249,24 @@ def test_a_full_disk_is_noticed_before_the_download(site, target, size):
     with pytest.raises(OutputError, match=r"needs about 68\.5 MB with its contents, 1\.0 MB are"):
         fetch(archive(url, size=size), target, quick(free_bytes=lambda _: 1_000_000))
     assert names(target.parent) == []
+
+
+def test_a_disk_that_fills_up_meanwhile(site, target):
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full on this system")
+    target.parent.mkdir()
+    target.with_name("set.zip.part").symlink_to("/dev/full")
+    with pytest.raises(OutputError, match=r"No space left.*it continues where it stopped"):
+        fetch(published(site.add("/set.zip", DATA)), target, quick())
+
+
+def test_an_interrupted_download_continues(site, target):
+    def press_ctrl_c(_: float) -> None:
+        raise KeyboardInterrupt
+
+    url = site.add("/set.zip", DATA, cuts=[250_000])
+    with pytest.raises(KeyboardInterrupt):
+        fetch(published(url), target, quick(sleep=press_ctrl_c))
+    fetch(published(url), target, quick())
+    assert target.read_bytes() == DATA
+    assert site.requests[-1] == ("/set.zip", "bytes=250000-")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import zipfile
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vostool.core.console import Console
 from vostool.core.errors import DataError, OutputError, UsageError
 from vostool.media.masks import DAVIS_PALETTE, read_mask
 from vostool.stages.check_submission import check_submission
@@ -171,3 +173,15 @@ def test_many_problems_are_counted_not_listed(davis, tmp_path, monkeypatch):
         package(davis, tmp_path / "out.zip")
     assert len(caught.value.problems) == 3
     assert caught.value.problems[-1] == "... and 4 more problems"
+
+
+def test_an_interrupt_leaves_nothing_behind(davis, tmp_path):
+    class Interrupted(Console):
+        @contextlib.contextmanager
+        def progress(self, label, total, unit="it"):
+            raise KeyboardInterrupt
+            yield
+
+    with pytest.raises(KeyboardInterrupt):
+        package(davis, tmp_path / "out" / "out.zip", console=Interrupted())
+    assert list((tmp_path / "out").iterdir()) == []

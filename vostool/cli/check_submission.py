@@ -2,8 +2,7 @@
 
 Lists all problems and exits with 1 if there are any.
 
-Example: `vostool check-submission submission.zip --dataset youtubevos2019 --root data/YouTubeVOS
---split valid`
+Example: `vostool check-submission a.zip --dataset mose --root data/MOSE --split valid`
 """
 
 from __future__ import annotations

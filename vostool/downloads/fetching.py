@@ -216,7 +216,8 @@ class _Download:
             have, total = 0, length
         self._check_total(total)
         self._check_space(have)
-        write_validator(self.part, self.url, response.headers)
+        with explain_write_errors(self.part):
+            write_validator(self.part, self.url, response.headers)
         with self._progress(have) as progress, open(self.part, "ab" if have else "wb") as out:
             self._copy(response, out, progress)
         if self.total is not None and self._have() < self.total:
