@@ -70,9 +70,12 @@ def plain_f(
     predicted: np.ndarray,
     truth: np.ndarray,
     dilate: Callable[[np.ndarray, np.ndarray], np.ndarray] = dilate_binary,
+    radius: int | None = None,
 ) -> float:
     """Boundary F of two bool masks."""
-    radius = int(np.ceil(TOLERANCE * np.sqrt(predicted.shape[0] ** 2 + predicted.shape[1] ** 2)))
+    if radius is None:
+        diagonal = np.sqrt(predicted.shape[0] ** 2 + predicted.shape[1] ** 2)
+        radius = int(np.ceil(TOLERANCE * diagonal))
     of_predicted, of_truth = plain_boundary(predicted), plain_boundary(truth)
     near_predicted, near_truth = dilate(of_predicted, disk(radius)), dilate(of_truth, disk(radius))
     if not of_predicted.any() and not of_truth.any():

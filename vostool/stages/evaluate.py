@@ -71,8 +71,7 @@ def evaluate(
     rule = scoring_rule(dataset, root, split)
     rule = dataclasses.replace(rule, skip_first=rule.skip_first and not count_first)
     plans = [_Plan.of(video, rule) for video in chosen]
-    if not any(plan.counted for plan in plans):
-        raise _no_ground_truth(dataset, root, split)
+    _require_ground_truth(plans, dataset, root, split)
     folder, problems = PredictionFolder(predictions), Problems()
     problems.extend(_structure(folder, chosen, {video.name for video in everything}))
     objects = _score(folder, plans, problems, _thread_count(jobs), console)
@@ -132,14 +131,24 @@ def _choose(videos: list[Video], names: Sequence[str] | None) -> list[Video]:
     return [video for video in videos if video.name in set(names)]
 
 
-def _no_ground_truth(dataset: str, root: Path, split: str) -> DataError:
+def _require_ground_truth(plans: list[_Plan], dataset: str, root: Path, split: str) -> None:
+    """Refuse splits whose later masks are not public: a late object's first mask is no truth."""
+    lacking = Problems()
+    for plan in plans:
+        there = {frame.name for frame in plan.video.frames if frame.annotation is not None}
+        listed = {name for item in plan.video.objects for name in item.frames}
+        for name in sorted(listed - there):
+            lacking.add("listed frames without a mask", f"{plan.video.name}/{name}")
     public = ", ".join(load_spec(dataset).ground_truth_splits) or "none"
-    return DataError(
-        f"{dataset} {split} has no annotated frames that count",
-        where=root,
-        remedy=f"score a split with public ground truth ({public}) or one made by vostool split; "
-        "others are scored by their server (vostool package-submission)",
+    remedy = (
+        f"score a split with public ground truth ({public}) or one made by vostool split; "
+        "others are scored by their server (vostool package-submission)"
     )
+    lacking.raise_if_any(root, f"{dataset} {split} has no complete ground truth", remedy)
+    if not any(plan.counted for plan in plans):
+        raise DataError(
+            f"{dataset} {split} has no annotated frame that counts", where=root, remedy=remedy
+        )
 
 
 def _thread_count(jobs: int | None) -> int:
