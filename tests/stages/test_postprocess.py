@@ -63,13 +63,14 @@ def test_manifest_says_what_was_done(predictions, tmp_path):
     postprocess(predictions, ["drop-small"], tmp_path / "out", settings=["drop-small.min-area=70"])
     run = json.loads((tmp_path / "out" / "run.json").read_text())
     assert run["command"] == "postprocess"
-    assert run["steps"] == [
+    assert run["settings"]["steps"] == [
         {"name": "drop-small", "params": {"min_area": 70, "keep_largest": True}}
     ]
-    assert run["parents"] == [
-        {"folder": str(predictions), "run": {"command": "infer", "dataset": "mose"}}
-    ]
-    assert run["videos"]["cat"] == {"status": "finished", "frames": list(FRAMES)}
+    assert [parent["path"] for parent in run["parents"]] == [str(predictions)]
+    assert run["parents"][0]["command"] == "infer"
+    assert run["dataset"] == "mose"
+    assert run["videos"]["cat"]["status"] == "finished"
+    assert run["videos"]["cat"]["frames"] == 3
 
 
 def test_probabilities_decide_what_becomes_of_removed_pixels(predictions, tmp_path):
@@ -103,7 +104,7 @@ def test_resume_does_the_rest_only_and_refuses_other_steps(predictions, tmp_path
         postprocess(predictions, ["keep-near-last"], out)
     assert postprocess(predictions, ["keep-near-last"], out, resume=True).videos == 1
     assert snapshot(out / "Annotations") == whole
-    with pytest.raises(UsageError, match="other steps"):
+    with pytest.raises(UsageError, match="cannot resume with other settings: steps"):
         postprocess(predictions, ["drop-small"], out, resume=True)
     assert postprocess(predictions, ["drop-small"], out, overwrite=True).videos == 2
 

@@ -15,19 +15,13 @@ import numpy as np
 
 from vostool.core.console import Console
 from vostool.core.errors import DataError, UsageError
-from vostool.core.files import claim_output_folder
 from vostool.core.types import ObjectIds, Video
 from vostool.datasets._catalogue import load_videos
 from vostool.postprocess._sequence import FrameEdit, MaskSequence
 from vostool.postprocess._steps import Step, parse_steps
-from vostool.predictions.folder import PredictionFolder, PredictionWriter
-from vostool.predictions.manifest import (
-    FINISHED,
-    read_manifest,
-    remove_manifest,
-    versions,
-    write_manifest,
-)
+from vostool.predictions.folder import PredictionFolder
+from vostool.predictions.manifest import video_entries
+from vostool.stages._prediction_run import Planned, PredictionRun
 
 MOST_WORKERS = 4
 """Videos in work at a time; each holds its masks in memory."""
@@ -109,45 +103,56 @@ def postprocess(
     console = console or Console.silent()
     plan, source = parse_steps(steps, settings), PredictionFolder(predictions)
     described = None if dataset is None else _described(source, dataset)
-    manifest = _manifest(source, plan, dataset)
-    _claim(source, out, manifest, resume=resume, overwrite=overwrite)
+    if out.resolve().is_relative_to(source.root.resolve()):
+        raise UsageError(
+            "the output folder is the input folder or lies in it",
+            where=out,
+            remedy="choose another --out; predictions are never changed in place",
+        )
+    run = PredictionRun(
+        out,
+        _about(source, dataset),
+        _comparable(source, plan, dataset),
+        {name: _planned(source, name, described) for name in source.videos()},
+        resume=resume,
+        overwrite=overwrite,
+    )
     if described is None:
         console.warn(
             "no --dataset given: the first frame with an object is taken as the given one, and "
             "objects that come later are not protected where they start"
         )
-    task = _Task(source, plan, PredictionWriter(out), described)
-    names = [name for name in source.videos() if not (resume and task.is_finished(name))]
-    started, counts = time.monotonic(), []
-    with (
-        console.progress("post-processing", len(names), "video") as progress,
-        ThreadPoolExecutor(min(MOST_WORKERS, os.cpu_count() or 1)) as pool,
-    ):
-        futures = [pool.submit(task.run, name) for name in names]
-        try:
-            for name, future in zip(names, futures, strict=True):
-                counts.append(future.result())
-                progress.advance(note=name)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    write_manifest(out, {**manifest, "seconds": round(time.monotonic() - started, 3)})
+    counts = _run_all(_Task(source, plan, run, described), console)
     changed, pixels = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
-    return PostprocessResult(out, len(names), changed, pixels)
+    return PostprocessResult(out, len(counts), changed, pixels)
+
+
+def _run_all(task: _Task, console: Console) -> list[tuple[int, int]]:
+    """Do what is to be done, several videos at a time; stops at the first error."""
+    names, counts = task.prediction_run.todo, []
+    pool = ThreadPoolExecutor(min(MOST_WORKERS, os.cpu_count() or 1))
+    try:
+        with console.progress("post-processing", len(names), "video") as progress:
+            for name, done in zip(names, pool.map(task.run, names), strict=True):
+                counts.append(done[:2])
+                task.prediction_run.finish(name, done[2])
+                progress.advance(note=name)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return counts
 
 
 @dataclass(frozen=True)
 class _Task:
     source: PredictionFolder
     steps: list[Step]
-    writer: PredictionWriter
+    prediction_run: PredictionRun
     described: dict[str, Video] | None
 
-    def is_finished(self, video: str) -> bool:
-        return self.writer.is_finished(video, self.source.frames(video), probabilities=False)
-
-    def run(self, video: str) -> tuple[int, int]:
-        """Filter and write one video; returns (changed pixels, pixels)."""
+    def run(self, video: str) -> tuple[int, int, float]:
+        """Filter and write one video; returns (changed pixels, pixels, seconds)."""
+        start = time.monotonic()
+        self.prediction_run.begin(video)
         described = None if self.described is None else self.described[video]
         frames = _in_order(self.source.frames(video), described)
         sequence = _read(self.source, video, frames, described)
@@ -155,9 +160,9 @@ class _Task:
         for step in self.steps:
             sequence = step(sequence)
         for frame, mask in zip(frames, sequence.masks, strict=True):
-            self.writer.write_mask(video, frame, mask)
+            self.prediction_run.writer.write_mask(video, frame, mask)
         changed = sum(int((a != b).sum()) for a, b in zip(before, sequence.masks, strict=True))
-        return changed, sum(mask.size for mask in before)
+        return changed, sum(mask.size for mask in before), time.monotonic() - start
 
 
 def _read(
@@ -222,46 +227,31 @@ def _described(source: PredictionFolder, dataset: DatasetChoice) -> dict[str, Vi
     return videos
 
 
-def _manifest(
+def _planned(source: PredictionFolder, name: str, described: dict[str, Video] | None) -> Planned:
+    entry = video_entries(source.manifest).get(name, {})
+    listed = entry.get("ids") if isinstance(entry.get("ids"), list) else []
+    ids = ObjectIds.of(listed or []) if described is None else described[name].ids
+    return Planned(source.frames(name), ids)
+
+
+def _about(source: PredictionFolder, dataset: DatasetChoice | None) -> dict[str, Any]:
+    """What the manifest says besides the settings: where the masks come from."""
+    manifest = source.manifest or {}
+    parent = {"path": str(source.root)} | {
+        key: manifest.get(key) for key in ("command", "settings", "parents")
+    }
+    about = {"command": "postprocess", "parents": [parent]}
+    chosen = (manifest.get("dataset"), manifest.get("split"))
+    name, split = (dataset.name, dataset.split) if dataset else chosen
+    return about | {k: v for k, v in (("dataset", name), ("split", split)) if v is not None}
+
+
+def _comparable(
     source: PredictionFolder, steps: list[Step], dataset: DatasetChoice | None
 ) -> dict[str, Any]:
-    parent = source.manifest or {}
-    chosen = (dataset.name, dataset.split) if dataset else (None, None)
+    """Everything that changes results."""
     return {
-        "command": "postprocess",
-        "parents": [{"folder": str(source.root), "run": parent or None}],
+        "predictions": str(source.root),
         "steps": [{"name": step.name, "params": step.params.model_dump()} for step in steps],
-        "dataset": chosen[0] or parent.get("dataset"),
-        "split": chosen[1] or parent.get("split"),
-        "versions": versions(),
-        "videos": {
-            name: {"status": FINISHED, "frames": list(source.frames(name))}
-            for name in source.videos()
-        },
+        "dataset": None if dataset is None else [dataset.name, dataset.split],
     }
-
-
-def _claim(
-    source: PredictionFolder, out: Path, manifest: dict[str, Any], *, resume: bool, overwrite: bool
-) -> None:
-    """Make `out` ready, never the input itself."""
-    if out.resolve().is_relative_to(source.root.resolve()):
-        raise UsageError(
-            "the output folder is the input folder or lies in it",
-            where=out,
-            remedy="choose another --out; predictions are never changed in place",
-        )
-    claim_output_folder(out, resume=resume, overwrite=overwrite)
-    before = read_manifest(out)
-    same = before is None or all(before.get(key) == manifest[key] for key in ("command", "steps"))
-    if resume and not same:
-        raise UsageError(
-            "the output folder was made with other steps or parameters",
-            where=out,
-            remedy="use the same ones, another --out, or --overwrite",
-        )
-    if overwrite:
-        remove_manifest(out)
-        writer = PredictionWriter(out)
-        for name in source.videos():
-            writer.discard(name)
