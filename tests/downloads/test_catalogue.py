@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from vostool.cli.main import main
 from vostool.core.errors import UsageError
 from vostool.downloads.catalogue import SOURCES, Archive, Source, find
 from vostool.downloads.fetching import require_http
@@ -45,3 +46,17 @@ def test_sources(source: Source):
 def test_unknown_name_suggests_the_closest():
     with pytest.raises(UsageError, match="did you mean davis2017-trainval"):
         find("davis2017-train-val")
+
+
+CHECKED = [source for source in SOURCES if source.check]
+
+
+@pytest.mark.parametrize("source", CHECKED, ids=lambda source: source.name)
+def test_check_lines_are_commands_that_exist(source: Source, tmp_path, capsys):
+    """They get as far as finding that the folder is not there."""
+    command = source.check.replace("ROOT", str(tmp_path)).split()
+    assert command[0] == "vostool"
+    with pytest.raises(SystemExit) as caught:
+        main(command[1:])
+    assert caught.value.code == 1
+    assert str(tmp_path) in capsys.readouterr().err

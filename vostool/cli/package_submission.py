@@ -1,6 +1,6 @@
 """Package predictions into the archive that a data set's server takes, and check it.
 
-Example: `vostool package-submission preds --dataset mose --root data/MOSE --split valid --out a.zip`
+Example: `vostool package-submission out --dataset mose --root data/MOSE --split valid --out a.zip`
 """
 
 from __future__ import annotations

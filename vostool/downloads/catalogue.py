@@ -163,6 +163,7 @@ _DIRECT = (
             ),
         ),
         layout=("static/ECSSD/images/0001.jpg", "static/ECSSD/ground_truth_mask/0001.png"),
+        check="vostool check-data --stills image-folder --root ROOT/static/ECSSD",
     ),
     Source(
         name="msra10k",
@@ -177,6 +178,7 @@ _DIRECT = (
             ),
         ),
         layout=("static/MSRA10K_Imgs_GT/Imgs/*.jpg and *.png",),
+        check="vostool check-data --stills image-folder --root ROOT/static/MSRA10K_Imgs_GT/Imgs",
     ),
     Source(
         name="pascal-s",
@@ -230,6 +232,7 @@ _DIRECT = (
             "VOCdevkit/VOC2012/JPEGImages/*.jpg",
             "VOCdevkit/VOC2012/SegmentationObject/*.png",
         ),
+        check="vostool check-data --stills voc --root ROOT/VOCdevkit/VOC2012",
     ),
     Source(
         name="coco2017-train",
@@ -247,6 +250,7 @@ _DIRECT = (
             ),
         ),
         layout=("coco/train2017/*.jpg",),
+        check="vostool check-data --stills coco --root ROOT/coco",
     ),
     Source(
         name="coco2017-val",
@@ -264,6 +268,7 @@ _DIRECT = (
             ),
         ),
         layout=("coco/val2017/*.jpg",),
+        check="vostool check-data --stills coco --root ROOT/coco",
     ),
     Source(
         name="coco2017-annotations",
@@ -281,6 +286,7 @@ _DIRECT = (
             ),
         ),
         layout=("coco/annotations/instances_train2017.json", "coco/annotations/*.json"),
+        check="vostool check-data --stills coco --root ROOT/coco",
     ),
 )
 
