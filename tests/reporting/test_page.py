@@ -53,7 +53,7 @@ def page() -> Page:
     table = Table(
         ["prediction", "J&F", "note"],
         [["a<b>", 0.51234, "x"], ["ens", 0.7, "y"], ["none", None, "z"]],
-        best=True,
+        best="column",
         caption="J & F",
     )
     plot = plot_over_time({"a": [0.1, None, 0.4], "b": [0.9, 0.8, 0.7]}, ylabel="J")
@@ -85,6 +85,19 @@ def test_plots_are_the_same_each_time_and_hold_every_series():
     assert first == plot_over_time(series, ylabel="J")
     assert first.startswith("<svg")
     assert all(name in first for name in series)
+
+
+def test_the_best_of_a_row_or_a_column_is_marked():
+    rows: list[list[str | float | int | None]] = [
+        ["x", 0.5, 0.7],
+        ["y", 0.6, float("nan")],
+        ["z", 3, 0.1],
+    ]
+    marked = {
+        best: [(r, c) for r in range(3) for c in range(3) if Table("abc", rows, best).is_best(r, c)]
+        for best in ("none", "column", "row")
+    }
+    assert marked == {"none": [], "column": [(0, 2), (1, 1)], "row": [(0, 2)]}
 
 
 def test_a_row_must_fill_the_columns():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -21,13 +22,13 @@ class Table:
     Attributes:
         columns: headings; the first column names the row.
         rows: one cell per column; floats are shown as percentages with one digit, None as a dash.
-        best: mark the largest float of each column.
+        best: mark the largest float of each column or of each row.
         caption: one sentence below.
     """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
-    best: bool = False
+    best: Literal["none", "column", "row"] = "none"
     caption: str = ""
 
     def __post_init__(self) -> None:
@@ -35,11 +36,13 @@ class Table:
             if len(row) != len(self.columns):
                 raise ValueError(f"row {row[0]!r} has {len(row)} cells, not {len(self.columns)}")
 
-    def is_best(self, column: int, cell: Cell) -> bool:
-        """Whether a cell holds its column's largest float, where there is something to compare."""
-        if not self.best or not isinstance(cell, float):
+    def is_best(self, row: int, column: int) -> bool:
+        """Whether a cell holds the largest float, where there is something to compare."""
+        cell = self.rows[row][column]
+        if self.best == "none" or not isinstance(cell, float):
             return False
-        values = [value for row in self.rows if isinstance(value := row[column], float)]
+        line = self.rows[row] if self.best == "row" else [cells[column] for cells in self.rows]
+        values = [value for value in line if isinstance(value, float) and value == value]
         return len(values) > 1 and cell == max(values)
 
 

@@ -1,0 +1,41 @@
+"""Draw predicted masks over the frames: a folder of images, or a movie.
+
+Example: `vostool export-overlay preds/final --dataset davis2017 --root data/DAVIS --split val --out look.mp4`
+"""  # noqa: E501
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vostool.cli import options
+
+
+def run(
+    predictions: Annotated[Path, typer.Argument(help="Prediction folder.")],
+    dataset: options.Dataset,
+    root: options.Root,
+    split: options.Split,
+    out: Annotated[Path, typer.Option(help="New folder, or a file ending in .mp4 or .avi.")],
+    video: Annotated[
+        list[str] | None, typer.Option(help="Only this video; may be repeated.")
+    ] = None,
+    alpha: Annotated[float, typer.Option(help="Share of colour inside masks, 0 to 1.")] = 0.45,
+    contour: Annotated[
+        int | None, typer.Option(help="Width of contours in pixels; default by frame size.")
+    ] = None,
+    fps: Annotated[float, typer.Option(help="Frames per second of a movie.")] = 10.0,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Run the command."""
+    from vostool.stages.export_overlay import OverlayStyle, export_overlay
+
+    style = OverlayStyle(alpha=alpha, contour=contour, frames_per_second=fps)
+    result = export_overlay(
+        predictions, dataset, root, split, out, videos=video, style=style, overwrite=overwrite,
+        console=options.console(quiet),
+    )  # fmt: skip
+    print(f"{result.out} ({result.videos} videos, {result.frames} frames)")

@@ -1,0 +1,40 @@
+"""Write an HTML page that compares predictions: scores, plots, overlays, worst frames.
+
+Example: `vostool report preds/r50 preds/ens --dataset davis2017 --root data/DAVIS --split val --out report`
+"""  # noqa: E501
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vostool.cli import options
+
+
+def run(
+    predictions: Annotated[
+        list[str],
+        typer.Argument(help="Prediction folders, or LABEL=FOLDER; the last is looked at closest."),
+    ],
+    dataset: options.Dataset,
+    root: options.Root,
+    split: options.Split,
+    out: Annotated[Path, typer.Option(help="New folder; the page is index.html in it.")],
+    title: Annotated[str, typer.Option(help="Heading of the page.")] = "",
+    videos: Annotated[int, typer.Option(help="Videos with frames, lowest scores first.")] = 6,
+    frames: Annotated[int, typer.Option(help="Frames per video and prediction.")] = 6,
+    worst: Annotated[int, typer.Option(help="Worst frames.")] = 8,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Run the command."""
+    from vostool.stages.report import ReportOptions, report
+
+    shown = ReportOptions(title=title, videos=videos, frames=frames, worst=worst)
+    result = report(
+        predictions, dataset, root, split, out, options=shown, overwrite=overwrite,
+        console=options.console(quiet),
+    )  # fmt: skip
+    print(result.page)
