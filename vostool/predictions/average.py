@@ -40,16 +40,21 @@ class RunningMean(Generic[Volume]):
         return self._sum / self._weight
 
 
-def count_votes(masks: Sequence[np.ndarray], labels: int) -> np.ndarray:
-    """How many masks (uint8 rows `[H, W]`, values below `labels`) name each label.
+def count_votes(
+    masks: Sequence[np.ndarray], labels: int, weights: Sequence[float] | None = None
+) -> np.ndarray:
+    """Sum of the weights (default 1 each) of the masks that name each label.
+
+    Args:
+        masks: uint8 rows `[H, W]`, values below `labels`.
 
     Returns:
-        uint16 `[labels, H, W]`.
+        float64 `[labels, H, W]`.
     """
-    votes = np.zeros((labels, *masks[0].shape), np.uint16)
-    for mask in masks:
+    votes = np.zeros((labels, *masks[0].shape))
+    for mask, weight in zip(masks, weights or [1.0] * len(masks), strict=True):
         for label in range(labels):
-            votes[label] += mask == label
+            votes[label] += weight * (mask == label)
     return votes
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ class PredictionFolder:
                 remedy="expected Annotations/VIDEO/FRAME.png or VIDEO/FRAME.png in it",
             )
 
-    @property
+    @cached_property
     def manifest(self) -> dict[str, Any] | None:
         """What `run.json` holds, or None."""
         return read_manifest(self.root)

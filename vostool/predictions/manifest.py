@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,6 +36,17 @@ class Shard:
                 remedy="check the environment variables RANK and WORLD_SIZE",
             )
 
+    @classmethod
+    def of_environment(cls) -> Shard:
+        """What torchrun says in RANK and WORLD_SIZE; the whole run without it."""
+        try:
+            return cls(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
+        except ValueError:
+            raise UsageError(
+                "RANK and WORLD_SIZE must be whole numbers",
+                remedy="unset these environment variables, or start with torchrun",
+            ) from None
+
     @property
     def file_name(self) -> str:
         """Name of this part's manifest."""
@@ -65,7 +77,7 @@ def write_manifest(root: Path, manifest: Mapping[str, Any], shard: Shard | None 
     shard = shard or Shard()
     write_json(root / shard.file_name, dict(manifest))
     if shard.world > 1:
-        parts = _parts(root)
+        parts = _parts(root, shard.world)
         if len(parts) == shard.world and all(_is_finished(part) for part in parts.values()):
             write_json(root / NAME, _merge(list(parts.values())))
 
@@ -85,7 +97,7 @@ def read_manifest(root: Path) -> dict[str, Any] | None:
 
 def remove_manifest(root: Path) -> None:
     """Forget an earlier run, before its folder is written over."""
-    for path in (root / NAME, *_parts(root)):
+    for path in (root / NAME, *root.glob("run.*-of-*.json")):
         path.unlink(missing_ok=True)
 
 
@@ -97,8 +109,9 @@ def video_entries(manifest: Mapping[str, Any] | None) -> dict[str, dict[str, Any
     return {name: entry for name, entry in entries.items() if isinstance(entry, dict)}
 
 
-def _parts(root: Path) -> dict[Path, dict[str, Any]]:
-    return {path: _read(path) for path in sorted(root.glob("run.*-of-*.json"))}
+def _parts(root: Path, world: int | None = None) -> dict[Path, dict[str, Any]]:
+    pattern = f"run.*-of-{world or '*'}.json"
+    return {path: _read(path) for path in sorted(root.glob(pattern))}
 
 
 def _is_finished(manifest: Mapping[str, Any]) -> bool:

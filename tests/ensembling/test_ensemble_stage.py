@@ -1,0 +1,196 @@
+"""`ensemble` over folders: equal to in-step averaging, disagreement, resuming."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vostool.core.errors import DataError, OutputError, UsageError
+from vostool.core.types import ObjectIds
+from vostool.inference.engine import InferenceOptions, Member, run_video
+from vostool.inference.source import ArraySource
+from vostool.inference.strategies import parse_strategies
+from vostool.inference.views import parse_views
+from vostool.predictions.folder import PredictionFolder, PredictionWriter
+from vostool.predictions.quantise import to_uint8
+from vostool.stages.ensemble import ensemble
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))  # the stub network lives there
+
+from colour_stub import ColourStub
+from moving_squares import squares
+
+IDS = ObjectIds((2, 7))
+
+
+def _run_into(root, source, stubs, memory, tta):
+    members = [Member(stub, parse_strategies(memory)) for stub in stubs]
+    options = InferenceOptions(views=parse_views(tta), probabilities=True)
+    writer = PredictionWriter(root)
+    for result in run_video(source, members, options):
+        writer.write_mask(source.name, result.name, result.mask)
+        planes = to_uint8(result.probabilities)
+        writer.write_probabilities(source.name, result.name, planes, source.ids)
+
+
+def test_own_feedback_in_step_equals_separate_runs_and_ensemble(tmp_path):
+    images, _, given = squares(6, drift=8, starts={7: 2})
+    source = ArraySource("v", images, given)
+    memory = ["every:2", "first-previous"]
+    _run_into(tmp_path / "step", source, [ColourStub(60.0), ColourStub(5.0)], memory, "flip,0.5")
+    parts = []
+    for sharpness in (60.0, 5.0):
+        for strategy in memory:
+            parts.append(tmp_path / f"{sharpness}-{strategy.replace(':', '')}")
+            _run_into(parts[-1], source, [ColourStub(sharpness)], [strategy], "flip,0.5")
+    ensemble(parts, tmp_path / "out", save_probabilities=True)
+    step, combined = PredictionFolder(tmp_path / "step"), PredictionFolder(tmp_path / "out")
+    assert step.frames("v") == combined.frames("v")
+    for frame in step.frames("v"):
+        ours, ids = combined.probabilities("v", frame)
+        theirs, same = step.probabilities("v", frame)
+        assert ids == same == IDS
+        assert np.abs(ours.astype(int) - theirs).max() <= 1
+        sure = np.sort(theirs, 0)[-1].astype(int) - np.sort(theirs, 0)[-2] > 2
+        assert np.array_equal(combined.mask("v", frame)[sure], step.mask("v", frame)[sure])
+
+
+def _member(root, rng, *, videos=("a", "b"), frames=2, size=(6, 8), ids=IDS, probabilities=True):
+    writer = PredictionWriter(root)
+    for video in videos:
+        for t in range(frames):
+            planes = rng.integers(0, 200, (len(ids) + 1, *size)).astype(np.uint8)
+            writer.write_mask(video, f"{t}", ids.to_ids(planes.argmax(0)))
+            if probabilities:
+                writer.write_probabilities(video, f"{t}", planes, ids)
+    return root
+
+
+def _files(root):
+    return {
+        path.relative_to(root): path.read_bytes() for path in root.rglob("*.*") if path.is_file()
+    }
+
+
+def test_one_member_gives_itself(tmp_path, rng):
+    member = _member(tmp_path / "m", rng)
+    result = ensemble([member], tmp_path / "out", save_probabilities=True)
+    assert result.method == "mean"
+    assert result.frames == 4
+    files = _files(tmp_path / "out")
+    manifest = json.loads(files.pop(Path("run.json")))
+    assert files == _files(member)
+    assert manifest["parents"][0]["path"] == str(member)
+    assert {entry["status"] for entry in manifest["videos"].values()} == {"finished"}
+    assert manifest["videos"]["a"]["ids"] == [2, 7]
+
+
+def test_weights_decide(tmp_path, rng):
+    members = [_member(tmp_path / name, rng) for name in "xyz"]
+    ensemble(members, tmp_path / "out", weights=[0, 1, 0])
+    out, wanted = PredictionFolder(tmp_path / "out"), PredictionFolder(members[1])
+    for frame in ("0", "1"):
+        assert np.array_equal(out.mask("a", frame), wanted.mask("a", frame))
+
+
+def test_masks_alone_are_voted_on(tmp_path, rng):
+    members = [_member(tmp_path / name, rng, probabilities=False) for name in "xyz"]
+    result = ensemble(members, tmp_path / "out")
+    assert result.method == "vote"
+    folders = [PredictionFolder(path) for path in members]
+    masks = np.stack([folder.mask("b", "1") for folder in folders])
+    agreed = (masks[1] == masks[2]) | (masks[0] == masks[1]) | (masks[0] == masks[2])
+    expected = np.where(masks[1] == masks[2], masks[1], masks[0])
+    assert np.array_equal(PredictionFolder(tmp_path / "out").mask("b", "1"), expected)
+    assert not agreed.all(), "ties were tested too"
+
+
+def test_vote_with_probabilities_keeps_their_mean(tmp_path, rng):
+    members = [_member(tmp_path / name, rng) for name in "xy"]
+    result = ensemble(members, tmp_path / "out", method="vote", save_probabilities=True)
+    assert result.method == "vote"
+    assert PredictionFolder(tmp_path / "out").has_probabilities
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"videos": ("a",)}, "has no video b"),
+        ({"videos": ("a", "b", "c")}, "has the additional video c"),
+        ({"frames": 1}, "has no frame 1"),
+        ({"size": (6, 9)}, "frame 0 is 6x9 and not 6x8"),
+        ({"ids": ObjectIds((2, 8))}, r"ids \[2, 8\] and not \[2, 7\]"),
+    ],
+)
+def test_disagreement_is_listed(tmp_path, rng, change, sentence):
+    members = [_member(tmp_path / "m", rng), _member(tmp_path / "n", rng, **change)]
+    with pytest.raises(DataError, match=sentence):
+        ensemble(members, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_all_differences_are_in_one_message(tmp_path, rng):
+    members = [_member(tmp_path / "m", rng), _member(tmp_path / "n", rng, videos=("a",), frames=3)]
+    with pytest.raises(DataError, match=r"has no video b; .*additional frame 2"):
+        ensemble(members, tmp_path / "out")
+
+
+def test_ids_that_differ_in_a_later_frame_are_found(tmp_path, rng):
+    members = [_member(tmp_path / name, rng) for name in "mn"]
+    PredictionWriter(members[1]).write_probabilities(
+        "b", "1", np.zeros((3, 6, 8), np.uint8), ObjectIds((2, 8))
+    )
+    with pytest.raises(DataError, match=r"n/Probabilities/b/1\.npz"):
+        ensemble(members, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"weights": [1]}, "1 weights for 2 folders"),
+        ({"weights": [0, 0]}, "make no sense"),
+        ({"weights": [1, -1]}, "make no sense"),
+        ({"weights": [1, float("nan")]}, "make no sense"),
+        ({"method": "median"}, "unknown method"),
+    ],
+)
+def test_wrong_usage(tmp_path, rng, arguments, sentence):
+    members = [_member(tmp_path / name, rng, frames=1) for name in "mn"]
+    with pytest.raises(UsageError, match=sentence):
+        ensemble(members, tmp_path / "out", **arguments)
+
+
+def test_mean_needs_probabilities_and_members_are_not_written_over(tmp_path, rng):
+    members = [_member(tmp_path / "m", rng), _member(tmp_path / "n", rng, probabilities=False)]
+    with pytest.raises(UsageError, match=r"no probabilities in .*n: run vostool infer with --save"):
+        ensemble(members, tmp_path / "out", method="mean")
+    with pytest.raises(UsageError, match="one of the members"):
+        ensemble(members, members[0], overwrite=True)
+    with pytest.raises(OutputError, match="not empty"):
+        ensemble([members[0]], members[1])
+    with pytest.raises(UsageError, match="no predictions"):
+        ensemble([], tmp_path / "out")
+
+
+def test_resume_redoes_unfinished_videos_only(tmp_path, rng):
+    members = [_member(tmp_path / name, rng) for name in "mn"]
+    ensemble(members, tmp_path / "out")
+    complete = _files(tmp_path / "out")
+    kept = tmp_path / "out" / "Annotations" / "a" / "0.png"
+    before = kept.stat().st_mtime_ns
+    (tmp_path / "out" / "Annotations" / "b" / "1.png").unlink()
+    with pytest.raises(OutputError, match="not empty"):
+        ensemble(members, tmp_path / "out")
+    result = ensemble(members, tmp_path / "out", resume=True)
+    assert result.videos == ("b",)
+    assert kept.stat().st_mtime_ns == before
+    after = _files(tmp_path / "out")
+    assert {k: v for k, v in after.items() if k.suffix == ".png"} == {
+        k: v for k, v in complete.items() if k.suffix == ".png"
+    }
+    with pytest.raises(UsageError, match=r"cannot resume with other settings: .*weights"):
+        ensemble(members, tmp_path / "out", weights=[1, 2], resume=True)

@@ -1,0 +1,91 @@
+"""The videos of one process through the engine, with their results written behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from vostool.core.console import Advance, Console
+from vostool.core.errors import OutputError, VostoolError
+from vostool.core.types import Video
+from vostool.inference.engine import InferenceOptions, Member, run_video
+from vostool.inference.files import VideoSource
+from vostool.inference.source import SourceFrame
+from vostool.inference.writer import WriteBehind
+from vostool.predictions.quantise import to_uint8
+from vostool.stages._prediction_run import PredictionRun
+
+
+class VideoWorker:
+    """Runs videos one after the other while their results are written.
+
+    Attributes:
+        done: names of the videos that were run to their end.
+        frames: frames run through in them.
+        first_error: of the videos that could not be read.
+    """
+
+    def __init__(
+        self,
+        run: PredictionRun,
+        members: list[Member],
+        options: InferenceOptions,
+    ):
+        self._run, self._members, self._options = run, members, options
+        self.done: list[str] = []
+        self.frames = 0
+        self.first_error: VostoolError | None = None
+
+    def run_all(self, videos: Sequence[Video], console: Console) -> None:
+        """Do all videos; leave out those that cannot be read.
+
+        Raises:
+            OutputError: results cannot be written; nothing more is done.
+        """
+        sources = [VideoSource(video, self._run.planned[video.name].frames) for video in videos]
+        total = sum(len(source) for source in sources)
+        with console.progress("infer", total, "frames") as progress, WriteBehind() as writer:
+            for video, source in zip(videos, sources, strict=True):
+                try:
+                    self._run_one(source, writer, progress)
+                except OutputError:
+                    raise
+                except VostoolError as error:
+                    console.warn(f"{video.name} is left out: {error}")
+                    writer.submit(self._run.fail, video.name, error)
+                    self.first_error = self.first_error or error
+
+    def _run_one(self, source: VideoSource, writer: WriteBehind, progress: Advance) -> None:
+        start = time.monotonic()
+        writer.submit(self._run.begin, source.name)
+        counted = _Counted(source, progress)
+        for result in run_video(counted, self._members, self._options):
+            writer.submit(self._run.writer.write_mask, source.name, result.name, result.mask)
+            if result.probabilities is not None:
+                planes = to_uint8(result.probabilities)
+                writer.submit(
+                    self._run.writer.write_probabilities,
+                    source.name,
+                    result.name,
+                    planes,
+                    source.ids,
+                )
+        writer.submit(self._run.finish, source.name, time.monotonic() - start)
+        self.done.append(source.name)
+        self.frames += len(source)
+
+
+class _Counted:
+    """A source that reports each frame when the engine comes back for the next one."""
+
+    def __init__(self, source: VideoSource, progress: Advance):
+        self._source, self._progress = source, progress
+        self.name, self.ids = source.name, source.ids
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        for frame in self._source:
+            yield frame
+            self._progress.advance(1, self.name)

@@ -1,0 +1,251 @@
+"""`vostool infer`: networks over the videos of a data set, into a prediction folder."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from vostool.core.console import Console
+from vostool.core.errors import UsageError, VostoolError
+from vostool.core.types import Video
+from vostool.datasets._catalogue import load_videos
+from vostool.datasets._layout import FaultyVideos
+from vostool.inference.engine import Feedback, InferenceOptions, Member
+from vostool.inference.prepare import prepare, resolve
+from vostool.inference.sharding import share
+from vostool.inference.strategies import parse_strategies
+from vostool.inference.views import parse_views
+from vostool.predictions.manifest import Shard, file_digest
+from vostool.stages._prediction_run import Planned, PredictionRun
+from vostool.stages._video_worker import VideoWorker
+from vostool.stages.load import load_segmenter
+
+
+@dataclass(frozen=True)
+class VideoChoice:
+    """Videos of a data set.
+
+    Attributes:
+        dataset, root, split: as in `load_videos`.
+        names: only these videos; empty is all.
+    """
+
+    dataset: str
+    root: Path
+    split: str
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class InferenceSettings:
+    """How to run; names as on the command line.
+
+    Attributes:
+        tta: views, such as "flip,0.75,1.0", or "none".
+        memory: strategies, such as "every:5"; each is one more track per network and view.
+        max_memory: permanent frames per object, None for what the strategy says.
+        feedback: "own" or "merged".
+        short_side: pixels of the shorter side at scale 1, None for the frame's own.
+        precision: auto, fp32, bf16 or fp16.
+        device: auto, cpu, cuda or cuda:N.
+        compile: compile the networks' parts.
+        save_probabilities: write uint8 probabilities beside the masks.
+        all_frames: write every frame, not only those that the data set's server wants.
+        seed: of torch, for networks that draw random numbers.
+    """
+
+    tta: str = "none"
+    memory: tuple[str, ...] = ("every:5",)
+    max_memory: int | None = None
+    feedback: Literal["own", "merged"] = "own"
+    short_side: int | None = None
+    precision: str = "auto"
+    device: str = "auto"
+    compile: bool = False
+    save_probabilities: bool = False
+    all_frames: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class InferenceResult:
+    """What was done by this process.
+
+    Attributes:
+        folder: the prediction folder.
+        videos: names of the videos that were run, those that were finished before left out.
+        frames: frames run through.
+        seconds: time it took, loading left out.
+    """
+
+    folder: Path
+    videos: tuple[str, ...]
+    frames: int
+    seconds: float
+
+
+def infer(
+    checkpoints: Sequence[Path],
+    videos: VideoChoice | Sequence[Video],
+    out: Path,
+    settings: InferenceSettings | None = None,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    console: Console | None = None,
+) -> InferenceResult:
+    """Run all checkpoints in step over videos; write masks, perhaps probabilities, and run.json.
+
+    Under torchrun each process does its share of the videos. A video that cannot be read is left
+    out, the others are done, and then its error is raised.
+
+    Raises:
+        UsageError, CheckpointError, OutputError: before anything is run.
+        DataError: a video could not be read; the first one, naming the file.
+    """
+    settings, console = settings or InferenceSettings(), console or Console.silent()
+    options, device = _options(settings)
+    shard = Shard.of_environment()
+    chosen, fault = _choose(videos)
+    mine = share(chosen, shard.rank, shard.world)
+    members, identities = _members(checkpoints, settings, device)
+    run = PredictionRun(
+        out,
+        _about(videos, identities, device),
+        _comparable(settings, options, videos, identities),
+        {video.name: Planned(_wanted(video, settings), video.ids) for video in mine},
+        probabilities=settings.save_probabilities,
+        resume=resume,
+        overwrite=overwrite,
+        shard=shard,
+    )
+    todo = [video for video in mine if video.name in run.todo]
+    if len(todo) < len(mine):
+        console.info(f"{len(mine) - len(todo)} videos are finished already")
+    worker = VideoWorker(run, members, options)
+    torch.manual_seed(settings.seed)
+    start = time.monotonic()
+    worker.run_all(todo, console)
+    fault = fault or worker.first_error
+    if fault is not None:
+        raise fault
+    return InferenceResult(out, tuple(worker.done), worker.frames, time.monotonic() - start)
+
+
+def _options(settings: InferenceSettings) -> tuple[InferenceOptions, torch.device]:
+    """Parse what the user wrote; UsageError for what makes no sense."""
+    for name, value in (
+        ("--max-memory", settings.max_memory),
+        ("--short-side", settings.short_side),
+    ):
+        if value is not None and value < 1:
+            raise UsageError(f"{name} {value} makes no sense", remedy="it must be at least 1")
+    feedbacks = [item.value for item in Feedback]
+    if settings.feedback not in feedbacks:
+        raise UsageError(
+            f"unknown feedback {settings.feedback!r}", remedy=f"known: {', '.join(feedbacks)}"
+        )
+    parse_strategies(settings.memory)
+    device, dtype = resolve(settings.device, settings.precision)
+    if settings.device in ("auto", "cuda") and device.type == "cuda":
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    options = InferenceOptions(
+        views=parse_views(settings.tta),
+        feedback=Feedback(settings.feedback),
+        max_memory=settings.max_memory,
+        short_side=settings.short_side,
+        dtype=dtype,
+        probabilities=settings.save_probabilities,
+    )
+    return options, device
+
+
+def _choose(videos: VideoChoice | Sequence[Video]) -> tuple[list[Video], VostoolError | None]:
+    """The videos that can be used, and the error to raise after them, if some cannot."""
+    if not isinstance(videos, VideoChoice):
+        return sorted(videos, key=lambda video: video.name), None
+    fault: VostoolError | None = None
+    try:
+        found = load_videos(videos.dataset, videos.root, videos.split)
+    except FaultyVideos as error:
+        found, fault = list(error.videos), error
+    if videos.names:
+        known = {video.name for video in found}
+        missing = [name for name in videos.names if name not in known]
+        if missing and fault is not None:
+            raise fault
+        if missing:
+            raise UsageError(
+                f"no such video: {', '.join(missing)}",
+                where=f"{videos.dataset} {videos.split}",
+                remedy="vostool check-data lists them",
+            )
+        return [video for video in found if video.name in videos.names], None
+    if not found and fault is not None:
+        raise fault
+    return found, fault
+
+
+def _members(
+    checkpoints: Sequence[Path], settings: InferenceSettings, device: torch.device
+) -> tuple[list[Member], list[dict[str, Any]]]:
+    """Networks ready to run, and what the manifest says about each checkpoint."""
+    if not checkpoints:
+        raise UsageError("no checkpoint", remedy="pass --checkpoint runs/NAME/best.ckpt")
+    members, identities = [], []
+    strategies = parse_strategies(settings.memory)
+    for path in checkpoints:
+        segmenter, recipe = load_segmenter(Path(path))
+        ready = prepare(segmenter, device, compile_parts=settings.compile)
+        members.append(Member(ready, strategies))  # type: ignore[arg-type]
+        digest = file_digest(Path(path))
+        identities.append({"path": str(path), "sha256": digest, "recipe": recipe})
+    digests = [item["sha256"] for item in identities]
+    if len(set(digests)) < len(digests):
+        raise UsageError(
+            "the same checkpoint is given twice", remedy="it would only count double; drop one"
+        )
+    return members, identities
+
+
+def _wanted(video: Video, settings: InferenceSettings) -> tuple[str, ...]:
+    return video.frame_names if settings.all_frames else video.output_frames
+
+
+def _about(
+    videos: VideoChoice | Sequence[Video], identities: list[dict[str, Any]], device: torch.device
+) -> dict[str, Any]:
+    """What the manifest says besides the settings."""
+    about: dict[str, Any] = {
+        "command": "infer",
+        "device": str(device),
+        "checkpoints": identities,
+        "parents": [],
+    }
+    if isinstance(videos, VideoChoice):
+        about |= {"dataset": videos.dataset, "split": videos.split}
+    return about
+
+
+def _comparable(
+    settings: InferenceSettings,
+    options: InferenceOptions,
+    videos: VideoChoice | Sequence[Video],
+    identities: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Everything that changes results."""
+    values = asdict(settings)
+    for name in ("device", "compile"):
+        del values[name]
+    values["memory"] = list(settings.memory)
+    values["precision"] = str(options.dtype or torch.float32).removeprefix("torch.")
+    values["checkpoints"] = [item["sha256"] for item in identities]
+    if isinstance(videos, VideoChoice):
+        values |= {"dataset": videos.dataset, "split": videos.split}
+    return values
