@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from vostool.core.console import Console
 from vostool.core.files import claim_output_folder, write_json
 from vostool.nn.precision import resolve_device
 from vostool.recipe import Recipe, build_model
-from vostool.stages._training_data import DataFolders, training_clips
+from vostool.stages._training_data import DataFolders, held_out_videos, training_clips
 from vostool.training.checkpoint import load_weights, read_checkpoint
 from vostool.training.distributed import Processes, process_group
 from vostool.training.feeding import total_samples
@@ -20,7 +21,8 @@ from vostool.training.loop import (
     Trainer,
     TrainingOptions,
     TrainingResult,
-    check_same_recipe,
+    Validate,
+    check_same_run,
 )
 
 
@@ -84,21 +86,39 @@ def _train(
         recipe.resolved(),
         run.out,
         processes,
+        _validate(recipe, run, console),
     )
     if run.resume and trainer.files.resume_file.exists():
-        check_same_recipe(trainer.files.read_resume(), recipe.resolved(), run.out)
+        state = trainer.files.read_resume()
+        check_same_run(state, recipe.resolved(), processes.count, run.out)
         trainer.resume()
         console.info(f"going on after {trainer.iteration} of {recipe.loop.iterations} iterations")
     if processes.is_main:
         write_json(run.out / "recipe.json", recipe.resolved())
     seconds = None if run.max_minutes is None else 60 * run.max_minutes
-    return trainer.run(
+    result = trainer.run(
         clips,
         workers=run.workers,
         max_seconds=seconds,
         tensorboard=run.tensorboard,
         console=console,
     )
+    for entry in trainer.files.entries():
+        if entry.metrics:
+            name, score = next(iter(entry.metrics.items()))
+            console.info(f"{entry.file}: {name} {score:.4f}")
+    return result
+
+
+def _validate(recipe: Recipe, run: TrainingRun, console: Console) -> Validate | None:
+    if not recipe.validation.every:
+        return None
+    validation = held_out_videos(recipe, run.data)
+
+    def validate(model: nn.Module, dtype: torch.dtype | None) -> Mapping[str, float]:
+        return validation.score(model, dtype, console)
+
+    return validate
 
 
 def _network(recipe: Recipe, run: TrainingRun, processes: Processes) -> nn.Module:
@@ -119,5 +139,5 @@ def _options(recipe: Recipe) -> TrainingOptions:
         schedule=recipe.schedule,
         losses=recipe.losses,
         checkpoints=recipe.checkpoints,
-        validate_every=0,
+        validate_every=recipe.validation.every,
     )

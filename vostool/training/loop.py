@@ -40,11 +40,8 @@ from vostool.training.optimiser import (
 from vostool.training.run_folder import RunFolder
 from vostool.training.schedule import learning_rate_factor
 
-SELECT_BY = "J&F"
-"""The validation figure that decides which checkpoint is the best."""
-
-Validate = Callable[[nn.Module], Mapping[str, float]]
-"""Scores a model in evaluation mode on held-out videos; must contain SELECT_BY."""
+Validate = Callable[[nn.Module, torch.dtype | None], Mapping[str, float]]
+"""Scores a model on held-out videos, with autocast to a dtype; the first figure ranks."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ class TrainingResult:
         iteration: optimiser steps done.
         finished: whether the schedule was run to its end.
         best: the best checkpoint (the last one where nothing was validated), None before one.
-        best_score: its J&F, or None.
+        best_score: its validation figure, or None.
     """
 
     folder: Path
@@ -128,12 +125,15 @@ class Trainer:
         self.files = RunFolder(folder, options.checkpoints.keep)
         self.optimiser = build_optimiser(model, options.optimiser)
         self.dtype = resolve_precision(options.loop.precision, processes.device)
+        if self.dtype is torch.float16 and processes.device.type == "cpu":
+            raise UsageError(
+                "fp16 is not for processors", remedy="use loop.precision auto, fp32 or bf16"
+            )
         self.scaler = torch.amp.GradScaler(
             processes.device.type, enabled=self.dtype is torch.float16
         )
         self.iteration = 0
         self.best_score: float | None = None
-        self._metrics: dict[str, float] = {}
 
     def resume(self) -> None:
         """Take up the saved state of this folder.
@@ -233,7 +233,7 @@ class Trainer:
             self.iteration += 1
             meters.add(values | {"step_seconds": time.monotonic() - started})
             if self.iteration % loop.log_every == 0 or self.iteration == loop.iterations:
-                self._write(log, "train", meters.take())
+                self._write(log, meters.take())
             progress.advance(1, f"loss {values['loss']:.3f}")
             self._save_when_due(log)
             if processes.any(stop.asked or time.monotonic() > deadline):
@@ -286,46 +286,44 @@ class Trainer:
             "or loop.precision = 'fp32'",
         )
 
-    def _write(self, log: MetricsLog | None, kind: str, values: Mapping[str, float]) -> None:
-        values = {
-            name: self.processes.mean(value) if kind == "train" else value
-            for name, value in values.items()
-        }
-        self._metrics |= {name: value for name, value in values.items() if kind != "train"}
+    def _write(self, log: MetricsLog | None, values: Mapping[str, float]) -> None:
+        means = {name: self.processes.mean(value) for name, value in values.items()}
         if log is not None:
-            log.write(kind, self.iteration, values)
+            log.write("train", self.iteration, means)
 
     def _save_when_due(self, log: MetricsLog | None) -> None:
         last = self.iteration == self.options.loop.iterations
         every = self.options.validate_every
-        validated = bool(every) and (self.iteration % every == 0 or last)
-        if validated:
-            self._validate(log)
+        figures: dict[str, float] = {}
+        if validated := bool(every) and (self.iteration % every == 0 or last):
+            figures = self._validate(log)
         if validated or last or self.iteration % self.options.checkpoints.every == 0:
-            score = self._metrics.get(SELECT_BY) if validated else None
-            self._save_checkpoint(score, validated)
+            self._save_checkpoint(figures)
             self._save_resume()
 
-    def _validate(self, log: MetricsLog | None) -> None:
-        """Score on the main process; the others wait."""
+    def _validate(self, log: MetricsLog | None) -> dict[str, float]:
+        """Score on the main process, which alone gets figures; the others wait."""
+        figures: dict[str, float] = {}
         if self.processes.is_main and self.validate is not None:
             self.model.eval()
             try:
-                with torch.no_grad():
-                    self._write(log, "validation", dict(self.validate(self.model)))
+                figures = dict(self.validate(self.model, self.dtype))
             finally:
                 train_mode(self.model)
+        if log is not None:
+            log.write("validation", self.iteration, figures)
         self.processes.wait()
+        return figures
 
-    def _save_checkpoint(self, score: float | None, validated: bool) -> None:
+    def _save_checkpoint(self, figures: dict[str, float]) -> None:
         if not self.processes.is_main:
             return
-        better = score is not None and (self.best_score is None or score > self.best_score)
-        if better:
-            self.best_score = score
-        metrics = self._metrics if validated else {}
-        info = describe(self.recipe, self.iteration, metrics)
-        best = better if self.options.validate_every else True
+        best = not self.options.validate_every
+        if figures:
+            score = next(iter(figures.values()))
+            best = self.best_score is None or score > self.best_score
+            self.best_score = score if best else self.best_score
+        info = describe(self.recipe, self.iteration, figures)
         self.files.save(self.model, info, best=best)
 
     def _save_resume(self) -> None:
@@ -351,13 +349,21 @@ def step_seed(seed: int, iteration: int, rank: int) -> int:
     return int(np.random.SeedSequence((seed, iteration, rank)).generate_state(1, np.uint64)[0] >> 1)
 
 
-def check_same_recipe(state: ResumeState, recipe: dict[str, Any], folder: Path) -> None:
-    """Refuse to resume with another recipe; the number of checkpoints and validations may change.
+def check_same_run(
+    state: ResumeState, recipe: dict[str, Any], processes: int, folder: Path
+) -> None:
+    """Refuse to resume with another recipe; how often is validated and saved may change.
 
     Raises:
-        UsageError: with the keys that differ.
+        UsageError: naming the keys that differ, or another number of processes.
     """
-    free = ("checkpoints.", "validation.", "description", "papers.")
+    if state.progress["processes"] != processes:
+        raise UsageError(
+            f"the run was started with {state.progress['processes']} processes, not {processes}",
+            where=folder,
+            remedy="resume with as many as before",
+        )
+    free = ("checkpoints.", "validation.", "description", "papers.", "loop.log_every")
     before, now = _flat(state.progress["recipe"]), _flat(recipe)
     keys = sorted(key for key in before.keys() | now.keys() if not key.startswith(free))
     changed = [
