@@ -32,6 +32,8 @@ from vostool.training.synthesis import SynthesisOptions
 from vostool.training.video_clips import VideoClipOptions
 
 SUFFIX = ".toml"
+OWN = ("description", "papers")
+"""Keys that `extends` does not take over."""
 
 
 class ModelChoice(BaseModel):
@@ -125,6 +127,18 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
     return parse_recipe({"name": path.stem, **table}, str(path.name))
 
 
+def with_overrides(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
+    """A recipe with `a.b=value` overrides.
+
+    Raises:
+        UsageError: as for `load_recipe`.
+    """
+    table = recipe.resolved()
+    for override in overrides:
+        _override(table, override)
+    return parse_recipe(table, recipe.name)
+
+
 def parse_recipe(table: dict[str, Any], where: str) -> Recipe:
     """Check a table of values, the network's included.
 
@@ -205,7 +219,9 @@ def _read(path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:
         return table
     if not isinstance(parent, str):
         raise UsageError("extends must be the name of one recipe", where=path)
-    return _merge(_read(find_recipe(parent, path.parent), (*chain, path)), table)
+    below = _read(find_recipe(parent, path.parent), (*chain, path))
+    # Another configuration has other figures and needs a description of its own.
+    return _merge({key: below[key] for key in below if key not in OWN}, table)
 
 
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,48 @@
+"""Score the last checkpoints of a run on held-out videos and keep the best.
+
+Example: `vostool select runs/stm-mnv2-small --data davis2016=data/DAVIS --last 5`
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vostool.cli import options
+
+
+def run(
+    run: Annotated[Path, typer.Argument(help="Folder of a training run.")],
+    data: Annotated[
+        list[str] | None, typer.Option("--data", help="Folder of a data entry: ENTRY=FOLDER.")
+    ] = None,
+    last: Annotated[
+        int | None, typer.Option(min=1, help="How many of the newest; default all there are.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="Override: validation.max_frames=40.")
+    ] = None,
+    split_file: Annotated[
+        Path | None, typer.Option("--split-file", help="Offline split, from `vostool split`.")
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Score the last checkpoints of a run on held-out videos and keep the best."""
+    from rich.console import Console
+
+    from vostool.stages._training_data import DataFolders
+    from vostool.stages.select import select
+
+    result = select(
+        run,
+        DataFolders.parse(data or [], split_file),
+        last=last,
+        overrides=overrides or [],
+        device=device,
+        console=options.console(quiet, verbose),
+    )
+    Console().print(result.table())
