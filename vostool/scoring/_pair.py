@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+BANDS = 16
+"""Parts of a mask that are tried for whether anything is in them."""
+
 
 class Workspace:
     """Arrays that are used again for every frame; one per thread.
@@ -64,16 +67,11 @@ class MaskPair:
         height, width = truth.shape
         workspace = workspace or Workspace()
         joint, bits = _joint(predicted.reshape(-1), truth.reshape(-1), workspace)
-        changed = workspace.array("changed", np.bool_, joint.size)
-        np.not_equal(joint[1:], joint[:-1], out=changed[:-1])
-        changed[-1] = False
-        starts = np.flatnonzero(changed)
-        overlap = _overlap(joint, starts, bits)
-        position = _changes(joint, changed, starts, width, workspace)
-        block = joint[_block(position, height, width)]
+        position = _changes(joint, width, workspace)
+        block = np.take(joint, _block(position, height, width))
         return cls(
             size=(height, width),
-            overlap=overlap,
+            overlap=_overlap(joint, position, bits),
             position=position,
             predicted=(block >> bits[1]).astype(np.uint8, copy=False),
             truth=(block & ((1 << bits[1]) - 1)).astype(np.uint8, copy=False),
@@ -109,36 +107,39 @@ def _joint(
     One byte holds both where the ids are small, and halves the memory to walk through.
     """
     bits = (int(predicted.max()).bit_length(), int(truth.max()).bit_length())
-    kind: type = np.uint8 if sum(bits) <= 8 else np.uint16
+    kind = np.uint8 if sum(bits) <= 8 and bits[1] < 8 else np.uint16
     joint = workspace.array("joint", kind, truth.size)
-    np.left_shift(predicted, bits[1], out=joint, dtype=kind)
+    # Times, not shift: numpy vectorises the product of bytes, and it is eight times as fast.
+    np.multiply(predicted, kind(1 << bits[1]), out=joint, dtype=kind)
     np.bitwise_or(joint, truth, out=joint)
     return joint, bits
 
 
-def _overlap(joint: np.ndarray, ends: np.ndarray, bits: tuple[int, int]) -> np.ndarray:
-    """Joint histogram, from the last pixels of the runs of equal values in reading order."""
-    ends = np.append(ends, joint.size - 1)
+def _overlap(joint: np.ndarray, position: np.ndarray, bits: tuple[int, int]) -> np.ndarray:
+    """Joint histogram, from the last pixels of the runs of equal values in reading order.
+
+    `position` has all of those but the last pixel of all.
+    """
+    following = np.minimum(position + 1, joint.size - 1)
+    changes = np.flatnonzero(np.take(joint, position) != np.take(joint, following))
+    ends = np.append(np.take(position, changes), joint.size - 1)
     lengths = np.diff(ends, prepend=-1)
     shape = (1 << bits[0], 1 << bits[1])
-    return np.bincount(joint[ends], lengths, shape[0] * shape[1]).reshape(shape)
+    return np.bincount(np.take(joint, ends), lengths, shape[0] * shape[1]).reshape(shape)
 
 
-def _changes(
-    joint: np.ndarray, changed: np.ndarray, ends: np.ndarray, width: int, workspace: Workspace
-) -> np.ndarray:
-    """Flat indices at which a 2 x 2 block may be not uniform; `changed` is completed in place.
+def _changes(joint: np.ndarray, width: int, workspace: Workspace) -> np.ndarray:
+    """Flat indices at which a 2 x 2 block may be not uniform.
 
-    Rows above the first and below the last change along a row are uniform, apart from the row
-    before the first. Flat shifts take a row's last pixel for the neighbour of the next row's first,
-    so that a few uniform blocks are listed too: they are clamped later and then drop out.
+    Flat shifts take a row's last pixel for the neighbour of the next row's first, so that a few
+    uniform blocks are listed too: they are clamped later and then drop out.
     """
-    if not len(ends):
-        return ends
-    start = max(int(ends[0]) // width - 1, 0) * width
-    stop = min((int(ends[-1]) // width + 2) * width, joint.size)
+    changed = workspace.array("changed", np.bool_, joint.size)
+    np.not_equal(joint[1:], joint[:-1], out=changed[:-1])
+    changed[-1] = False
+    start, stop = _extent(changed, width)
     rows, changed = joint[start:stop], changed[start:stop]
-    other = workspace.array("other", bool, rows.size)
+    other = workspace.array("other", np.bool_, rows.size)
     for shift in (width, width + 1):
         if shift < rows.size:
             np.not_equal(rows[shift:], rows[:-shift], out=other[:-shift])
@@ -146,9 +147,26 @@ def _changes(
     return np.flatnonzero(changed) + start
 
 
+def _extent(changed: np.ndarray, width: int) -> tuple[int, int]:
+    """A range that holds all rows with changes along the row, and the row before the first.
+
+    All pixels outside are equal to their neighbours on the right and below: where neighbouring rows
+    are uniform but differ, the step from one to the next is a change in reading order too.
+    """
+    band = -(-changed.size // BANDS)
+    filled = [
+        start for start in range(0, changed.size, band) if changed[start : start + band].any()
+    ]
+    if not filled:
+        return 0, 0
+    return max(filled[0] - width - 1, 0), min(filled[-1] + band + width + 1, changed.size)
+
+
 def _block(position: np.ndarray, height: int, width: int) -> np.ndarray:
     """Flat indices `[4, M]` of a pixel, its right, lower and lower right neighbour, clamped."""
-    y, x = np.divmod(position, width)
-    right = position + (x < width - 1)
-    down = np.where(y < height - 1, width, 0)
-    return np.stack([position, right, position + down, right + down])
+    block = np.empty((4, len(position)), np.int64)
+    y = position // width
+    block[0] = position
+    np.add(position, position - y * width < width - 1, out=block[1])
+    np.add(block[:2], np.where(y < height - 1, width, 0), out=block[2:])
+    return block

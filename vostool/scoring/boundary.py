@@ -78,8 +78,9 @@ def boundary_scores(
     for row, value in enumerate(ids):
         on_predicted = _is_boundary(in_predicted, value)
         on_truth = _is_boundary(in_truth, value)
-        predicted.add(row, keys, on_predicted, on_truth)
-        truth.add(row, keys, on_truth, on_predicted)
+        these, those = _pick(keys, on_predicted), _pick(keys, on_truth)
+        predicted.add(row, these, _far_in_row(keys, on_predicted, on_truth, those, grid))
+        truth.add(row, those, _far_in_row(keys, on_truth, on_predicted, these, grid))
     scores = _f_measure(*predicted.near(truth), *truth.near(predicted))
     return scores.reshape(len(ids), len(pairs)).T
 
@@ -116,21 +117,45 @@ class _Boundaries:
     def __init__(self, grid: _Grid):
         self._grid = grid
         self._all: list[np.ndarray] = []
-        self._own: list[np.ndarray] = []
+        self._far: list[np.ndarray] = []
 
-    def add(self, row: int, keys: np.ndarray, here: np.ndarray, there: np.ndarray) -> None:
-        """Add an object's pixels; those that are boundary on the other side too need no search."""
-        grid = self._grid
-        offset = grid.dtype(row * grid.frames * grid.cell)
-        self._all.append(keys[here] + offset)
-        self._own.append(keys[here & ~there] + offset)
+    def add(self, row: int, pixels: np.ndarray, far: np.ndarray) -> None:
+        """Add an object's pixels, and those of them that have no partner in their own row."""
+        offset = self._grid.dtype(row * self._grid.frames * self._grid.cell)
+        self._all.append(pixels + offset)
+        self._far.append(far + offset)
 
     def near(self, other: _Boundaries) -> tuple[np.ndarray, np.ndarray]:
         """Per object and frame, boundary pixels within the disk of one of the other's, and all."""
         everything = self._grid.count(np.concatenate(self._all))
         others = np.append(np.concatenate(other._all), np.iinfo(self._grid.dtype).max)
-        far = _unmatched(np.concatenate(self._own), others, self._grid)
+        far = _unmatched(np.concatenate(self._far), others, self._grid)
         return everything - self._grid.count(far), everything
+
+
+def _far_in_row(
+    keys: np.ndarray, here: np.ndarray, there: np.ndarray, others: np.ndarray, grid: _Grid
+) -> np.ndarray:
+    """Pixels of `here` with none of `there` in the disk's middle row; bool `[M]` over `keys`.
+
+    `others` is `keys[there]`. Counting along `keys` tells each pixel's neighbours in `others`
+    without a search; it settles most pixels of a good prediction.
+    """
+    alone = np.flatnonzero(here & ~there)
+    pixels = np.take(keys, alone)
+    before = np.take(np.cumsum(there, dtype=np.int32), alone)
+    least, largest = -grid.radius - 1, np.iinfo(grid.dtype).max
+    fenced = np.concatenate(
+        (np.array([least], grid.dtype), others, np.array([largest], grid.dtype))
+    )
+    apart_left = pixels - np.take(fenced, before) > grid.radius
+    apart_right = np.take(fenced, before + 1) - pixels > grid.radius
+    return _pick(pixels, apart_left & apart_right)
+
+
+def _pick(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """`values[chosen]` for a bool array, in a third of the time."""
+    return np.take(values, np.flatnonzero(chosen))
 
 
 def _is_boundary(block: np.ndarray, value: int) -> np.ndarray:
@@ -140,18 +165,18 @@ def _is_boundary(block: np.ndarray, value: int) -> np.ndarray:
 
 
 def _unmatched(keys: np.ndarray, others: np.ndarray, grid: _Grid) -> np.ndarray:
-    """Those of `keys` that have none of `others` within the disk around them.
+    """Those of `keys` that have none of `others` within the disk around them, middle row excepted.
 
     Both are sorted, and `others` ends in a number larger than any key. Each row of the disk is a
     run of columns, hence a run of numbers.
     """
-    for offset in sorted(range(-grid.radius, grid.radius + 1), key=abs):
+    for offset in sorted(range(-grid.radius, grid.radius + 1), key=abs)[1:]:
         if not len(keys):
             break
         reach = math.isqrt(grid.radius**2 - offset**2)
         first = keys + grid.dtype(offset * grid.row - reach)
-        nearest = others[np.searchsorted(others, first)]
-        keys = keys[nearest > first + grid.dtype(2 * reach)]
+        nearest = np.take(others, np.searchsorted(others, first))
+        keys = _pick(keys, nearest > first + grid.dtype(2 * reach))
     return keys
 
 
