@@ -42,9 +42,12 @@ class ReadASPP(nn.Module):
         self.join = nn.Conv2d(channels * len(rates), channels, 1, bias=False)
         self.dropout = nn.Dropout(dropout)
 
+    def _branches(self) -> list[ReadQueryConv2d]:
+        return [branch for branch in self.branches if isinstance(branch, ReadQueryConv2d)]
+
     def query_part(self, query_value: torch.Tensor) -> list[torch.Tensor]:
         """`[V, Cq, h, w]` -> what no object changes, per branch `[V, C, h, w]`."""
-        return [branch.query_part(query_value) for branch in self.branches]
+        return [branch.query_part(query_value) for branch in self._branches()]
 
     def forward(
         self, read: torch.Tensor, query_part: list[torch.Tensor], owner: torch.Tensor
@@ -52,6 +55,6 @@ class ReadASPP(nn.Module):
         """`[M, Cr, h, w]`, `owner [M]` (image of each pair) -> `[M, C, h, w]`."""
         seen = [
             F.relu(branch.read_part(read) + shared[owner])
-            for branch, shared in zip(self.branches, query_part, strict=True)
+            for branch, shared in zip(self._branches(), query_part, strict=True)
         ]
         return self.dropout(F.relu(self.join(torch.cat(seen, dim=1))))

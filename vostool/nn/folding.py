@@ -58,22 +58,29 @@ def _fold_children(module: nn.Module) -> None:
             before = None
 
 
-def _matches(conv: nn.Module, norm: _BatchNorm) -> bool:
-    last = getattr(conv, "rgb", conv)
-    return last.out_channels == norm.num_features and norm.running_var is not None
+def _matches(conv: nn.Conv2d | MaskStem, norm: _BatchNorm) -> bool:
+    return _first(conv).out_channels == norm.num_features and norm.running_var is not None
 
 
-def _absorb(conv: nn.Module, norm: _BatchNorm) -> None:
+def _first(conv: nn.Conv2d | MaskStem) -> nn.Conv2d:
+    """The convolution that carries the bias."""
+    return conv.rgb if isinstance(conv, MaskStem) else conv
+
+
+def _absorb(conv: nn.Conv2d | MaskStem, norm: _BatchNorm) -> None:
     """Multiply the weights by gamma / sigma; add the shift as a bias."""
     assert norm.running_var is not None and norm.running_mean is not None
     with torch.no_grad():
         scale = (norm.running_var + norm.eps).rsqrt()
         if norm.affine:
             scale = scale * norm.weight
-        first = getattr(conv, "rgb", conv)
-        old_bias = 0 if first.bias is None else first.bias
-        bias = (old_bias - norm.running_mean) * scale + (norm.bias if norm.affine else 0)
-        for part in [first, *getattr(conv, "masks", [])]:
+        first = _first(conv)
+        old_bias = torch.zeros_like(norm.running_mean) if first.bias is None else first.bias
+        bias = (old_bias - norm.running_mean) * scale
+        if norm.affine:
+            bias = bias + norm.bias
+        parts = [first, *conv.mask_convs()] if isinstance(conv, MaskStem) else [first]
+        for part in parts:
             part.weight = nn.Parameter(part.weight * scale[:, None, None, None])
         first.bias = nn.Parameter(bias)
 
@@ -91,7 +98,7 @@ def _agree(one: nn.Module, other: nn.Module) -> bool:
         1, 3, PROBE_SIZE, PROBE_SIZE, generator=torch.Generator().manual_seed(0)
     ).to(parameter)
     arguments: tuple[torch.Tensor, ...] = (images,)
-    stems = [module for module in one.modules() if hasattr(module, "masks")]
+    stems = [module for module in one.modules() if isinstance(module, MaskStem)]
     if stems:
         masks = images[:, :1].repeat(1, len(stems[0].masks), 1, 1)
         arguments = (images, masks, torch.zeros(1, dtype=torch.long, device=images.device))

@@ -31,6 +31,10 @@ class MaskStem(nn.Module):
         self.rgb = rgb
         self.masks = nn.ModuleList(_single_channel_like(rgb) for _ in range(mask_channels))
 
+    def mask_convs(self) -> list[nn.Conv2d]:
+        """The single-channel convolutions, typed."""
+        return [conv for conv in self.masks if isinstance(conv, nn.Conv2d)]
+
     def forward(self, inputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> torch.Tensor:
         """`(images [V, 3, H, W], masks [M, k, H, W], owner [M])` -> `[M, C, h, w]`.
 
@@ -78,7 +82,7 @@ class Trunk(nn.Module):
     ):
         super().__init__()
         self.net = _create(name, weights == "imagenet", options or {})
-        self.channels: tuple[int, ...] = tuple(self.net.feature_info.channels())
+        self.channels: tuple[int, ...] = tuple(_feature_info(self.net).channels())
         if weights not in ("none", "imagenet"):
             load_trunk_weights(self.net, Path(weights))
         if mask_channels:
@@ -110,7 +114,7 @@ def _create(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:
         whole = timm.create_model(name, features_only=True, **options)
     except (RuntimeError, TypeError, AssertionError) as error:
         raise UsageError(f"{name} cannot be a trunk with options {options}: {error}") from error
-    reductions = whole.feature_info.reduction()
+    reductions = _feature_info(whole).reduction()
     if not set(STRIDES) <= set(reductions):
         raise UsageError(
             f"{name} cannot be a trunk",
@@ -135,10 +139,16 @@ def _create(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:
 
 def _drop_late_blocks(net: nn.Module) -> None:
     """EfficientNet-like feature networks run stages that nobody asked for; cut them off."""
-    if isinstance(getattr(net, "blocks", None), nn.Sequential):
-        stages = [item.get("stage") for item in net.feature_info.get_dicts()]
+    blocks = getattr(net, "blocks", None)
+    if isinstance(blocks, nn.Sequential):
+        stages = [item.get("stage") for item in _feature_info(net).get_dicts()]
         if all(isinstance(stage, int) for stage in stages):
-            net.blocks = net.blocks[: max(stages)]
+            net.blocks = blocks[: max(stages)]
+
+
+def _feature_info(net: nn.Module) -> Any:
+    """timm's description of a network's features (torch types attributes as modules)."""
+    return net.feature_info
 
 
 def _replace_first_conv(net: nn.Module, mask_channels: int) -> None:
