@@ -9,8 +9,12 @@ import torch
 from torch import nn
 
 from vostool.core.errors import CheckpointError, VostoolError
+from vostool.models import _released_stm, stm
+from vostool.nn.trunk import read_tensors
 from vostool.recipe import ModelChoice, build_model
 from vostool.training.checkpoint import load_weights, read_checkpoint
+
+RELEASED_SUFFIXES = (".pth", ".pt")
 
 
 def load_segmenter(
@@ -18,9 +22,16 @@ def load_segmenter(
 ) -> tuple[nn.Module, dict[str, Any]]:
     """Build the network of a checkpoint, in evaluation mode, and return it with its recipe.
 
+    The weights file that STM's authors released (.pth) is understood too.
+
     Raises:
         CheckpointError: missing, truncated or pickled file, or one whose network is not known.
     """
+    if Path(path).suffix in RELEASED_SUFFIXES:
+        return _load_released(Path(path)).to(device or torch.device("cpu")).eval(), {
+            "name": "stm-released",
+            "model": {"name": "stm", **stm.Config().model_dump(mode="json")},
+        }
     weights, info = read_checkpoint(path)
     try:
         model = build_model(ModelChoice.model_validate(info.recipe["model"]), weights="none")
@@ -32,3 +43,17 @@ def load_segmenter(
         ) from error
     load_weights(model, weights, path)
     return model.to(device or torch.device("cpu")).eval(), info.recipe
+
+
+def _load_released(path: Path) -> nn.Module:
+    """STM with the weights of its authors' file."""
+    state = read_tensors(path)
+    if not _released_stm.is_released(state):
+        raise CheckpointError(
+            "the file is neither a checkpoint of vostool nor the released STM weights",
+            where=path,
+            remedy="give a .ckpt file that `vostool train` wrote",
+        )
+    model = stm.build(stm.Config())
+    load_weights(model, _released_stm.convert(state), path)
+    return model
