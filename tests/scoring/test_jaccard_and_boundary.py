@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from vostool.scoring._pair import MaskPair, Workspace
 from vostool.scoring.boundary import boundary_f, boundary_map, boundary_scores, tolerance_pixels
 from vostool.scoring.evaluate import score_frames
 from vostool.scoring.jaccard import region_similarity
+from vostool.scoring.mask_pair import MaskPair, Workspace
 
 SIZES = st.tuples(st.integers(1, 14), st.integers(1, 14))
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vostool.scoring._pair import MaskPair
+from vostool.scoring.mask_pair import MaskPair
 
 TOLERANCE = 0.008
 """Official tolerance as a part of the image diagonal."""

@@ -13,9 +13,9 @@ import numpy as np
 
 from vostool.core.types import Video
 from vostool.datasets._spec import ScoringRule
-from vostool.scoring._pair import MaskPair, Workspace
 from vostool.scoring.boundary import TOLERANCE, boundary_scores
 from vostool.scoring.jaccard import region_similarities
+from vostool.scoring.mask_pair import MaskPair, Workspace
 from vostool.scoring.statistics import Statistics
 
 BATCH = 16

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vostool.scoring._pair import MaskPair
+from vostool.scoring.mask_pair import MaskPair
 
 
 def region_similarity(predicted: np.ndarray, truth: np.ndarray) -> float:

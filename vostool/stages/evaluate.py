@@ -21,8 +21,8 @@ from vostool.datasets._spec import Measure, ScoringRule
 from vostool.media.images import frame_size
 from vostool.media.masks import read_mask
 from vostool.predictions.folder import PredictionFolder
-from vostool.scoring._pair import MaskPair, Workspace
 from vostool.scoring.evaluate import BATCH, counted_frames, score_pairs
+from vostool.scoring.mask_pair import MaskPair, Workspace
 from vostool.scoring.problems import Problems
 from vostool.scoring.report import EvaluationReport
 from vostool.scoring.summary import ObjectScores
