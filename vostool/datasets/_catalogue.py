@@ -57,14 +57,11 @@ def load_videos(name: str, root: Path, split: str) -> list[Video]:
     try:
         return _pick(spec.load(root, file.split), wanted, root)
     except FaultyVideos as faults:
-        mentioned = [problem for problem in faults.problems if _mentions(problem, wanted)]
-        if mentioned:
-            raise FaultyVideos(mentioned, faults.videos) from None
+        concerned = {name: text for name, text in faults.problems.items() if name in wanted}
+        if concerned:
+            sound = [video for video in faults.videos if video.name in wanted]
+            raise FaultyVideos(concerned, sound) from None
         return _pick(list(faults.videos), wanted, root)
-
-
-def _mentions(problem: str, names: tuple[str, ...]) -> bool:
-    return any(name in problem for name in names)
 
 
 def _pick(videos: list[Video], wanted: tuple[str, ...], root: Path) -> list[Video]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,13 @@ class FaultyVideos(DataError):
     """Some videos of a data set cannot be used.
 
     Attributes:
-        problems: one sentence per faulty video.
+        problems: one sentence per faulty video, by its name.
         videos: the videos that are all right.
     """
 
-    def __init__(self, problems: Sequence[str], videos: Sequence[Video]):
-        self.problems, self.videos = tuple(problems), tuple(videos)
-        first = self.problems[0]
+    def __init__(self, problems: Mapping[str, str], videos: Sequence[Video]):
+        self.problems, self.videos = dict(problems), tuple(videos)
+        first = next(iter(self.problems.values()))
         if len(self.problems) == 1:
             super().__init__(first)
         else:
@@ -46,12 +46,13 @@ def build_videos(names: Iterable[str], build: Callable[[str], Video]) -> list[Vi
     Raises:
         FaultyVideos: at least one failed.
     """
-    videos, problems = [], []
+    videos: list[Video] = []
+    problems: dict[str, str] = {}
     for name in sorted(names):
         try:
             videos.append(build(name))
         except DataError as error:
-            problems.append(str(error))
+            problems[name] = str(error)
     if problems:
         raise FaultyVideos(problems, videos)
     return videos

@@ -15,6 +15,7 @@ from vostool.datasets._layout import (
 )
 from vostool.datasets._spec import Measure, ScoringRule, VideoDatasetSpec
 from vostool.datasets._unlisted import build_unlisted, video_of_files
+from vostool.media.images import IMAGE_SUFFIXES
 
 SPLIT = "all"
 IMAGE_FOLDERS = ("JPEGImages", "images", "frames")
@@ -43,9 +44,9 @@ def _load(root: Path, split: str) -> list[Video]:
     if masks is not None:
         images, masks = _below_level(images), _below_level(masks)
     name = safe_name(root.resolve().name, root)
-    if list_files(images):
+    if _has_images(images):
         return build_videos([name], lambda only: _single(only, images, masks))
-    names = [n for n in list_folders(images) if images / n != masks and list_files(images / n)]
+    names = [n for n in list_folders(images) if images / n != masks and _has_images(images / n)]
     if not names:
         raise DataError("no video is found in the folder", where=root, remedy=LAYOUT)
     return build_videos(names, lambda each: _single(each, images / each, masks and masks / each))
@@ -55,10 +56,14 @@ def _first(root: Path, names: tuple[str, ...]) -> Path | None:
     return next((root / name for name in names if (root / name).is_dir()), None)
 
 
+def _has_images(folder: Path) -> bool:
+    return any(path.suffix.lower() in IMAGE_SUFFIXES for path in folder.iterdir())
+
+
 def _below_level(folder: Path) -> Path:
     """Step into a level such as 480p or 2017: the only folder, which holds folders only."""
     levels = list_folders(folder)
-    if len(levels) != 1 or list_files(folder) or list_files(folder / levels[0]):
+    if len(levels) != 1 or _has_images(folder) or _has_images(folder / levels[0]):
         return folder
     return folder / levels[0] if list_folders(folder / levels[0]) else folder
 

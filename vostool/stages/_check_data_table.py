@@ -15,10 +15,15 @@ MOST_ROWS = 60
 
 MOST_SENTENCES = 50
 
+LOG_WIDTH = 110
+"""Columns of the table where there is no terminal that has a width."""
+
 
 def show(report: DataReport) -> None:
     """Print the table, then warnings, then problems."""
     console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = max(console.width, LOG_WIDTH)
     console.print(table_of(report))
     for kind, sentences in (("warning", report.warnings), ("problem", report.problems)):
         for sentence in sentences[:MOST_SENTENCES]:
@@ -26,8 +31,8 @@ def show(report: DataReport) -> None:
         if len(sentences) > MOST_SENTENCES:
             console.print(f"{kind}: and {len(sentences) - MOST_SENTENCES} more", markup=False)
     console.print(
-        f"{len(report.items)} looked at, {len(report.problems)} problems, "
-        f"{len(report.warnings)} warnings"
+        f"looked at: {len(report.items)}, problems: {len(report.problems)}, "
+        f"warnings: {len(report.warnings)}"
     )
 
 

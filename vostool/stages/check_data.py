@@ -102,7 +102,7 @@ def check_data(
     try:
         videos = load_videos(dataset, root, split)
     except FaultyVideos as error:
-        videos, faults = list(error.videos), error.problems
+        videos, faults = list(error.videos), tuple(error.problems.values())
     work = [partial(_check_video, video, quick) for video in videos]
     items = _in_threads(work, "checking videos", console)
     return DataReport(f"{dataset} {split}", tuple(items), faults)

@@ -44,12 +44,8 @@ class CocoMask:
         try:
             if isinstance(shape, tuple):
                 polygons = [points.tolist() for points in shape]
-                code = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
-            elif isinstance(shape["counts"], list):
-                code = coco_mask.frPyObjects(shape, height, width)
-            else:
-                code = shape
-            mask = coco_mask.decode(code).astype(bool)
+                shape = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
+            mask = decode_runs(shape)
         except Exception as error:  # pycocotools raises bare Exception
             raise DataError(
                 f"an instance cannot be drawn, {error}", where=self.source, remedy=REMEDY
@@ -61,6 +57,45 @@ class CocoMask:
                 remedy=REMEDY,
             )
         return mask
+
+
+def decode_runs(code: dict[str, Any]) -> np.ndarray:
+    """A COCO run-length code as bool `[H, W]`.
+
+    pycocotools has this too, but its results come through an interface that NumPy 2 deprecates.
+
+    Raises:
+        KeyError, TypeError, ValueError: malformed.
+    """
+    height, width = code["size"]
+    counts = code["counts"]
+    runs = counts if isinstance(counts, list) else _unpack_counts(counts)
+    values = np.arange(len(runs)) % 2 == 1
+    columns = np.repeat(values, runs)
+    return columns.reshape(width, height).T
+
+
+def _unpack_counts(text: str | bytes) -> list[int]:
+    """Run lengths from COCO's text form.
+
+    A number is written five bits per character (code minus 48), lowest first, with bit 5 set in
+    all characters but the last and bit 4 of the last as the sign; from the fourth number on it is
+    the difference to the last but one.
+    """
+    data = text.encode("ascii") if isinstance(text, str) else text
+    runs: list[int] = []
+    number = shift = 0
+    for character in data:
+        bits = character - 48
+        number |= (bits & 31) << shift
+        shift += 5
+        if bits & 32:
+            continue
+        if bits & 16:
+            number -= 1 << shift
+        runs.append(number + runs[-2] if len(runs) > 2 else number)
+        number = shift = 0
+    return runs
 
 
 def _load(root: Path) -> list[Still]:

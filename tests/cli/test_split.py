@@ -1,0 +1,55 @@
+"""`vostool split` as a command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from vostool.cli.main import main
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    entry = {"objects": {"1": {"category": "cat", "frames": ["00000"]}}}
+    (tmp_path / "train").mkdir()
+    meta = {"videos": {f"v{number}": entry for number in range(9)}}
+    (tmp_path / "train/meta.json").write_text(json.dumps(meta))
+    return tmp_path
+
+
+def call(root: Path, *arguments: str) -> int:
+    common = ["split", "--dataset", "youtubevos2019", "--root", str(root)]
+    with pytest.raises(SystemExit) as stop:
+        main([*common, "--out", str(root / "s.json"), *arguments])
+    return int(stop.value.code or 0)
+
+
+def test_writes_lists_and_says_how_to_use_them(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(root, "--holdout", "2", "--seed", "5") == 0
+    written = json.loads((root / "s.json").read_text())
+    assert (len(written["train"]), len(written["val"]), written["seed"]) == (7, 2, 5)
+    assert "7 videos to train on, 2 held out" in capsys.readouterr().err
+    assert call(root, "--holdout", "2") == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert call(root, "--holdout", "3", "--overwrite", "--quiet") == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--holdout", "9"], "cannot hold out 9 of 9"),
+        (["--holdout", "2", "--unseen-categories", "dog"], "unknown categories: dog"),
+        (["--split", "training"], "no split 'training'"),
+    ],
+)
+def test_wrong_usage(
+    root: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    assert call(root, *arguments) == 2
+    assert words in capsys.readouterr().err
+    assert not (root / "s.json").exists()

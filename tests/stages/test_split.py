@@ -1,0 +1,76 @@
+"""The split stage from Python."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from vostool.core.errors import OutputError, UsageError
+from vostool.datasets._split import read_split
+from vostool.stages.split import split
+
+
+@pytest.fixture
+def meta_only(tmp_path: Path) -> Path:
+    """A YouTube-VOS folder with nothing but meta.json: 20 videos of 4 categories."""
+    videos = {
+        f"v{number:02d}": {"objects": {"1": {"category": f"kind{number % 4}", "frames": ["00000"]}}}
+        for number in range(20)
+    }
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train/meta.json").write_text(json.dumps({"videos": videos}))
+    return tmp_path
+
+
+def test_meta_alone_is_enough(meta_only: Path) -> None:
+    out = meta_only / "out/split.json"
+    result = split("youtubevos2019", meta_only, out, holdout=6, seed=3)
+    assert read_split(out) == result
+    assert (len(result.train), len(result.val)) == (14, 6)
+    again = split("youtubevos2019", meta_only, out, holdout=6, seed=3, overwrite=True)
+    assert again == result
+    other = split("youtubevos2019", meta_only, out, holdout=6, seed=4, overwrite=True)
+    assert other.val != result.val
+
+
+def test_unseen_categories(meta_only: Path) -> None:
+    result = split(
+        "youtubevos2018", meta_only, meta_only / "s.json", holdout=6, unseen_categories="kind1"
+    )
+    kind1 = {f"v{number:02d}" for number in range(1, 20, 4)}
+    assert result.unseen_categories == ("kind1",)
+    assert kind1.isdisjoint(result.train)
+    assert len(kind1 & set(result.val)) == 3
+    assert kind1 == (kind1 & set(result.val)) | set(result.left_out)
+
+
+def test_nothing_is_overwritten_or_written_half(meta_only: Path) -> None:
+    out = meta_only / "s.json"
+    with pytest.raises(UsageError, match="cannot hold out 150 of 20"):
+        split("youtubevos2019", meta_only, out)
+    assert not out.exists()
+    out.write_text("mine")
+    with pytest.raises(OutputError, match=r"exists.*s\.json.*--overwrite"):
+        split("youtubevos2019", meta_only, out, holdout=3)
+    assert out.read_text() == "mine"
+    with pytest.raises(UsageError, match="no split 'nonsense'"):
+        split("youtubevos2019", meta_only, meta_only / "t.json", base="nonsense")
+
+
+def test_real_youtube_vos_gives_3321_and_150(shared_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    shutil.copy(shared_data / "ytvos-meta/train.json", tmp_path / "train/meta.json")
+    result = split("youtubevos2018", tmp_path, tmp_path / "s.json")
+    assert (len(result.train), len(result.val)) == (3321, 150)
+    hidden = split("youtubevos2018", tmp_path, tmp_path / "t.json", unseen_categories="5")
+    assert len(hidden.unseen_categories) == 5
+    assert len(hidden.val) == 150
+    assert len(hidden.train) + len(hidden.left_out) == 3321
+
+
+def test_real_davis_splits_by_default(shared_data: Path, tmp_path: Path) -> None:
+    result = split("davis2016", shared_data / "DAVIS", tmp_path / "s.json")
+    assert (len(result.train), len(result.val)) == (25, 5)
