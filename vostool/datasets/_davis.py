@@ -54,8 +54,17 @@ def read_list(root: Path, list_folders_tried: Sequence[str], split: str) -> list
             where=wanted[0],
             remedy="is this another year or split of DAVIS? else download the data set again",
         )
+    return names_in_list(path)
+
+
+def names_in_list(path: Path) -> list[str]:
+    """Video names in a list file, once each.
+
+    Raises:
+        DataError: a line cannot be a name.
+    """
     lines = [line.split()[0] for line in path.read_text("utf-8").splitlines() if line.strip()]
-    names = [line.rstrip("/").split("/")[-2] if "/" in line else line for line in lines]
+    names = [Path(line).parent.name if "/" in line else line for line in lines]
     return [safe_name(name, path) for name in dict.fromkeys(names)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vostool.core.errors import DataError
+from vostool.datasets._davis import names_in_list
 from vostool.datasets._layout import MASK_SUFFIXES, list_files, list_folders
 from vostool.datasets.stills._masks import AnyMask
 from vostool.datasets.stills._spec import Still, StillSpec
@@ -52,12 +53,7 @@ def _training_videos(base: Path) -> set[str] | None:
     lists = sorted(base.glob(f"ImageSets/*/{TRAIN}.txt"))
     if not lists:
         return None
-    names = set()
-    for path in lists:
-        for line in path.read_text(encoding="utf-8").split("\n"):
-            entry = line.split()[0] if line.strip() else ""
-            names.add(entry.rstrip("/").split("/")[-2] if "/" in entry else entry)
-    return names - {""}
+    return {name for path in lists for name in names_in_list(path)}
 
 
 def _video_folders(folder: Path) -> list[Path]:
