@@ -1,0 +1,139 @@
+"""What more objects, memory strategies and views cost, and how much faster than plain code it is.
+
+STM with random weights (they cost the same as trained ones) goes through a synthetic video; memory
+is as full as in mid-video. All rows take turns frame by frame in one run, and ratios are medians
+over the turns. The two strategies are every:5 and early:1,5 under one limit: after the second
+frame both hold as many frames, so that they cost the same and share only what sees no object.
+
+Example: `python benchmarks/bench_propagation.py --frames 3`
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from _measure import (
+    MidVideo,
+    Timing,
+    add_timing_options,
+    common_parser,
+    machine,
+    random_network,
+    synthetic_video,
+    take_turns,
+)
+from _plain_stm import plain_propagation
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+
+from vostool.inference.engine import InferenceOptions, Member, run_video
+from vostool.inference.prepare import prepare
+from vostool.inference.strategies import parse_strategies
+from vostool.inference.views import parse_views
+
+ONE, TWO = ("every:5",), ("every:5", "early:1,5")
+ROWS: dict[str, tuple[int, tuple[str, ...], str]] = {
+    "1 object": (1, ONE, "none"),
+    "1 object, two strategies": (1, TWO, "none"),
+    "1 object, flip": (1, ONE, "flip"),
+    "3 objects": (3, ONE, "none"),
+    "3 objects, two strategies": (3, TWO, "none"),
+    "plain code, 1 object": (1, ONE, "plain"),
+    "plain code, 3 objects": (3, ONE, "plain"),
+}
+"""Objects, memory strategies and views; "plain" is the comparison."""
+COMPARISONS = (
+    ("1 object, two strategies", "1 object", "<= 1.60"),
+    ("3 objects, two strategies", "3 objects", "<= 1.75"),
+    ("3 objects", "1 object", "<= 2.20"),
+    ("1 object, flip", "1 object", "<= 1.90"),
+    ("plain code, 1 object", "1 object", "> 1"),
+    ("plain code, 3 objects", "3 objects", "> 1"),
+)
+
+
+def propagate(
+    network: nn.Module,
+    size: tuple[int, int],
+    frames: int,
+    held: int,
+    row: tuple[int, tuple[str, ...], str],
+) -> Iterator[torch.Tensor]:
+    """Yield vostool's probabilities `[N+1, H, W]` of every frame."""
+    objects, strategies, views = row
+    options = InferenceOptions(views=parse_views(views), max_memory=held, probabilities=True)
+    member = Member(MidVideo(network, held), parse_strategies(strategies))
+    for result in run_video(synthetic_video(size, frames, objects), [member], options):
+        yield result.probabilities
+
+
+def ways(options, names: Sequence[str]) -> dict[str, Callable[[], Iterator[torch.Tensor]]]:
+    """How to start each row's run."""
+    network = random_network(options.network)
+    ready = prepare(network, torch.device("cpu"))
+    # One more than is run: the last frame of a video is not memorised.
+    frames = options.frames + 3
+    found: dict[str, Callable[[], Iterator[torch.Tensor]]] = {}
+    for name in names:
+        row = ROWS[name]
+        video = synthetic_video(options.size, frames, row[0])
+        if row[2] == "plain":
+            arguments = (network, video.images, video.given[0], options.memory)
+            found[name] = functools.partial(plain_propagation, *arguments)
+        else:
+            arguments = (ready, options.size, frames, options.memory, row)
+            found[name] = functools.partial(propagate, *arguments)
+    return found
+
+
+def differences(results: dict[str, list]) -> dict[str, float]:
+    """Largest difference of probabilities between each plain row and ours."""
+    found = {}
+    for name, frames in results.items():
+        if name.startswith("plain code, "):
+            ours = results[name.removeprefix("plain code, ")]
+            pairs = zip(frames, ours, strict=True)
+            found[name] = max(float((one - other).abs().max()) for one, other in pairs)
+    return found
+
+
+def report(timing: Timing, equal: dict[str, float], title: str) -> Table:
+    """One row per comparison."""
+    table = Table(title=title)
+    for column in ("what", "s per frame", "compared with", "ratio", "wanted", "difference"):
+        left = column in ("what", "compared with")
+        table.add_column(column, justify="left" if left else "right")
+    for name in ("1 object", *(first for first, _, _ in COMPARISONS)):
+        base, wanted = next((rest for first, *rest in COMPARISONS if first == name), (None, ""))
+        if name not in timing.seconds:
+            continue
+        ratio = "" if base is None else f"{timing.ratio(name, base):.2f}"
+        difference = f"{equal[name]:.0e}" if name in equal else ""
+        table.add_row(name, f"{timing.median(name):.2f}", base or "", ratio, wanted, difference)
+    return table
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print."""
+    parser = common_parser(__doc__, frames=3)
+    add_timing_options(parser)
+    parser.add_argument("--no-plain", action="store_true", help="leave the plain code out")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    names = [name for name, row in ROWS.items() if not (options.no_plain and row[2] == "plain")]
+    timing, results = take_turns(
+        ways(options, names), options.frames, options.repeats, options.clock
+    )
+    height, width = options.size
+    title = (
+        f"STM {options.network}, {height}x{width}, {options.memory} + 1 frames in memory, "
+        f"{options.clock} time\n{machine()}"
+    )
+    Console(width=110).print(report(timing, differences(results), title))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""The benchmarks run, print their tables, and their plain comparison computes the same."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from vostool.media.masks import write_mask
+from vostool.training.checkpoint import describe, save_checkpoint
+
+SCRIPTS = Path(__file__).parents[2] / "benchmarks"
+SMALL = ["--size", "64x80", "--network", "resnet18"]
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Imports a benchmark as if it were started from its folder; puts the threads back."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    threads = torch.get_num_threads()
+    yield importlib.import_module
+    torch.set_num_threads(threads)
+
+
+def write_image(path: Path, image: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), image[..., ::-1])
+
+
+def test_propagation_prints_its_ratios_and_equals_plain_code(script, capsys):
+    script("bench_propagation").main([*SMALL, "--frames", "1", "--memory", "3"])
+    printed = capsys.readouterr().out
+    rows = dict(re.findall(r"│ (plain code, \d objects?) .*?(\d+e-\d+) │", printed))
+    assert len(rows) == 2
+    assert all(float(difference) < 1e-3 for difference in rows.values())
+    ratios = re.findall(r"│ +(\d+\.\d\d) │ +<= (?:1\.60|1\.75|2\.20|1\.90) │", printed)
+    assert len(ratios) == 4
+    assert all(float(ratio) > 0 for ratio in ratios)
+
+
+def test_plain_code_agrees_past_the_first_eviction(script):
+    measure, plain = script("_measure"), script("_plain_stm")
+    propagation = script("bench_propagation")
+    network = measure.random_network("resnet18", **script("bench_memory").SMALL)
+    size, frames, held = (50, 70), 8, 3
+    video = measure.synthetic_video(size, frames, 2)
+    ready = propagation.prepare(network, torch.device("cpu"))
+    row = (2, propagation.ONE, "none")
+    ours = propagation.propagate(ready, size, frames, held, row)
+    theirs = plain.plain_propagation(network, video.images, video.given[0], held)
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-3, rtol=0)
+
+
+def test_memory_prints_a_point_per_step_and_a_verdict(script, capsys):
+    arguments = ["--size", "64x80", "--frames", "7", "--step", "3", "--max-memory", "2"]
+    script("bench_memory").main(arguments)
+    printed = capsys.readouterr().out
+    assert re.findall(r"│ +(\d+) │ +\d+ │", printed) == ["3", "6", "7"]
+    assert re.search(r"after the first 3 frames: (flat|GROWS)", printed)
+
+
+def test_long_video_makes_the_same_frames_again(script):
+    video = script("bench_memory").LongVideo((40, 50), 3, 2)
+    first, second = ([frame.image for frame in video] for _ in range(2))
+    assert len(video) == len(first) == 3
+    assert all((one == other).all() for one, other in zip(first, second, strict=True))
+    assert not (first[0] == first[1]).all()
+
+
+def test_precision_prints_what_auto_chooses_and_a_row_per_form(script, capsys):
+    script("bench_precision").main([*SMALL, "--frames", "1", "--forms", "plain", "fp32"])
+    printed = capsys.readouterr().out
+    assert re.match(r"--precision auto chooses (fp32|bf16) here", printed)
+    assert "fp32, as in the papers' code" in printed
+    assert "fp32, BatchNorm folded" in printed
+
+
+def test_precision_measures_agreement_on_a_video(script, capsys, tmp_path):
+    measure = script("_measure")
+    video = measure.synthetic_video((48, 64), 3, 1)
+    for frame in video:
+        write_image(tmp_path / "data" / "images" / "a" / f"{frame.name}.png", frame.image)
+    write_mask(tmp_path / "data" / "masks" / "a" / "00000.png", video.given[0])
+    checkpoint = tmp_path / "random.ckpt"
+    recipe = {"model": {"name": "stm", "backbone": "resnet18"}}
+    save_checkpoint(checkpoint, measure.random_network("resnet18"), describe(recipe, 1, {}))
+    where = ["--dataset", "folder", "--split", "all", "--video-root", str(tmp_path / "data")]
+    script("bench_precision").main(["--forms", "--checkpoint", str(checkpoint), *where])
+    printed = capsys.readouterr().out
+    ((mean, least),) = re.findall(r"│ a +│ +\d+ │ +(\d\.\d+) │ +(\d\.\d+) │", printed)
+    assert 0 <= float(least) <= float(mean) <= 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--size", "480"], ["--size", "0x10"], ["--memory", "1"], ["--frames", "0"]],
+)
+def test_senseless_options_are_refused(script, arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        script("bench_precision").main(arguments)
+    assert stopped.value.code == 2
+    assert arguments[1] in capsys.readouterr().err
+
+
+def test_checkpoint_needs_a_video(script, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        script("bench_precision").main(["--checkpoint", "x.ckpt"])
+    assert stopped.value.code == 2
+    assert "go together" in capsys.readouterr().err
