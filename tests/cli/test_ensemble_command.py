@@ -1,0 +1,60 @@
+"""The command: arguments, output and messages; numbers are tested with the stage."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vostool.cli.main import main
+from vostool.predictions.folder import PredictionFolder, PredictionWriter
+
+
+@pytest.fixture
+def members(tmp_path, rng):
+    paths = []
+    for name in ("x", "y", "z"):
+        writer = PredictionWriter(tmp_path / name)
+        for frame in ("0", "1"):
+            writer.write_mask("v", frame, rng.integers(0, 3, (4, 5)).astype(np.uint8))
+        paths.append(str(tmp_path / name))
+    return paths
+
+
+def _call(arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(["ensemble", *arguments])
+    return caught.value.code or 0
+
+
+def test_vote(tmp_path, members, capsys):
+    out = tmp_path / "out"
+    assert _call([*members, "--weights", "5,1,1", "--out", str(out)]) == 0
+    assert "(vote, 2 frames)" in capsys.readouterr().out
+    for frame in ("0", "1"):
+        expected = PredictionFolder(members[0]).mask("v", frame)
+        assert np.array_equal(PredictionFolder(out).mask("v", frame), expected)
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "sentence"),
+    [
+        (["--weights", "a,b,c"], 2, "are not numbers"),
+        (["--weights", "1,2"], 2, "2 weights for 3 folders"),
+        (["--method", "mean"], 2, "--save-probabilities"),
+        (["--method", "median"], 2, "unknown method"),
+        (["--out", "{x}"], 2, "one of the members"),
+    ],
+)
+def test_wrong_usage(tmp_path, members, capsys, more, code, sentence):
+    filled = [text.replace("{x}", members[0]) for text in more]
+    out = [] if "--out" in filled else ["--out", str(tmp_path / "out")]
+    assert _call([*members, *filled, *out]) == code
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert "Traceback" not in error
+
+
+def test_disagreement(tmp_path, members, capsys):
+    PredictionWriter(tmp_path / "z").write_mask("w", "0", np.zeros((4, 5), np.uint8))
+    assert _call([*members, "--out", str(tmp_path / "out")]) == 1
+    assert "has the additional video w" in capsys.readouterr().err

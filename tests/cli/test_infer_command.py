@@ -1,0 +1,148 @@
+"""The command on a small DAVIS-2017 layout, with a small real network."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vostool.cli.main import main
+from vostool.models import famnet
+from vostool.predictions.folder import PredictionFolder
+from vostool.training.checkpoint import describe, save_checkpoint
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))  # the squares live there
+
+from moving_squares import squares
+
+CHOICES = {"backbone": "mobilenetv2_035", "key_channels": 8, "value_channels": 8,
+           "decoder_channels": 8}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """A FAMNet with random weights."""
+    torch.manual_seed(0)
+    network = famnet.build(famnet.Config(**CHOICES))
+    path = tmp_path_factory.mktemp("run") / "best.ckpt"
+    recipe = {"model": {"name": "famnet", **CHOICES}}
+    save_checkpoint(path, network, describe(recipe, 0, {}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Two videos of four frames."""
+    import cv2
+
+    from vostool.media.masks import write_mask
+
+    root = tmp_path_factory.mktemp("DAVIS")
+    for k, name in enumerate(("ant", "bee")):
+        images, truth, _ = squares(4, seed=k)
+        for t, (image, mask) in enumerate(zip(images, truth)):
+            path = root / "JPEGImages" / "480p" / name / f"{t:05d}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), image[..., ::-1])
+            write_mask(root / "Annotations" / "480p" / name / f"{t:05d}.png", mask)
+    lists = root / "ImageSets" / "2017"
+    lists.mkdir(parents=True)
+    (lists / "val.txt").write_text("ant\nbee\n")
+    return root
+
+
+def _arguments(checkpoint, root, out, *more):
+    return [
+        "infer", "--checkpoint", str(checkpoint), "--dataset", "davis2017", "--root", str(root),
+        "--split", "val", "--out", str(out), "--precision", "fp32", "--device", "cpu", *more,
+    ]  # fmt: skip
+
+
+def _call(arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    return caught.value.code or 0
+
+
+def test_the_whole_command(tmp_path, checkpoint, root, capsys):
+    arguments = _arguments(
+        checkpoint, root, tmp_path / "out", "--tta", "flip,0.75,1.0", "--memory", "every:2",
+        "--memory", "visible", "--max-memory", "3", "--feedback", "merged", "--save-probabilities",
+    )  # fmt: skip
+    assert _call(arguments) == 0
+    assert "2 videos" in capsys.readouterr().out
+    folder = PredictionFolder(tmp_path / "out")
+    assert folder.videos() == ("ant", "bee")
+    assert folder.has_probabilities
+    truth = PredictionFolder(root)
+    assert np.array_equal(folder.mask("ant", "00000"), truth.mask("ant", "00000"))
+    manifest = folder.manifest
+    assert (manifest["dataset"], manifest["split"]) == ("davis2017", "val")
+    assert manifest["settings"]["memory"] == ["every:2", "visible"]
+    assert manifest["checkpoints"][0]["recipe"]["model"]["name"] == "famnet"
+    assert _call(arguments) == 1
+    assert "--resume" in capsys.readouterr().err
+    assert _call([*arguments, "--resume"]) == 0
+    assert "0 videos" in capsys.readouterr().out
+
+
+def test_fp32_on_the_processor_is_deterministic_and_one_video_can_be_chosen(
+    tmp_path, checkpoint, root
+):
+    for name in ("one", "two"):
+        arguments = _arguments(checkpoint, root, tmp_path / name, "--video", "bee", "-q")
+        assert _call(arguments) == 0
+    one, two = PredictionFolder(tmp_path / "one"), PredictionFolder(tmp_path / "two")
+    assert one.videos() == ("bee",)
+    for frame in one.frames("bee"):
+        assert one.mask_path("bee", frame).read_bytes() == two.mask_path("bee", frame).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--tta", "0"], "error: --tta 0"),
+        (["--tta", "flip,flip"], "names a view twice"),
+        (["--tta", "nonsense"], "neither flip nor a scale"),
+        (["--memory", "evry:5"], "did you mean every?"),
+        (["--video", "cat"], "no such video: cat"),
+        (["--feedback", "both"], "unknown feedback"),
+    ],
+)
+def test_wrong_usage(tmp_path, checkpoint, root, capsys, more, sentence):
+    assert _call(_arguments(checkpoint, root, tmp_path / "out", *more)) == 2
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert "Traceback" not in error
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\x80\x04 pickle"])
+def test_bad_checkpoints(tmp_path, root, capsys, content):
+    path = tmp_path / "bad.ckpt"
+    if content is not None:
+        path.write_bytes(content)
+    assert _call(_arguments(path, root, tmp_path / "out")) == 1
+    assert "bad.ckpt" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_torchrun_shares_the_videos(tmp_path, checkpoint, root):
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+        "-m", "vostool", *_arguments(checkpoint, root, tmp_path / "out", "-q"),
+    ]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    assert _call(_arguments(checkpoint, root, tmp_path / "alone", "-q")) == 0
+    shared, alone = PredictionFolder(tmp_path / "out"), PredictionFolder(tmp_path / "alone")
+    for video in alone.videos():
+        for frame in alone.frames(video):
+            assert np.array_equal(shared.mask(video, frame), alone.mask(video, frame))
+    manifest = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert {entry["status"] for entry in manifest["videos"].values()} == {"finished"}

@@ -1,0 +1,274 @@
+"""`infer` as a stage: folders, resuming, bad input, shares; with the stub network."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vostool.core.errors import DataError, OutputError, UsageError
+from vostool.media.masks import write_mask
+from vostool.predictions.folder import PredictionFolder
+from vostool.stages import infer as stage
+from vostool.stages.infer import InferenceSettings, VideoChoice, infer
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))  # the stub network lives there
+
+from colour_stub import ColourStub
+from moving_squares import write_video
+
+FAST = {"precision": "fp32", "device": "cpu"}
+
+
+@pytest.fixture
+def checkpoint(tmp_path, monkeypatch):
+    """A file that loads as the stub."""
+    path = tmp_path / "stub.ckpt"
+    path.write_text("stub")
+    monkeypatch.setattr(stage, "load_segmenter", lambda path: (ColourStub(), {"name": "stub"}))
+    return path
+
+
+@pytest.fixture
+def videos(tmp_path):
+    """Three small videos and their true masks."""
+    made = [
+        write_video(tmp_path / "data", name, 5, starts=starts, seed=k)
+        for k, (name, starts) in enumerate([("a", {}), ("b", {7: 2}), ("c", {2: 1, 7: 3})])
+    ]
+    return [video for video, _ in made], {video.name: truth for video, truth in made}
+
+
+def _files(root):
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.suffix in (".png", ".npz")
+    }
+
+
+def _status(root):
+    return {
+        k: v["status"] for k, v in json.loads((root / "run.json").read_text())["videos"].items()
+    }
+
+
+def test_masks_probabilities_and_manifest(tmp_path, checkpoint, videos):
+    settings = InferenceSettings(tta="flip", save_probabilities=True, **FAST)
+    result = infer([checkpoint], videos[0], tmp_path / "out", settings)
+    assert result.videos == ("a", "b", "c")
+    assert result.frames == 15
+    folder = PredictionFolder(tmp_path / "out")
+    assert folder.videos() == ("a", "b", "c")
+    for name, truth in videos[1].items():
+        assert folder.frames(name) == tuple(truth)
+        for frame, mask in truth.items():
+            assert np.array_equal(folder.mask(name, frame), mask)
+            planes, ids = folder.probabilities(name, frame)
+            assert list(ids) == [2, 7]
+            assert np.array_equal(ids.to_ids(planes.argmax(0)), mask)
+    manifest = folder.manifest
+    assert manifest["command"] == "infer"
+    assert manifest["settings"]["memory"] == ["every:5"]
+    assert manifest["checkpoints"][0]["recipe"] == {"name": "stub"}
+    assert len(manifest["checkpoints"][0]["sha256"]) == 64
+    assert manifest["videos"]["b"]["frames"] == 5
+    assert manifest["videos"]["b"]["ids"] == [2, 7]
+    assert manifest["videos"]["b"]["seconds"] >= 0
+    assert set(_status(tmp_path / "out").values()) == {"finished"}
+
+
+def test_only_output_frames_unless_all_are_wanted(tmp_path, checkpoint):
+    video, truth = write_video(tmp_path / "data", "v", 6, output=("00000", "00003"))
+    for all_frames, names in ((False, ("00000", "00003")), (True, tuple(truth))):
+        out = tmp_path / f"out{all_frames}"
+        infer([checkpoint], [video], out, InferenceSettings(all_frames=all_frames, **FAST))
+        assert PredictionFolder(out).frames("v") == names
+        assert np.array_equal(PredictionFolder(out).mask("v", "00003"), truth["00003"])
+
+
+def test_resume_redoes_unfinished_videos_only(tmp_path, checkpoint, videos):
+    out, settings = tmp_path / "out", InferenceSettings(save_probabilities=True, **FAST)
+    infer([checkpoint], videos[0], out, settings)
+    complete = _files(out)
+    (out / "Annotations" / "b" / "00003.png").unlink()
+    (out / "Probabilities" / "c" / "00000.npz").unlink()
+    kept = out / "Annotations" / "a" / "00000.png"
+    before = kept.stat().st_mtime_ns
+    with pytest.raises(OutputError, match="not empty"):
+        infer([checkpoint], videos[0], out, settings)
+    assert infer([checkpoint], videos[0], out, settings, resume=True).videos == ("b", "c")
+    assert kept.stat().st_mtime_ns == before
+    assert _files(out) == complete
+    assert infer([checkpoint], videos[0], out, settings, resume=True).videos == ()
+    assert set(_status(out).values()) == {"finished"}
+
+
+def test_resume_with_other_settings_or_in_a_foreign_folder_is_refused(tmp_path, checkpoint, videos):
+    out = tmp_path / "out"
+    infer([checkpoint], videos[0][:1], out, InferenceSettings(**FAST))
+    with pytest.raises(UsageError, match=r"tta was 'none' and is 'flip'"):
+        infer([checkpoint], videos[0], out, InferenceSettings(tta="flip", **FAST), resume=True)
+    checkpoint.write_text("other weights")
+    with pytest.raises(UsageError, match=r"other settings: checkpoints"):
+        infer([checkpoint], videos[0], out, InferenceSettings(**FAST), resume=True)
+    (out / "run.json").unlink()
+    with pytest.raises(OutputError, match="not made by this command"):
+        infer([checkpoint], videos[0], out, InferenceSettings(**FAST), resume=True)
+
+
+def test_overwrite_leaves_nothing_of_the_old_run_in_its_videos(tmp_path, checkpoint, videos):
+    out = tmp_path / "out"
+    infer([checkpoint], videos[0][:1], out, InferenceSettings(**FAST))
+    write_mask(out / "Annotations" / "a" / "99999.png", np.zeros((4, 4), np.uint8))
+    infer([checkpoint], videos[0][:1], out, InferenceSettings(**FAST), overwrite=True)
+    assert PredictionFolder(out).frames("a") == tuple(videos[1]["a"])
+
+
+def _truncate(path):
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def _remove(path):
+    path.unlink()
+
+
+@pytest.mark.parametrize("damage", [_truncate, _remove])
+def test_an_unreadable_frame_costs_its_video_only(tmp_path, checkpoint, videos, damage):
+    broken = videos[0][1].frames[3].image
+    whole = broken.read_bytes()
+    damage(broken)
+    out = tmp_path / "out"
+    with pytest.raises(DataError, match=r"b/00003\.png"):
+        infer([checkpoint], videos[0], out, InferenceSettings(**FAST))
+    assert PredictionFolder(out).videos() == ("a", "c")
+    assert _status(out) == {"a": "finished", "b": "failed", "c": "finished"}
+    broken.write_bytes(whole)
+    assert infer([checkpoint], videos[0], out, InferenceSettings(**FAST), resume=True).videos == (
+        "b",
+    )
+    assert set(_status(out).values()) == {"finished"}
+
+
+@pytest.mark.parametrize(
+    ("mask", "sentence"),
+    [
+        (np.zeros((50, 81), np.uint8), "empty"),
+        (np.full((20, 20), 2, np.uint8), "20 x 20"),
+    ],
+)
+def test_bad_first_masks_are_named(tmp_path, checkpoint, videos, mask, sentence):
+    write_mask(videos[0][0].frames[0].annotation, mask)
+    with pytest.raises(DataError, match=sentence) as caught:
+        infer([checkpoint], videos[0], tmp_path / "out", InferenceSettings(**FAST))
+    assert "a-masks/00000.png" in str(caught.value)
+    assert PredictionFolder(tmp_path / "out").videos() == ("b", "c")
+
+
+def test_interrupted_runs_resume_to_the_same_files(tmp_path, checkpoint, videos, monkeypatch):
+    settings = InferenceSettings(memory=("every:2", "visible"), **FAST)
+    infer([checkpoint], videos[0], tmp_path / "whole", settings)
+    calls = iter(range(1000))
+    segment = ColourStub.segment
+
+    def interrupted(self, features, state):
+        if next(calls) == 11:
+            raise KeyboardInterrupt
+        return segment(self, features, state)
+
+    monkeypatch.setattr(ColourStub, "segment", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        infer([checkpoint], videos[0], tmp_path / "out", settings)
+    assert _status(tmp_path / "out") == {"a": "finished", "b": "pending", "c": "pending"}
+    infer([checkpoint], videos[0], tmp_path / "out", settings, resume=True)
+    assert _files(tmp_path / "out") == _files(tmp_path / "whole")
+
+
+def test_no_space_left_is_explained_and_can_be_resumed(tmp_path, checkpoint, videos, monkeypatch):
+    out, replace = tmp_path / "out", os.replace
+
+    def full(source, target):
+        if str(target).endswith("b/00002.png"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        with pytest.raises(OutputError, match=r"no space left.*b/00002\.png.*--resume"):
+            infer([checkpoint], videos[0], out, InferenceSettings(**FAST))
+    assert not list(out.rglob(".partial-*"))
+    result = infer([checkpoint], videos[0], out, InferenceSettings(**FAST), resume=True)
+    assert result.videos == ("b", "c")
+
+
+def test_processes_share_the_videos(tmp_path, checkpoint, videos, monkeypatch):
+    infer([checkpoint], videos[0], tmp_path / "alone", InferenceSettings(**FAST))
+    out = tmp_path / "shared"
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    done = []
+    for rank in ("1", "0"):
+        monkeypatch.setenv("RANK", rank)
+        done += infer([checkpoint], videos[0], out, InferenceSettings(**FAST)).videos
+    assert sorted(done) == ["a", "b", "c"]
+    assert _files(out) == _files(tmp_path / "alone")
+    assert set(_status(out).values()) == {"finished"}
+    with pytest.raises(OutputError, match="not empty"):
+        infer([checkpoint], videos[0], out, InferenceSettings(**FAST))
+    monkeypatch.delenv("RANK")
+    monkeypatch.delenv("WORLD_SIZE")
+    assert infer([checkpoint], videos[0], out, InferenceSettings(**FAST), resume=True).videos == ()
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"tta": "0"}, "--tta 0"),
+        ({"tta": "flip,flip"}, "names a view twice"),
+        ({"tta": "nonsense"}, "neither flip nor a scale"),
+        ({"memory": ("every:0",)}, "cannot understand the memory strategy"),
+        ({"memory": ()}, "no memory strategy"),
+        ({"max_memory": 0}, "--max-memory 0"),
+        ({"short_side": -1}, "--short-side -1"),
+        ({"feedback": "both"}, "unknown feedback"),
+        ({"precision": "fp8"}, "unknown precision"),
+        ({"device": "abacus"}, "unknown device"),
+    ],
+)
+def test_wrong_usage_writes_nothing(tmp_path, checkpoint, videos, settings, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        infer([checkpoint], videos[0], tmp_path / "out", InferenceSettings(**settings))
+    assert not (tmp_path / "out").exists()
+
+
+def test_checkpoints_are_needed_once_each(tmp_path, checkpoint, videos):
+    with pytest.raises(UsageError, match="no checkpoint"):
+        infer([], videos[0], tmp_path / "out")
+    with pytest.raises(UsageError, match="given twice"):
+        infer([checkpoint, checkpoint], videos[0], tmp_path / "out", InferenceSettings(**FAST))
+
+
+def test_real_video_with_late_objects(tmp_path, checkpoint, shared_data):
+    """YouTube-VOS layout, sparse annotations. The stub knows colours only, so nothing is scored."""
+    meta = json.loads((shared_data / "BMS26" / "valid" / "meta.json").read_text())["videos"]
+    starts = {
+        name: {int(k): min(item["frames"]) for k, item in entry["objects"].items()}
+        for name, entry in meta.items()
+    }
+    late = [name for name, entry in starts.items() if len(set(entry.values())) > 1]
+    frames = shared_data / "BMS26" / "valid" / "JPEGImages"
+    name = min(late, key=lambda video: len(list((frames / video).iterdir())))
+    choice = VideoChoice("youtubevos2019", shared_data / "BMS26", "valid", (name,))
+    infer([checkpoint], choice, tmp_path / "out", InferenceSettings(short_side=64, **FAST))
+    folder = PredictionFolder(tmp_path / "out")
+    assert folder.videos() == (name,)
+    for frame in folder.frames(name):
+        shown = set(np.unique(folder.mask(name, frame)).tolist())
+        assert not shown & {value for value, start in starts[name].items() if frame < start}
+    last = max(starts[name].values())
+    newest = {value for value, start in starts[name].items() if start == last}
+    assert newest <= set(np.unique(folder.mask(name, last)).tolist())
