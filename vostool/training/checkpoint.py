@@ -244,8 +244,9 @@ class _opened:
 
 def _refuse_pickle(path: Path) -> None:
     with path.open("rb") as file:
-        start = file.read(4)
-    if start[:2] == b"PK" or start[:1] == b"\x80":
+        start = file.read(9)
+    # Safetensors begin with the header's length in 8 bytes, which may look like anything, and "{".
+    if start[8:] != b"{" and (start[:2] == b"PK" or start[:1] == b"\x80"):
         raise CheckpointError(
             "this is a pickled file, which could run code when it is opened",
             where=path,

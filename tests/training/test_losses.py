@@ -1,0 +1,149 @@
+"""Losses against plain-Python definitions and hand-computed cases."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from vostool.core.types import VOID, Clip
+from vostool.training.config import BootstrapOptions, LossOptions
+from vostool.training.losses import (
+    clip_loss,
+    cross_entropy,
+    hardest_ratio,
+    lovasz_softmax,
+    without_absent,
+)
+
+
+def make_clip(labels: torch.Tensor, present: list[list[bool]]) -> Clip:
+    batch, frames, height, width = labels.shape
+    images = torch.zeros(batch, frames, 3, height, width)
+    return Clip(images, labels, torch.tensor(present))
+
+
+def naive_cross_entropy(logits: np.ndarray, labels: np.ndarray, ratio: float) -> float:
+    total = 0.0
+    for clip_logits, clip_labels in zip(logits, labels, strict=True):
+        for frame, truth in zip(clip_logits, clip_labels, strict=True):
+            losses = []
+            for y in range(truth.shape[0]):
+                for x in range(truth.shape[1]):
+                    scores = frame[:, y, x]
+                    norm = math.log(sum(math.exp(score) for score in scores))
+                    losses.append(norm - scores[truth[y, x]])
+            hardest = sorted(losses, reverse=True)[: max(1, round(ratio * len(losses)))]
+            total += sum(hardest) / len(hardest)
+    return total / len(logits)
+
+
+@pytest.mark.parametrize("ratio", [1.0, 0.4, 0.01])
+def test_cross_entropy_is_that_of_the_definition(rng, ratio: float) -> None:
+    logits = rng.normal(size=(2, 2, 3, 4, 5)).astype(np.float32)
+    labels = rng.integers(0, 3, (2, 2, 4, 5))
+    ours = cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels), ratio)
+    assert float(ours) == pytest.approx(naive_cross_entropy(logits, labels, ratio), rel=1e-5)
+
+
+def test_void_pixels_do_not_count(rng) -> None:
+    logits = torch.from_numpy(rng.normal(size=(1, 1, 2, 1, 4)))
+    labels = torch.tensor([[[[0, 1, VOID, VOID]]]])
+    assert torch.equal(
+        cross_entropy(logits, labels), cross_entropy(logits[..., :2], labels[..., :2])
+    )
+    p = logits.softmax(2)
+    assert torch.equal(lovasz_softmax(p, labels), lovasz_softmax(p[..., :2], labels[..., :2]))
+
+
+def naive_lovasz(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Lovász extension of 1 - IoU by its definition: a sum over growing sets of wrong pixels."""
+    losses = []
+    for label in np.unique(labels):
+        truth = labels == label
+        errors = np.abs(truth - probabilities[label])
+        wrong = np.zeros(len(labels), bool)
+        total = before = 0.0
+        for index in np.argsort(-errors, kind="stable"):
+            wrong[index] = True
+            intersection = (truth & ~wrong).sum()
+            union = (truth | wrong).sum()
+            now = 1 - intersection / union
+            total += errors[index] * (now - before)
+            before = now
+        losses.append(total)
+    return float(np.mean(losses))
+
+
+def test_lovasz_is_that_of_the_definition(rng) -> None:
+    for _ in range(20):
+        logits = rng.normal(size=(4, 12))
+        probabilities = np.exp(logits) / np.exp(logits).sum(0)
+        labels = rng.integers(0, 3, 12)
+        ours = lovasz_softmax(
+            torch.from_numpy(probabilities).view(1, 1, 4, 3, 4),
+            torch.from_numpy(labels).view(1, 1, 3, 4),
+        )
+        assert float(ours) == pytest.approx(naive_lovasz(probabilities, labels), abs=1e-12)
+
+
+def test_lovasz_of_hard_predictions_is_one_minus_iou(rng) -> None:
+    truth, predicted = rng.integers(0, 3, (2, 1, 1, 8, 8))
+    one_hot = torch.nn.functional.one_hot(torch.from_numpy(predicted), 3).movedim(-1, 2).double()
+    ious = [
+        ((truth == c) & (predicted == c)).sum() / ((truth == c) | (predicted == c)).sum()
+        for c in range(3)
+    ]
+    loss = lovasz_softmax(one_hot, torch.from_numpy(truth))
+    assert float(loss) == pytest.approx(1 - np.mean(ious))
+
+
+def test_lovasz_of_a_perfect_prediction_is_zero_and_absent_classes_are_ignored() -> None:
+    labels = torch.tensor([[[[0, 0, 2, 2]]]])
+    one_hot = torch.nn.functional.one_hot(labels, 4).movedim(-1, 2).double()
+    assert float(lovasz_softmax(one_hot, labels)) == 0.0
+
+
+def test_rows_of_absent_objects_get_no_probability_and_no_gradient(rng) -> None:
+    logits = torch.from_numpy(rng.normal(size=(2, 1, 3, 2, 2))).requires_grad_()
+    clip = make_clip(torch.zeros(2, 2, 2, 2, dtype=torch.long), [[True, False], [True, True]])
+    masked = without_absent(logits, clip.present).softmax(2)
+    assert torch.equal(masked[0, :, 2], torch.zeros(1, 2, 2, dtype=torch.float64))
+    clip_loss(logits, clip, LossOptions(lovasz=1.0))["loss"].backward()
+    assert torch.isfinite(logits.grad).all()
+    assert (logits.grad[0, :, 2] == 0).all()
+    assert (logits.grad[1, :, 2] != 0).all()
+
+
+def test_terms_add_up_over_frames_and_average_over_clips(rng) -> None:
+    logits = torch.from_numpy(rng.normal(size=(2, 2, 2, 4, 4)))
+    labels = torch.from_numpy(rng.integers(0, 2, (2, 3, 4, 4)))
+    clip = make_clip(labels, [[True], [True]])
+    options = LossOptions(cross_entropy=2.0, lovasz=0.5)
+    terms = clip_loss(logits, clip, options)
+    assert float(terms["loss"]) == pytest.approx(float(terms["cross_entropy"] + terms["lovasz"]))
+    alone = [
+        clip_loss(
+            logits[b : b + 1, t : t + 1],
+            make_clip(labels[b : b + 1, [0, t + 1]], [[True]]),
+            options,
+        )["loss"]
+        for b in range(2)
+        for t in range(2)
+    ]
+    assert float(terms["loss"]) == pytest.approx(sum(map(float, alone)) / 2)
+
+
+@pytest.mark.parametrize(
+    ("iteration", "ratio"), [(0, 1.0), (20, 1.0), (45, 0.6), (70, 0.2), (999, 0.2)]
+)
+def test_bootstrap_schedule(iteration: int, ratio: float) -> None:
+    options = BootstrapOptions(ratio=0.2, start=20, end=70)
+    assert hardest_ratio(options, iteration) == pytest.approx(ratio)
+
+
+def test_no_loss_at_all_is_refused() -> None:
+    with pytest.raises(ValueError, match="cannot both be 0"):
+        LossOptions(cross_entropy=0, lovasz=0)
