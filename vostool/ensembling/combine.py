@@ -23,17 +23,8 @@ def combine_probabilities(
     Returns:
         uint8 rows `[H, W]` and uint8 mean planes `[K+1, H, W]`. One member gives itself.
     """
-    if len(set(weights)) == 1:
-        total = np.zeros(planes[0].shape, np.uint32)
-        for volume in planes:
-            total += volume
-        mean = total / len(planes)
-        scores = total
-    else:
-        scores = np.zeros(planes[0].shape)
-        for volume, weight in zip(planes, weights, strict=True):
-            scores += volume * np.float64(weight)
-        mean = scores / sum(weights)
+    scores = _weighted_sum(planes, weights)
+    mean = scores / sum(weights)
     labels = best_label(scores, count_votes(masks, len(scores), weights))
     return labels, np.rint(mean).astype(np.uint8)
 
@@ -55,9 +46,14 @@ def combine_votes(
     votes = count_votes(masks, labels, weights)
     breakers = []
     if planes is not None:
-        scores = np.zeros(planes[0].shape)
-        for volume, weight in zip(planes, weights, strict=True):
-            scores += volume * np.float64(weight)
-        breakers.append(scores)
+        breakers.append(_weighted_sum(planes, weights))
     breakers += [count_votes([mask], labels) for mask in masks]
     return best_label(votes, *breakers)
+
+
+def _weighted_sum(planes: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
+    """float64 `[K+1, H, W]`; exact for equal weights of 1, so that ties are true ties."""
+    total = np.zeros(planes[0].shape)
+    for volume, weight in zip(planes, weights, strict=True):
+        total += volume * np.float64(weight)
+    return total

@@ -2,7 +2,7 @@
 
 Masks are palette PNGs. Probabilities are `.npz` archives (zip with deflate, numpy's own container)
 of two arrays: `planes` uint8 `[K+1, H, W]` and `ids` uint8 `[K]`. Measured on 480p frames with
-three objects and soft stride-4 boundaries: 90 to 170 times smaller than float32 planes and 4 ms to
+three objects and soft stride-4 boundaries: 80 to 170 times smaller than float32 planes and 4 ms to
 read; PNG-packed planes were as small but twice as slow, delta filters gained nothing.
 """
 
