@@ -182,7 +182,8 @@ class _Run:
         if mean is None:
             mean = _background_only(frame.image, self._device)
         ordered = self._cast.in_id_order(with_new_rows(mean, len(self._cast)))
-        labels = ordered.argmax(dim=0).to(torch.uint8).cpu().numpy()
+        # On processors argmax over the first axis takes five times as long as max.
+        labels = ordered.max(dim=0).indices.to(torch.uint8).cpu().numpy()
         mask = self._cast.ids.to_ids(labels)
         return FrameResult(frame.name, mask, ordered if self._options.probabilities else None)
 
