@@ -187,11 +187,11 @@ def _make_blob(
         category,
         start=start,
         speed=rng.uniform(3.0, 6.0) * heading / max(float(np.hypot(*heading)), 1.0),
-        radius=options.height * rng.uniform(0.15, 0.22),
+        radius=options.height * rng.uniform(0.19, 0.27),
         spin=rng.uniform(-0.12, 0.12),
         outline=outline,
         phases=rng.uniform(0, 2 * np.pi, 7),
-        texture=_texture(rng, (hue + 0.09 * position) % 1.0, contrast=0.8),
+        texture=_texture(rng, (hue + 0.14 * position) % 1.0, contrast=0.8),
         enters=0,
     )
 

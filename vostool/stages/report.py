@@ -14,6 +14,7 @@ from vostool.core.errors import DataError, UsageError
 from vostool.core.files import claim_output_folder
 from vostool.core.types import Video
 from vostool.datasets._catalogue import load_videos, scoring_rule
+from vostool.datasets._spec import ScoringRule
 from vostool.predictions.folder import PredictionFolder
 from vostool.reporting.page import Page, Section, write_page
 from vostool.scoring.evaluate import counted_frames
@@ -92,10 +93,11 @@ def report(
     videos = load_videos(dataset, root, split)
     folders = {label: PredictionFolder(path) for label, path in places.items()}
     shown = _common_videos(folders, videos)
-    rule = scoring_rule(dataset, root, split)
-    scored = any(any(counted_frames(video, rule).values()) for video in shown)
+    scored = _has_ground_truth(shown, scoring_rule(dataset, root, split))
     if not scored:
-        console.warn(f"{dataset} {split} has no ground truth here, so the page has no scores")
+        console.warn(
+            f"{dataset} {split} has no complete ground truth here, so the page has no scores"
+        )
     names = [video.name for video in shown]
     entries = [
         Entry(
@@ -158,6 +160,15 @@ def _label(predictions: Sequence[Path | str]) -> dict[str, Path]:
     if twice:
         raise UsageError(f"two predictions are called {twice[0]}", remedy="name them: LABEL=FOLDER")
     return dict(zip(labels, (path for _, path in pairs), strict=True))
+
+
+def _has_ground_truth(videos: list[Video], rule: ScoringRule) -> bool:
+    """Whether every listed frame is annotated and some frame counts."""
+    for video in videos:
+        there = {frame.name for frame in video.frames if frame.annotation is not None}
+        if not there.issuperset(name for item in video.objects for name in item.frames):
+            return False
+    return any(any(counted_frames(video, rule).values()) for video in videos)
 
 
 def _common_videos(folders: dict[str, PredictionFolder], videos: list[Video]) -> list[Video]:

@@ -64,6 +64,10 @@ def clip_loader(
         rank, processes: this process among all.
         workers: loading processes; 0 loads in this one.
     """
+    if workers:
+        # A forked process that inherits OpenCV's pool of threads hangs when it ends that pool, so
+        # the pool has to go here, before the fork.
+        cv2.setNumThreads(1)
     return DataLoader(
         _Guarded(dataset),
         batch_sampler=_Passes(options, start, rank, processes),
