@@ -1,0 +1,32 @@
+"""The copied masks, checked on generated videos with a late object."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from vostool.datasets._catalogue import load_videos
+from vostool.media.masks import read_mask
+from vostool.stages.baseline import baseline
+from vostool.stages.demo_data import DemoDataOptions, make_demo_data
+
+
+def test_masks_stay_where_they_were_given(tmp_path: Path) -> None:
+    options = DemoDataOptions(
+        train_videos=1, valid_videos=1, frames=12, height=64, width=96, late_every=1
+    )
+    make_demo_data(tmp_path / "data", options=options)
+    folder = baseline("youtubevos2019", tmp_path / "data", "valid", tmp_path / "out")
+    (video,) = load_videos("youtubevos2019", tmp_path / "data", "valid")
+    masks = [
+        read_mask(folder / "Annotations" / video.name / f"{f}.png") for f in video.output_frames
+    ]
+    assert len(masks) > 2
+    late = max(video.objects, key=lambda item: item.first_frame)
+    assert late.first_frame > video.output_frames[0]
+    for name, mask in zip(video.output_frames, masks, strict=True):
+        assert (late.id in mask) == (name >= late.first_frame)
+        if name < late.first_frame:
+            assert np.array_equal(mask, masks[0])
+    assert np.array_equal(masks[-1][masks[-1] != late.id], masks[0][masks[-1] != late.id])

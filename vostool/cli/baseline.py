@@ -1,0 +1,27 @@
+"""Write the baseline that every network must beat: given masks, copied into all later frames.
+
+Example: `vostool baseline --dataset davis2017 --root data/DAVIS --split val --out preds/baseline`
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vostool.cli import options
+
+
+def run(
+    dataset: options.Dataset,
+    root: options.Root,
+    split: options.Split,
+    out: Annotated[Path, typer.Option(help="New prediction folder.")],
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Copy masks."""
+    from vostool.stages.baseline import baseline
+
+    baseline(dataset, root, split, out, overwrite=overwrite, console=options.console(quiet))
