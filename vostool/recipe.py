@@ -56,7 +56,9 @@ class DataEntry(Options):
     stills: str | None = Field(None, description="kind of still images, such as image-folder")
     split: str = Field("train", description="split of a video data set")
     section: Literal["train", "val"] | None = Field(
-        None, description="part of an offline split (`vostool split`), instead of all videos"
+        None,
+        description="part of an offline split (`vostool split`), instead of all videos; for "
+        'stills, "train" demands that a split says which videos are left out',
     )
     weight: float = Field(1.0, ge=0, description="share of the clips; 0 leaves the entry out")
     optional: bool = Field(False, description="go on without it if no folder is given")
@@ -65,6 +67,8 @@ class DataEntry(Options):
     def _one_kind(self) -> DataEntry:
         if (self.video is None) == (self.stills is None):
             raise ValueError("give either video or stills")
+        if self.stills is not None and self.section == "val":
+            raise ValueError("stills are for training, so section cannot be val")
         return self
 
 

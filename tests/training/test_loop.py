@@ -228,13 +228,13 @@ def test_fp16_is_refused_on_a_processor(tmp_path: Path) -> None:
 def test_resuming_another_run_is_refused(tmp_path: Path) -> None:
     run = trainer(tmp_path / "run", options())
     run.run(Clips(), max_seconds=0)
-    state = run.files.read_resume()
-    check_same_run(state, RECIPE | {"validation": {"every": 3}}, 1, tmp_path)
+    progress, alone = run.files.read_resume().progress, run.processes
+    check_same_run(progress, RECIPE | {"validation": {"every": 3}}, alone, tmp_path)
     other = {"loop": {"seed": 1}, "model": {"name": "stub"}}
     with pytest.raises(UsageError, match=r"loop\.seed was 0, is 1"):
-        check_same_run(state, other, 1, tmp_path)
+        check_same_run(progress, other, alone, tmp_path)
     with pytest.raises(UsageError, match="1 processes, not 2"):
-        check_same_run(state, RECIPE, 2, tmp_path)
+        check_same_run(progress, RECIPE, Processes(alone.device, 0, 2), tmp_path)
 
 
 @pytest.mark.parametrize(("accumulation", "processes"), [(1, 1), (3, 1), (1, 2), (2, 3)])

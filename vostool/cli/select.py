@@ -1,6 +1,9 @@
 """Score the last checkpoints of a run on held-out videos and keep the best.
 
-Example: `vostool select runs/stm-mnv2-small --data davis2016=data/DAVIS --last 5`
+The table has all measures of the data set and their spread over the checkpoints. --average 5 also
+scores the mean of the weights of the best five, which is kept only if it is better.
+
+Example: `vostool select runs/stm-mnv2-small --data davis2016=data/DAVIS --last 10 --average 5`
 """
 
 from __future__ import annotations
@@ -20,6 +23,9 @@ def run(
     ] = None,
     last: Annotated[
         int | None, typer.Option(min=1, help="How many of the newest; default all there are.")
+    ] = None,
+    average: Annotated[
+        int | None, typer.Option(min=2, help="Also score the mean weights of so many of the best.")
     ] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="Override: validation.max_frames=40.")
@@ -41,6 +47,7 @@ def run(
         run,
         DataFolders.parse(data or [], split_file),
         last=last,
+        average=average,
         overrides=overrides or [],
         device=device,
         console=options.console(quiet, verbose),

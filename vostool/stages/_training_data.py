@@ -131,6 +131,8 @@ def _clips(
     entry, root = recipe.data[name], places.folders[name]
     held_out = set(recipe.validation.videos) | _held_out_by_split(places)
     if entry.stills is not None:
+        if entry.section is not None:
+            _split_of(places, entry.stills)
         stills = load_stills(entry.stills, root, held_out)
         console.info(f"{name}: {len(stills)} still images")
         return StillClips(stills, recipe.synthesis, samples=samples, seed=recipe.loop.seed)
@@ -147,8 +149,11 @@ def _clips(
 
 
 def _held_out_by_split(places: DataFolders) -> set[str]:
-    """Validation videos of the offline split: their frames are no stills to train on either."""
-    return set() if places.split_file is None else set(read_split(places.split_file).val)
+    """Videos outside the training part of the offline split: no stills to train on either."""
+    if places.split_file is None:
+        return set()
+    split = read_split(places.split_file)
+    return {*split.val, *split.left_out}
 
 
 def _load(entry: DataEntry, root: Path) -> list[Video]:
@@ -159,9 +164,13 @@ def _load(entry: DataEntry, root: Path) -> list[Video]:
 def _section(entry: DataEntry, root: Path, places: DataFolders, section: str) -> list[Video]:
     """Videos of one part of the offline split."""
     assert entry.video is not None
+    return load_videos(entry.video, root, f"{_split_of(places, entry.video)}:{section}")
+
+
+def _split_of(places: DataFolders, source: str) -> Path:
     if places.split_file is None:
         raise UsageError(
-            f"the recipe uses the {section!r} part of an offline split of {entry.video}",
+            f"the recipe leaves out the held-out videos of an offline split ({source})",
             remedy="write one with `vostool split` and pass --split-file FILE",
         )
-    return load_videos(entry.video, root, f"{places.split_file}:{section}")
+    return places.split_file

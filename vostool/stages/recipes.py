@@ -32,6 +32,11 @@ def as_toml(recipe: Recipe) -> str:
     """A recipe with all values filled in, as a recipe file again."""
     table = recipe.resolved()
     del table["name"]
+    return toml_text(table)
+
+
+def toml_text(table: dict[str, Any]) -> str:
+    """A table of values as JSON has them, as TOML; those that are null are left out."""
     return "\n".join(_lines(table, ())) + "\n"
 
 

@@ -12,7 +12,7 @@ from torch import nn
 from vostool.core.console import Console
 from vostool.core.files import claim_output_folder, write_json
 from vostool.nn.precision import resolve_device
-from vostool.recipe import Recipe, build_model
+from vostool.recipe import Recipe, build_model, parse_recipe
 from vostool.stages._training_data import DataFolders, held_out_videos, training_clips
 from vostool.training.checkpoint import load_weights, read_checkpoint
 from vostool.training.distributed import Processes, process_group
@@ -90,7 +90,9 @@ def _train(
     )
     if run.resume and trainer.files.resume_file.exists():
         state = trainer.files.read_resume()
-        check_same_run(state, recipe.resolved(), processes.count, run.out)
+        # Parsing fills in what a newer version has added, so that only real differences count.
+        before = parse_recipe(state.progress["recipe"], str(trainer.files.resume_file)).resolved()
+        check_same_run(state.progress | {"recipe": before}, recipe.resolved(), processes, run.out)
         trainer.resume()
         console.info(f"going on after {trainer.iteration} of {recipe.loop.iterations} iterations")
     if processes.is_main:

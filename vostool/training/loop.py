@@ -350,21 +350,24 @@ def step_seed(seed: int, iteration: int, rank: int) -> int:
 
 
 def check_same_run(
-    state: ResumeState, recipe: dict[str, Any], processes: int, folder: Path
+    progress: Mapping[str, Any], recipe: dict[str, Any], processes: Processes, folder: Path
 ) -> None:
     """Refuse to resume with another recipe; how often is validated and saved may change.
+
+    Args:
+        progress: of the resume state.
 
     Raises:
         UsageError: naming the keys that differ, or another number of processes.
     """
-    if state.progress["processes"] != processes:
+    if progress["processes"] != processes.count:
         raise UsageError(
-            f"the run was started with {state.progress['processes']} processes, not {processes}",
+            f"the run was started with {progress['processes']} processes, not {processes.count}",
             where=folder,
             remedy="resume with as many as before",
         )
     free = ("checkpoints.", "validation.", "description", "papers.", "loop.log_every")
-    before, now = _flat(state.progress["recipe"]), _flat(recipe)
+    before, now = _flat(progress["recipe"]), _flat(recipe)
     keys = sorted(key for key in before.keys() | now.keys() if not key.startswith(free))
     changed = [
         f"{key} was {before.get(key)!r}, is {now.get(key)!r}"
