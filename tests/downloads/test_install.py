@@ -87,3 +87,18 @@ def test_a_spoilt_record_counts_as_none(site, tmp_path):
     (tmp_path / WORK_FOLDER / "set.zip.installed.json").write_text("[1, 2")
     assert missing_files(wanted, tmp_path) is None
     assert install(wanted, tmp_path, options=QUICK)
+
+
+def test_a_single_file_goes_to_its_place_and_is_not_written_over(site, tmp_path):
+    data = os.urandom(3000)
+    digest = hashlib.sha256(data).hexdigest()
+    url = site.add("/net.onnx", data)
+    wanted = Archive("net.onnx", (url,), "models/net", len(data), digest, extracted=False)
+    assert install(wanted, tmp_path, options=QUICK)
+    target = tmp_path / "models" / "net" / "net.onnx"
+    assert target.read_bytes() == data
+    assert not install(wanted, tmp_path, options=QUICK)
+    target.write_bytes(b"mine")
+    with pytest.raises(DataError, match=r"another file is called net\.onnx already"):
+        install(wanted, tmp_path, options=QUICK)
+    assert target.read_bytes() == b"mine"

@@ -1,8 +1,10 @@
-"""Which data sets can be had from where.
+"""Which data sets and models can be had from where.
 
 Sizes and checksums stand here only where somebody published them: those of DAVIS 2017 trainval,
 COCO 2017 and VOC 2012 in the checksum lists of TensorFlow Datasets (and torchvision, for VOC's
-MD5), that of ECSSD's images in public download scripts. An archive without them is still protected
+MD5), that of ECSSD's images in public download scripts, that of VitTrack in opencv_zoo's large-file
+pointer, those of NanoTrack in OpenCV's list of test data (as SHA-1, which the files were checked
+against). An archive without them is still protected
 by the server's content length and by the checksums inside the archive.
 """
 
@@ -27,10 +29,10 @@ _RESEARCH = "research use; see its page"
 
 @dataclass(frozen=True)
 class Archive:
-    """One file to fetch and extract.
+    """One file to fetch and, unless it is wanted as it is, to extract.
 
     Attributes:
-        file: its name while it is worked on; ends in .zip, .tar, .tgz or .tar.gz.
+        file: its name while it is worked on; ends in .zip, .tar, .tgz or .tar.gz if extracted.
         urls: http(s) addresses of the same bytes, tried in this order.
         folder: where its contents go, below the root that the user chose; "" for the root itself.
         size: bytes, or None where nobody published it.
@@ -38,6 +40,7 @@ class Archive:
         md5: the same, used where no SHA-256 is known.
         may_differ: members that other archives bring along with other content; an existing file
             of that name is kept.
+        extracted: False for a single file that goes into `folder` under its own name.
     """
 
     file: str
@@ -47,6 +50,7 @@ class Archive:
     sha256: str | None = None
     md5: str | None = None
     may_differ: tuple[str, ...] = ()
+    extracted: bool = True
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,62 @@ def _davis2017_source(split: str, title: str, archive: Archive, check_split: str
         check=f"vostool check-data --dataset davis2017 --root ROOT/DAVIS --split {check_split}",
     )
 
+
+_ZOO = "https://media.githubusercontent.com/media/opencv/opencv_zoo/"
+_ZOO_COMMIT = "fef72f8fa7c52eaf116d3df358d24e6e959ada0e"
+_SIAM_TRACKERS = "https://raw.githubusercontent.com/HonglinChu/SiamTrackers/master/"
+_NANOTRACK = "NanoTrack/models/nanotrackv2/"
+
+
+def _model(file: str, folder: str, size: int, sha256: str, *places: str) -> Archive:
+    urls = tuple(place + file for place in places)
+    return Archive(file, urls, folder, size, sha256, extracted=False)
+
+
+_TRACKERS = (
+    Source(
+        name="vittrack",
+        title="VitTrack, a small transformer tracker (--tracker vit)",
+        page="https://github.com/opencv/opencv_zoo/tree/main/models/object_tracking_vittrack",
+        licence="Apache-2.0",
+        archives=(
+            _model(
+                "object_tracking_vittrack_2023sep.onnx",
+                "models/vittrack",
+                714_726,
+                "2990f0b7cd44d92afa48cd97db6de7be113fc1d9594fddb74e2725c10478e91d",
+                f"{_ZOO}{_ZOO_COMMIT}/models/object_tracking_vittrack/",
+                "https://huggingface.co/opencv/object_tracking_vittrack/resolve/main/",
+            ),
+        ),
+        layout=("models/vittrack/object_tracking_vittrack_2023sep.onnx",),
+    ),
+    Source(
+        name="nanotrack",
+        title="NanoTrack v2, a small Siamese tracker (--tracker nano)",
+        page="https://github.com/HonglinChu/SiamTrackers/tree/master/NanoTrack",
+        licence="Apache-2.0",
+        archives=tuple(
+            _model(file, "models/nanotrack", size, sha256, f"{_SIAM_TRACKERS}{_NANOTRACK}")
+            for file, size, sha256 in (
+                (
+                    "nanotrack_backbone_sim.onnx",
+                    1_056_849,
+                    "530bdd0cd00f19afab79a863e71ba71e3312395a5dc9151af675082bdaaa2fc4",
+                ),
+                (
+                    "nanotrack_head_sim.onnx",
+                    726_198,
+                    "0d8c0637be849f092cc7236cae02e55c8b9455ebe37ba50601d6115db4247cd9",
+                ),
+            )
+        ),
+        layout=(
+            "models/nanotrack/nanotrack_backbone_sim.onnx",
+            "models/nanotrack/nanotrack_head_sim.onnx",
+        ),
+    ),
+)
 
 _DIRECT = (
     _davis2017_source(
@@ -347,8 +407,8 @@ _LOGIN = (
     ),
 )
 
-SOURCES: tuple[Source, ...] = _DIRECT + _LOGIN
-"""All data sets, those with a direct address first."""
+SOURCES: tuple[Source, ...] = _DIRECT + _TRACKERS + _LOGIN
+"""All data sets and models, those with a direct address first."""
 
 
 def find(name: str, sources: Iterable[Source] = SOURCES) -> Source:

@@ -1,12 +1,15 @@
-"""One archive from its address to its place, remembered so that a second run does nothing."""
+"""One archive or single file, from its address to its place; a second run does nothing."""
 
 from __future__ import annotations
 
+import filecmp
 import json
+import shutil
 from pathlib import Path
 
 from vostool.core.console import Console
-from vostool.core.files import write_text
+from vostool.core.errors import DataError
+from vostool.core.files import atomic_path, write_text
 from vostool.downloads.catalogue import Archive
 from vostool.downloads.extraction import BadArchive, Limits, extract
 from vostool.downloads.fetching import FetchOptions, fetch
@@ -44,9 +47,12 @@ def install(
         console.warn(f"{len(lost)} files of {archive.file} are gone, such as {lost[0]}")
     local = fetch(archive, root / WORK_FOLDER / archive.file, options, console)
     try:
-        sizes = extract(
-            local, folder, may_differ=archive.may_differ, limits=limits, console=console
-        )
+        if archive.extracted:
+            sizes = extract(
+                local, folder, may_differ=archive.may_differ, limits=limits, console=console
+            )
+        else:
+            sizes = _place(local, folder, archive.file)
     except BadArchive:
         if _nobody_vouches_for(archive):
             # Without a published checksum, a damaged file only shows here; the next run refetches.
@@ -56,6 +62,26 @@ def install(
     if not keep_archive:
         local.unlink()
     return True
+
+
+def _place(local: Path, folder: Path, name: str) -> dict[str, int]:
+    """Copy a single file into its folder; a file that is there already is never written over.
+
+    Raises:
+        DataError: it has other content.
+        OutputError: it cannot be written.
+    """
+    target = folder / name
+    if not target.exists():
+        with atomic_path(target) as temporary:
+            shutil.copyfile(local, temporary)
+    elif not filecmp.cmp(local, target, shallow=False):
+        raise DataError(
+            f"another file is called {name} already",
+            where=target,
+            remedy="move it away and run the same command again, or choose another --root",
+        )
+    return {name: target.stat().st_size}
 
 
 def missing_files(archive: Archive, root: Path) -> list[str] | None:

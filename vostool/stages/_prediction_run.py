@@ -26,6 +26,8 @@ from vostool.predictions.manifest import (
 )
 
 SETTINGS = "settings"
+LASTING = ("seconds", "crop_zoom")
+"""What a resumed run keeps of the entries of finished videos."""
 
 
 @dataclass(frozen=True)
@@ -90,17 +92,17 @@ class PredictionRun:
         entry: dict[str, Any] = {"frames": len(plan.frames), "ids": list(plan.ids)}
         if name in self.todo:
             return entry | {"status": PENDING}
-        timing = {k: v for k, v in earlier.get(name, {}).items() if k == "seconds"}
-        return entry | timing | {"status": FINISHED}
+        lasting = {k: v for k, v in earlier.get(name, {}).items() if k in LASTING}
+        return entry | lasting | {"status": FINISHED}
 
     def begin(self, video: str) -> None:
         """Remove what an earlier run left of a video."""
         self.writer.discard(video)
 
-    def finish(self, video: str, seconds: float) -> None:
-        """Note that all files of a video are written."""
+    def finish(self, video: str, seconds: float, about: Mapping[str, Any] | None = None) -> None:
+        """Note that all files of a video are written, and what else is to be said about it."""
         entry = self._manifest["videos"][video]
-        entry |= {"status": FINISHED, "seconds": round(seconds, 3)}
+        entry |= {"status": FINISHED, "seconds": round(seconds, 3), **(about or {})}
         self._write()
 
     def fail(self, video: str, error: Exception) -> None:

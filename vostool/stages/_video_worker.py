@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from vostool.core.console import Advance, Console
 from vostool.core.errors import OutputError, VostoolError
 from vostool.core.types import Video
-from vostool.inference.engine import InferenceOptions, Member, run_video
+from vostool.inference.crop_zoom import CropZoomOptions, Verdict, run_with_crop_zoom
+from vostool.inference.engine import FrameResult, InferenceOptions, Member, run_video
 from vostool.inference.files import VideoSource
-from vostool.inference.source import SourceFrame
+from vostool.inference.source import FrameSource, SourceFrame
+from vostool.inference.trackers import TrackerFactory
 from vostool.inference.writer import WriteBehind
 from vostool.predictions.quantise import to_uint8
 from vostool.stages._prediction_run import PredictionRun
+
+
+@dataclass(frozen=True)
+class CropZoom:
+    """Crop-then-zoom, ready to run."""
+
+    options: CropZoomOptions
+    make_tracker: TrackerFactory
 
 
 class VideoWorker:
@@ -30,8 +43,10 @@ class VideoWorker:
         run: PredictionRun,
         members: list[Member],
         options: InferenceOptions,
+        crop_zoom: CropZoom | None = None,
     ):
         self._run, self._members, self._options = run, members, options
+        self._crop_zoom = crop_zoom
         self.done: list[str] = []
         self.frames = 0
         self.first_error: VostoolError | None = None
@@ -47,7 +62,7 @@ class VideoWorker:
         with console.progress("infer", total, "frames") as progress, WriteBehind() as writer:
             for video, source in zip(videos, sources, strict=True):
                 try:
-                    self._run_one(source, writer, progress)
+                    self._run_one(source, writer, progress, console)
                 except OutputError:
                     raise
                 except VostoolError as error:
@@ -55,11 +70,13 @@ class VideoWorker:
                     writer.submit(self._run.fail, video.name, error)
                     self.first_error = self.first_error or error
 
-    def _run_one(self, source: VideoSource, writer: WriteBehind, progress: Advance) -> None:
-        start = time.monotonic()
+    def _run_one(
+        self, source: VideoSource, writer: WriteBehind, progress: Advance, console: Console
+    ) -> None:
+        start, about = time.monotonic(), dict[str, Any]()
         writer.submit(self._run.begin, source.name)
         counted = _Counted(source, progress)
-        for result in run_video(counted, self._members, self._options):
+        for result in self._results(counted, about, console):
             writer.submit(self._run.writer.write_mask, source.name, result.name, result.mask)
             if result.probabilities is not None:
                 planes = to_uint8(result.probabilities)
@@ -70,22 +87,49 @@ class VideoWorker:
                     planes,
                     source.ids,
                 )
-        writer.submit(self._run.finish, source.name, time.monotonic() - start)
+        writer.submit(self._run.finish, source.name, time.monotonic() - start, about)
         self.done.append(source.name)
         self.frames += len(source)
 
+    def _results(
+        self, source: FrameSource, about: dict[str, Any], console: Console
+    ) -> Iterator[FrameResult]:
+        """Results of a video; what is to be said of it is put into `about` meanwhile."""
+        if self._crop_zoom is None:
+            return run_video(source, self._members, self._options)
+        return run_with_crop_zoom(
+            source,
+            self._members,
+            self._options,
+            self._crop_zoom.options,
+            self._crop_zoom.make_tracker,
+            on_verdicts=partial(_note, source.name, about, console),
+        )
+
+
+def _note(video: str, about: dict[str, Any], console: Console, verdicts: Sequence[Verdict]) -> None:
+    about["crop_zoom"] = [verdict.as_json() for verdict in verdicts]
+    for verdict in verdicts:
+        console.detail(f"{video}: {verdict.sentence()}")
+
 
 class _Counted:
-    """A source that reports each frame when the engine comes back for the next one."""
+    """A source that reports each frame when the engine comes back for the next one.
+
+    Only the first pass counts; how many others crop-then-zoom needs is not known before.
+    """
 
     def __init__(self, source: VideoSource, progress: Advance):
         self._source, self._progress = source, progress
         self.name, self.ids = source.name, source.ids
+        self._counting = True
 
     def __len__(self) -> int:
         return len(self._source)
 
     def __iter__(self) -> Iterator[SourceFrame]:
+        counting, self._counting = self._counting, False
         for frame in self._source:
             yield frame
-            self._progress.advance(1, self.name)
+            if counting:
+                self._progress.advance(1, self.name)

@@ -16,14 +16,17 @@ from vostool.core.errors import UsageError, VostoolError
 from vostool.core.types import Video
 from vostool.datasets._catalogue import load_videos
 from vostool.datasets._layout import FaultyVideos
+from vostool.inference.crop_zoom import CropZoomOptions
 from vostool.inference.engine import Feedback, InferenceOptions, Member
 from vostool.inference.prepare import prepare, resolve
 from vostool.inference.sharding import share
 from vostool.inference.strategies import parse_strategies
+from vostool.inference.trackers import DEFAULT as DEFAULT_TRACKER
+from vostool.inference.trackers import make_tracker
 from vostool.inference.views import parse_views
 from vostool.predictions.manifest import Shard, file_digest
 from vostool.stages._prediction_run import Planned, PredictionRun
-from vostool.stages._video_worker import VideoWorker
+from vostool.stages._video_worker import CropZoom, VideoWorker
 from vostool.stages.load import load_segmenter
 
 
@@ -58,6 +61,9 @@ class InferenceSettings:
         save_probabilities: write uint8 probabilities beside the masks.
         all_frames: write every frame, not only those that the data set's server wants.
         seed: of torch, for networks that draw random numbers.
+        crop_zoom: thresholds of crop-then-zoom, None for going without it.
+        tracker: its tracker; None is the one that needs no model file.
+        tracker_model: the tracker's model files, in its order.
     """
 
     tta: str = "none"
@@ -71,6 +77,9 @@ class InferenceSettings:
     save_probabilities: bool = False
     all_frames: bool = False
     seed: int = 0
+    crop_zoom: CropZoomOptions | None = None
+    tracker: str | None = None
+    tracker_model: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,6 +120,7 @@ def infer(
     """
     settings, console = settings or InferenceSettings(), console or Console.silent()
     options, device = _options(settings)
+    crop_zoom = _crop_zoom(settings)
     shard = Shard.of_environment()
     chosen, fault = _choose(videos)
     mine = share(chosen, shard.rank, shard.world)
@@ -128,7 +138,7 @@ def infer(
     todo = [video for video in mine if video.name in run.todo]
     if len(todo) < len(mine):
         console.info(f"{len(mine) - len(todo)} videos are finished already")
-    worker = VideoWorker(run, members, options)
+    worker = VideoWorker(run, members, options, crop_zoom)
     torch.manual_seed(settings.seed)
     start = time.monotonic()
     worker.run_all(todo, console)
@@ -164,6 +174,23 @@ def _options(settings: InferenceSettings) -> tuple[InferenceOptions, torch.devic
         probabilities=settings.save_probabilities,
     )
     return options, device
+
+
+def _crop_zoom(settings: InferenceSettings) -> CropZoom | None:
+    """Get the tracker ready; UsageError or DataError if it cannot be."""
+    if settings.crop_zoom is None:
+        if settings.tracker is not None or settings.tracker_model:
+            raise UsageError(
+                "a tracker is only used by crop-then-zoom",
+                remedy="pass --crop-zoom too, or leave --tracker and --tracker-model out",
+            )
+        return None
+    if settings.tracker is None and settings.tracker_model:
+        raise UsageError(
+            "model files are given, but no tracker", remedy="pass --tracker vit or --tracker nano"
+        )
+    factory = make_tracker(settings.tracker or DEFAULT_TRACKER, settings.tracker_model)
+    return CropZoom(settings.crop_zoom, factory)
 
 
 def _choose(videos: VideoChoice | Sequence[Video]) -> tuple[list[Video], VostoolError | None]:
@@ -241,11 +268,22 @@ def _comparable(
 ) -> dict[str, Any]:
     """Everything that changes results."""
     values = asdict(settings)
-    for name in ("device", "compile"):
+    for name in ("device", "compile", "tracker", "tracker_model"):
         del values[name]
+    values["crop_zoom"] = _comparable_crop_zoom(settings)
     values["memory"] = list(settings.memory)
     values["precision"] = str(options.dtype or torch.float32).removeprefix("torch.")
     values["checkpoints"] = [item["sha256"] for item in identities]
     if isinstance(videos, VideoChoice):
         values |= {"dataset": videos.dataset, "split": videos.split}
     return values
+
+
+def _comparable_crop_zoom(settings: InferenceSettings) -> dict[str, Any] | None:
+    if settings.crop_zoom is None:
+        return None
+    return {
+        **settings.crop_zoom.model_dump(mode="json"),
+        "tracker": settings.tracker or DEFAULT_TRACKER,
+        "tracker_models": [file_digest(path) for path in settings.tracker_model],
+    }

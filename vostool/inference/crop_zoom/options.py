@@ -1,0 +1,117 @@
+"""All numbers of crop-then-zoom; every field's description is its documentation."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vostool.core.errors import UsageError
+
+
+class CropZoomOptions(BaseModel):
+    """Thresholds of crop-then-zoom. FAMNet (section 2.2) fixes `largest_side` only; the rest is
+    this project's reading. "Pixels" are those of the original frame unless said otherwise.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    largest_side: int = Field(
+        200, ge=1, description="pixels; objects whose box ever is that wide or high are left alone"
+    )
+    visible_pixels: int = Field(
+        16,
+        ge=1,
+        description="least pixels of a mask that count as seeing the object (or neighbour)",
+    )
+    speck_share: float = Field(
+        0.05, ge=0, le=1, description="mask components below this share of the largest are ignored"
+    )
+    agreement_iou: float = Field(
+        0.5, gt=0, le=1, description="least IoU of mask box and tracker box in an agreeing frame"
+    )
+    least_agreement: float = Field(
+        0.5, ge=0, le=1, description="least share of agreeing frames among those with the object"
+    )
+    lost_after: int = Field(
+        5, ge=1, description="disagreeing frames in a row after which a tracker counts as lost"
+    )
+    least_score: float = Field(
+        0.3, ge=0, le=1, description="tracker score below which its box is not used for windows"
+    )
+    margin: float = Field(
+        2.5, ge=1, description="height of the window, in heights of the largest box"
+    )
+    least_height: int = Field(96, ge=16, description="pixels; windows are at least that high")
+    smoothing: int = Field(
+        5, ge=1, description="frames of the running median over window centres; 1 is none"
+    )
+    zoom_height: int = Field(384, ge=16, description="height that the network sees, in its pixels")
+    zoom_width: int = Field(640, ge=16, description="width that the network sees, in its pixels")
+    largest_zoom: float = Field(4.0, ge=1, description="most network pixels per pixel")
+    least_gain: float = Field(
+        1.0,
+        ge=0,
+        description="least enlargement compared with the preliminary pass; objects that would gain "
+        "less are left alone",
+    )
+    least_overlap: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="least mean IoU of zoomed and preliminary mask over agreeing frames; below, "
+        "the zoomed result of the object is dropped",
+    )
+    least_coverage: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="least share of the preliminary mask inside the window; below, the frame keeps "
+        "its preliminary result",
+    )
+
+    @property
+    def aspect(self) -> float:
+        """Width over height of windows, 5:3 by default."""
+        return self.zoom_width / self.zoom_height
+
+
+def choose_zoom(wanted: bool, texts: Sequence[str]) -> CropZoomOptions | None:
+    """What `--crop-zoom` and `--set-zoom` say together; UsageError if they contradict."""
+    if texts and not wanted:
+        raise UsageError(
+            f"--set-zoom {texts[0]} has no effect without crop-then-zoom", remedy="pass --crop-zoom"
+        )
+    return parse_zoom(texts) if wanted else None
+
+
+def parse_zoom(texts: Sequence[str]) -> CropZoomOptions:
+    """Build from `key=value` texts.
+
+    Raises:
+        UsageError: unknown keys, values out of range, or no `=`; all mistakes in one sentence.
+    """
+    known = list(CropZoomOptions.model_fields)
+    values: dict[str, str] = {}
+    problems = []
+    for text in texts:
+        key, separator, value = (part.strip() for part in text.partition("="))
+        if not separator or not value:
+            problems.append(f"{text!r} is not of the form key=value")
+        elif key not in known:
+            close = difflib.get_close_matches(key, known, 1)
+            problems.append(
+                f"unknown key {key}" + (f" (did you mean {close[0]}?)" if close else "")
+            )
+        else:
+            values[key] = value
+    try:
+        options = CropZoomOptions.model_validate(values)
+    except ValidationError as error:
+        problems += [f"{item['loc'][0]}: {item['msg']}" for item in error.errors()]
+    if problems:
+        raise UsageError(
+            f"--set-zoom: {'; '.join(problems)}", remedy=f"keys are {', '.join(known)}"
+        )
+    return options

@@ -1,0 +1,55 @@
+"""Trackers of one object's box: one module each, available as `--tracker NAME`.
+
+A module has `FILES` (what model files it takes, in order, for messages), `DOWNLOAD` (the name under
+which `vostool download` knows them, or None) and `open_tracker(files) -> TrackerFactory`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from vostool.core import registry
+from vostool.core.errors import DataError, UsageError
+from vostool.inference.trackers._base import Tracker, TrackerFactory
+
+__all__ = ["DEFAULT", "Tracker", "TrackerFactory", "make_tracker"]
+
+DEFAULT = "mask-box"
+"""Needs no model file."""
+
+
+def make_tracker(name: str = DEFAULT, files: Sequence[Path] = ()) -> TrackerFactory:
+    """Get a tracker ready: what it returns makes a new one for each object.
+
+    Raises:
+        UsageError: unknown name, or another number of model files than the tracker takes.
+        DataError: a model file is missing or is not what it should be.
+    """
+    module = registry.load(__name__, name, kind="tracker")
+    wanted: tuple[str, ...] = module.FILES
+    if len(files) != len(wanted):
+        raise UsageError(_wrong_number(name, wanted, len(files)), remedy=_remedy(module))
+    for path, role in zip(files, wanted, strict=True):
+        if not Path(path).is_file():
+            raise DataError(
+                f"the model file of tracker {name} is missing: {role}",
+                where=path,
+                remedy=_remedy(module),
+            )
+    return module.open_tracker(tuple(Path(path) for path in files))
+
+
+def _wrong_number(name: str, wanted: Sequence[str], given: int) -> str:
+    if not wanted:
+        return f"tracker {name} takes no model file, {given} are given"
+    return f"tracker {name} takes {len(wanted)} model file(s), {given} are given"
+
+
+def _remedy(module: object) -> str:
+    wanted: tuple[str, ...] = module.FILES  # type: ignore[attr-defined]
+    if not wanted:
+        return "leave --tracker-model out, or choose a tracker with --tracker vit or nano"
+    pieces = " ".join(f"--tracker-model {role}" for role in wanted)
+    download = module.DOWNLOAD  # type: ignore[attr-defined]
+    return f"pass {pieces}; vostool download {download} fetches what it needs"

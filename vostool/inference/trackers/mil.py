@@ -1,0 +1,32 @@
+"""`mil`: OpenCV's TrackerMIL (online multiple instance learning). No model file; slow; no score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from vostool.core.errors import UsageError
+from vostool.inference.trackers._base import TrackerFactory
+from vostool.inference.trackers._opencv import OpenCVTracker
+
+FILES: tuple[str, ...] = ()
+DOWNLOAD = None
+SEED = 0
+"""It draws samples from OpenCV's random numbers; each object starts from the same ones."""
+
+
+def open_tracker(files: tuple[Path, ...]) -> TrackerFactory:
+    """Raise UsageError where this build of OpenCV has no such tracker."""
+    if not hasattr(cv2, "TrackerMIL_create"):
+        raise UsageError(
+            f"OpenCV {cv2.__version__} was built without TrackerMIL",
+            remedy="use --tracker mask-box, which needs no model file either",
+        )
+
+    def make() -> Any:
+        cv2.setRNGSeed(SEED)
+        return cv2.TrackerMIL_create()  # type: ignore[attr-defined]
+
+    return lambda: OpenCVTracker(make, scored=False)
