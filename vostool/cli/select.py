@@ -38,8 +38,6 @@ def run(
     verbose: options.Verbose = False,
 ) -> None:
     """Score the last checkpoints of a run on held-out videos and keep the best."""
-    from rich.console import Console
-
     from vostool.stages._training_data import DataFolders
     from vostool.stages.select import select
 
@@ -52,4 +50,4 @@ def run(
         device=device,
         console=options.console(quiet, verbose),
     )
-    Console().print(result.table())
+    options.results().print(result.table())

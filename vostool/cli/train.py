@@ -49,6 +49,7 @@ def run(
     from vostool.recipe import load_recipe
     from vostool.stages._training_data import DataFolders
     from vostool.stages.train import TrainingRun, train
+    from vostool.training.distributed import is_main_process
 
     chosen = load_recipe(recipe, overrides or [])
     task = TrainingRun(
@@ -64,4 +65,5 @@ def run(
         tensorboard=tensorboard,
     )
     result = train(chosen, task, options.console(quiet, verbose))
-    print(result.best or result.folder)
+    if is_main_process():
+        print(result.best or result.folder)

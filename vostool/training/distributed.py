@@ -56,6 +56,11 @@ class Processes:
         return tensor.item()
 
 
+def is_main_process() -> bool:
+    """Whether torchrun's environment says that this process is the first, or there is none."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 @contextmanager
 def process_group(device: torch.device) -> Iterator[Processes]:
     """Join the group that torchrun describes in the environment, or be alone without one."""
