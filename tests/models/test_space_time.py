@@ -20,6 +20,9 @@ SMALL = {
 BUILDERS = [
     pytest.param(lambda **extra: stm.build(stm.Config(**SMALL, **extra)), id="stm"),
     pytest.param(lambda **extra: famnet.build(famnet.Config(**SMALL, **extra)), id="famnet"),
+    pytest.param(
+        lambda **extra: stm.build(stm.Config(**SMALL, aspp_rates=(1, 2), **extra)), id="stm-aspp"
+    ),
 ]
 KEEP, REPLACE, SKIP = Retention.KEEP, Retention.REPLACE, Retention.SKIP
 
@@ -63,6 +66,8 @@ def test_published_parameter_counts() -> None:
     assert parameters(network.query_encoder) == 8_543_296
     assert parameters(network.query_head) == 5_898_880
     assert parameters(network.decoder) + parameters(network.compress) == 10_034_946
+    aspp = stm.build(stm.Config(aspp_rates=(1, 2, 4, 8)))
+    assert parameters(aspp) == 38_925_570 + 7_602_176 - 2_359_552 + 590_080
     shared = famnet.build(famnet.Config())
     assert parameters(shared) == 30_312_962
     assert parameters(shared.aspp) == 7_602_176

@@ -2,6 +2,7 @@
 
 Checkpoints, memory strategies and views run through each video in step and are averaged frame by
 frame. Under torchrun (torchrun --nproc-per-node 4 -m vostool infer ...) processes share the videos.
+Options that are given win over those of --recipe.
 
 Example: `vostool infer --checkpoint runs/a/best.ckpt --dataset davis2017 --root data/DAVIS
 --split val --tta flip,0.75,1.0 --memory every:5 --out preds/a`
@@ -18,11 +19,13 @@ from vostool.cli import options
 
 
 def run(
+    context: typer.Context,
     checkpoint: Annotated[list[Path], typer.Option(help="Trained network; may be repeated.")],
     dataset: options.Dataset,
     root: options.Root,
     split: options.Split,
     out: Annotated[Path, typer.Option(help="New prediction folder.")],
+    recipe: options.InferenceRecipe = None,
     tta: Annotated[
         str, typer.Option(help="Views: flip, scales, both (flip,0.75,1.0) or none.")
     ] = "none",
@@ -56,6 +59,19 @@ def run(
     video: Annotated[
         list[str] | None, typer.Option(help="Only this video; may be repeated.")
     ] = None,
+    crop_zoom: Annotated[
+        bool,
+        typer.Option("--crop-zoom/--no-crop-zoom", help="Segment small objects again, enlarged."),
+    ] = False,
+    tracker: Annotated[
+        str | None, typer.Option(help="For --crop-zoom: mask-box (default), vit, nano or mil.")
+    ] = None,
+    tracker_model: Annotated[
+        list[Path] | None, typer.Option(help="The tracker's model file; nano takes two.")
+    ] = None,
+    set_zoom: Annotated[
+        list[str] | None, typer.Option(help="A threshold of --crop-zoom, such as margin=2.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of random numbers.")] = 0,
     resume: options.Resume = False,
     overwrite: options.Overwrite = False,
@@ -63,25 +79,36 @@ def run(
     verbose: options.Verbose = False,
 ) -> None:
     """Run the command."""
-    from vostool.stages.infer import InferenceSettings, VideoChoice, infer
+    from vostool.inference.crop_zoom import choose_zoom
+    from vostool.stages._inference_recipe import combine_settings, read_inference_recipe
+    from vostool.stages.infer import VideoChoice, infer
 
-    settings = InferenceSettings(
-        tta=tta,
-        memory=tuple(memory or ["every:5"]),
-        max_memory=max_memory,
-        feedback=feedback,  # type: ignore[arg-type]
-        short_side=short_side,
-        precision=precision,
-        device=device,
-        compile=compile_networks,
-        save_probabilities=save_probabilities,
-        all_frames=all_frames,
-        seed=seed,
-    )
+    chosen = None if recipe is None else read_inference_recipe(recipe)
+    given = {
+        "compile" if name == "compile_networks" else name for name in options.explicit(context)
+    }
+    values = {
+        "tta": tta,
+        "memory": tuple(memory or ["every:5"]),
+        "max_memory": max_memory,
+        "feedback": feedback,
+        "short_side": short_side,
+        "precision": precision,
+        "device": device,
+        "compile": compile_networks,
+        "save_probabilities": save_probabilities,
+        "all_frames": all_frames,
+        "seed": seed,
+        "crop_zoom": choose_zoom(crop_zoom, set_zoom or ()),
+        "tracker": tracker,
+        "tracker_model": tuple(tracker_model or ()),
+    }
     choice = VideoChoice(dataset, root, split, tuple(video or ()))
     result = infer(
-        checkpoint, choice, out, settings, resume=resume, overwrite=overwrite,
-        console=options.console(quiet, verbose),
+        checkpoint, choice, out, combine_settings(chosen, values, given), resume=resume,
+        overwrite=overwrite, console=options.console(quiet, verbose),
     )  # fmt: skip
     rate = result.frames / max(result.seconds, 1e-9)
     print(f"{result.folder} ({len(result.videos)} videos, {rate:.2f} frames per second)")
+    if chosen is not None and chosen.postprocess.steps:
+        print(f"the recipe goes on with: vostool postprocess {out} --recipe {recipe} --out ...")

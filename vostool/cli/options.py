@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console as RichConsole
 
 from vostool.core.console import Console
+
+PLAIN_WIDTH = 140
+"""Columns of tables that go to a file or another program."""
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print details too.")]
@@ -15,7 +20,22 @@ Resume = Annotated[bool, typer.Option("--resume", help="Keep what is finished, d
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write over existing results.")]
 Dataset = Annotated[str, typer.Option("--dataset", help="Data set, such as davis2017.")]
 Root = Annotated[Path, typer.Option("--root", help="Folder that holds the data set.")]
+InferenceRecipe = Annotated[
+    str | None,
+    typer.Option("--recipe", help="Inference recipe: a TOML file (`vostool tune`) or a name."),
+]
 Split = Annotated[str, typer.Option("--split", help="Split, such as val.")]
+
+
+def explicit(context: typer.Context) -> set[str]:
+    """Names of the parameters that the user wrote on the command line."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+
+
+def results() -> RichConsole:
+    """Where tables of results go: standard output, wide when that is no terminal."""
+    return RichConsole(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
 
 def console(quiet: bool = False, verbose: bool = False) -> Console:

@@ -1,6 +1,7 @@
 """Filter the masks of a prediction folder, into another folder.
 
 Steps run in the order given; given masks are never changed. --list shows steps and parameters.
+Steps can come from an inference recipe (--recipe) instead of --steps.
 
 Example: `vostool postprocess preds/ens --steps keep-near-last,drop-small --out preds/final`
 """
@@ -33,8 +34,9 @@ def show_steps(wanted: bool) -> None:
 
 def run(
     predictions: Annotated[Path, typer.Argument(help="Prediction folder.")],
-    steps: Annotated[str, typer.Option(help=f"Steps with commas between them, of: {STEPS}.")],
     out: Annotated[Path, typer.Option(help="New prediction folder.")],
+    steps: Annotated[str, typer.Option(help=f"Steps with commas between them, of: {STEPS}.")] = "",
+    recipe: options.InferenceRecipe = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="STEP.PARAMETER=VALUE; may be repeated.")
     ] = None,
@@ -54,11 +56,17 @@ def run(
     """Run the command."""
     from vostool.stages.postprocess import DatasetChoice, postprocess
 
+    names, values = [name for name in steps.split(",") if name.strip()], settings or []
+    if recipe is not None and not names:
+        from vostool.stages._inference_recipe import read_inference_recipe
+
+        stated = read_inference_recipe(recipe).postprocess
+        names, values = list(stated.steps), [*stated.settings, *values]
     result = postprocess(
         predictions,
-        [name for name in steps.split(",") if name.strip()],
+        names,
         out,
-        settings=settings or [],
+        settings=values,
         dataset=DatasetChoice.of(dataset, root, split),
         resume=resume,
         overwrite=overwrite,

@@ -20,6 +20,8 @@ from vostool.nn.aggregation import soft_aggregate
 from vostool.nn.decoder import Decoder, Skips
 from vostool.nn.folding import freeze_statistics
 from vostool.nn.memory import ObjectMemory, memory_read
+from vostool.nn.refine_trunk import RefineTrunk
+from vostool.nn.trunk import Trunk
 
 PAIRS_AT_ONCE = 8
 """Objects that go through encoder and decoder together at inference: bounds the peak memory."""
@@ -31,6 +33,7 @@ class SpaceTimeConfig(BaseModel):
     Attributes:
         backbone: any timm architecture with features at strides 4, 8, 16.
         backbone_options: passed to timm.
+        refine: add a feature pyramid to the backbone; "resnet50" becomes Refine-50 of paper 004.
         weights: "none", "imagenet", or a file in timm's names.
         mean, std: normalisation that the backbone's weights were trained with.
         key_channels, value_channels: of keys and values in memory.
@@ -43,6 +46,7 @@ class SpaceTimeConfig(BaseModel):
 
     backbone: str = "resnet50"
     backbone_options: dict[str, Any] = Field(default_factory=dict)
+    refine: bool = False
     weights: str = "none"
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
@@ -51,6 +55,11 @@ class SpaceTimeConfig(BaseModel):
     decoder_channels: int = Field(256, ge=1)
     pad: bool = True
     detach_memory: bool = False
+
+    def build_trunk(self, mask_channels: int) -> Trunk | RefineTrunk:
+        """An encoder as configured, which takes so many masks besides RGB."""
+        kind = RefineTrunk if self.refine else Trunk
+        return kind(self.backbone, mask_channels, self.weights, self.backbone_options)
 
 
 @dataclass(frozen=True)

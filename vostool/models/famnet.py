@@ -14,7 +14,6 @@ from vostool.models._space_time import QueryFeatures, SpaceTimeConfig, SpaceTime
 from vostool.nn.aspp import ReadASPP
 from vostool.nn.decoder import Decoder
 from vostool.nn.key_value import KeyValueHead
-from vostool.nn.trunk import Trunk
 
 
 class Config(SpaceTimeConfig):
@@ -37,7 +36,7 @@ class FAMNet(SpaceTimeNetwork):
 
     def __init__(self, config: Config):
         super().__init__(config)
-        self.encoder = Trunk(config.backbone, 1, config.weights, config.backbone_options)
+        self.encoder = config.build_trunk(1)
         channels4, channels8, channels16 = self.encoder.channels
         sizes = (config.key_channels, config.value_channels)
         self.memory_head = KeyValueHead(channels16, *sizes)

@@ -1,21 +1,34 @@
 """STM: Video Object Segmentation using Space-Time Memory Networks (Oh et al., ICCV 2019).
 
 Baseline of papers 000, 001 and 004. Two encoders: one sees RGB, the object's mask and the union of
-the other objects' masks, the other sees RGB alone.
+the other objects' masks, the other sees RGB alone. ASPP between memory read and decoder is the
+second row of paper 000's ablation.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+from pydantic import Field
+from torch import nn
 
 from vostool.models._space_time import QueryFeatures, SpaceTimeConfig, SpaceTimeNetwork
+from vostool.nn.aspp import ReadASPP
 from vostool.nn.decoder import Decoder
 from vostool.nn.key_value import KeyValueHead, ReadQueryConv2d
-from vostool.nn.trunk import Trunk
 
 
 class Config(SpaceTimeConfig):
-    """Choices of STM; see `SpaceTimeConfig`."""
+    """Choices of STM; see also `SpaceTimeConfig`.
+
+    Attributes:
+        aspp_rates: dilation rates of an ASPP before the decoder, as in FAMNet; () for none.
+        aspp_dropout: on the ASPP's result, while training.
+    """
+
+    aspp_rates: tuple[int, ...] = ()
+    aspp_dropout: float = Field(0.0, ge=0, lt=1)
 
 
 class STM(SpaceTimeNetwork):
@@ -23,16 +36,18 @@ class STM(SpaceTimeNetwork):
 
     def __init__(self, config: Config):
         super().__init__(config)
-        trunk = (config.weights, config.backbone_options)
-        self.memory_encoder = Trunk(config.backbone, 2, *trunk)
-        self.query_encoder = Trunk(config.backbone, 0, *trunk)
+        self.memory_encoder = config.build_trunk(2)
+        self.query_encoder = config.build_trunk(0)
         channels4, channels8, channels16 = self.query_encoder.channels
         sizes = (config.key_channels, config.value_channels)
         self.memory_head = KeyValueHead(channels16, *sizes)
         self.query_head = KeyValueHead(channels16, *sizes)
-        self.compress = ReadQueryConv2d(
-            config.value_channels, config.value_channels, config.decoder_channels, 3
-        )
+        value, width = config.value_channels, config.decoder_channels
+        self.aspp: ReadASPP | None = None
+        self.compress: nn.Conv2d = ReadQueryConv2d(value, value, width, 3)
+        if config.aspp_rates:
+            self.aspp = ReadASPP(value, value, width, config.aspp_rates, config.aspp_dropout)
+            self.compress = nn.Conv2d(width, width, 3, padding=1)
         self.decoder = Decoder(channels4, channels8, config.decoder_channels)
 
     def encode(self, images: torch.Tensor) -> QueryFeatures:
@@ -41,7 +56,7 @@ class STM(SpaceTimeNetwork):
         key, value = self.query_head(stride16)
         return QueryFeatures(
             key=key,
-            context=self.compress.query_part(value),
+            context=self._mixer().query_part(value),
             skips=self.decoder.prepare(stride4, stride8),
             size=(stride16.shape[-2], stride16.shape[-1]),
         )
@@ -52,10 +67,18 @@ class STM(SpaceTimeNetwork):
         inputs = torch.stack([masks, others], dim=1).to(images.dtype)
         return self.memory_head(self.memory_encoder(images, inputs, owner)[-1])
 
-    def _compress(
-        self, read: torch.Tensor, context: torch.Tensor, owner: torch.Tensor
-    ) -> torch.Tensor:
-        return self.compress.read_part(read) + context[owner]
+    def _compress(self, read: torch.Tensor, context: Any, owner: torch.Tensor) -> torch.Tensor:
+        mixer = self._mixer()
+        if isinstance(mixer, ReadASPP):
+            return self.compress(mixer(read, context, owner))
+        return mixer.read_part(read) + context[owner]
+
+    def _mixer(self) -> ReadASPP | ReadQueryConv2d:
+        """What sees read-out and query value together."""
+        if self.aspp is not None:
+            return self.aspp
+        assert isinstance(self.compress, ReadQueryConv2d)
+        return self.compress
 
 
 def build(config: Config) -> STM:

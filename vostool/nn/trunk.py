@@ -1,6 +1,6 @@
 """Encoder trunks from timm, with extra input channels for masks.
 
-Any timm network that has features at strides 4, 8 and 16 is a trunk.
+Any timm network that has features at strides 4, 8 and 16 is a trunk (see also `refine_trunk`).
 """
 
 from __future__ import annotations
@@ -57,16 +57,17 @@ def _single_channel_like(conv: nn.Conv2d) -> nn.Conv2d:
 
 
 class Trunk(nn.Module):
-    """timm features at strides 4, 8 and 16; later stages are dropped.
+    """timm features at strides 4, 8 and 16 (or those asked for); later stages are dropped.
 
     Args:
         name: any timm architecture.
         mask_channels: extra input channels (0 for an RGB trunk).
         weights: "none", "imagenet" (timm downloads them) or a weights file in timm's names.
         options: passed to `timm.create_model`, such as `{"pad_type": "same"}`.
+        strides: of the features, ascending.
 
     Attributes:
-        channels: numbers of channels at strides 4, 8, 16.
+        channels: numbers of channels at these strides.
 
     Raises:
         UsageError: unknown architecture, or one without these strides.
@@ -79,9 +80,10 @@ class Trunk(nn.Module):
         mask_channels: int = 0,
         weights: str = "none",
         options: dict[str, Any] | None = None,
+        strides: tuple[int, ...] = STRIDES,
     ):
         super().__init__()
-        self.net = _create(name, weights == "imagenet", options or {})
+        self.net = _create(name, weights == "imagenet", options or {}, strides)
         self.channels: tuple[int, ...] = tuple(_feature_info(self.net).channels())
         if weights not in ("none", "imagenet"):
             load_trunk_weights(self.net, Path(weights))
@@ -94,11 +96,13 @@ class Trunk(nn.Module):
         masks: torch.Tensor | None = None,
         owner: torch.Tensor | None = None,
     ) -> list[torch.Tensor]:
-        """`[V, 3, H, W]` (and masks, see `MaskStem`) -> features at strides 4, 8, 16."""
+        """`[V, 3, H, W]` (and masks, see `MaskStem`) -> features at the strides."""
         return self.net(images if masks is None else (images, masks, owner))
 
 
-def _create(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:
+def _create(
+    name: str, pretrained: bool, options: dict[str, Any], strides: tuple[int, ...]
+) -> nn.Module:
     from vostool.nn import torchvision_compat
 
     torchvision_compat.enable()
@@ -115,12 +119,13 @@ def _create(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:
     except (RuntimeError, TypeError, AssertionError) as error:
         raise UsageError(f"{name} cannot be a trunk with options {options}: {error}") from error
     reductions = _feature_info(whole).reduction()
-    if not set(STRIDES) <= set(reductions):
+    if not set(strides) <= set(reductions):
+        needed = ", ".join(map(str, strides))
         raise UsageError(
             f"{name} cannot be a trunk",
-            remedy=f"it needs features at strides 4, 8 and 16, and has {reductions}",
+            remedy=f"it needs features at strides {needed}, and has {reductions}",
         )
-    indices = tuple(reductions.index(stride) for stride in STRIDES)
+    indices = tuple(reductions.index(stride) for stride in strides)
     try:
         net = timm.create_model(
             name, features_only=True, out_indices=indices, pretrained=pretrained, **options

@@ -1,0 +1,277 @@
+"""`ablate`: rows in order, each made once, compared with the row above and with the paper."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from vostool.cli.main import main
+from vostool.core.errors import OutputError, UsageError
+from vostool.recipe import load_recipe
+from vostool.stages import ablate as stage
+from vostool.stages._ablation_plan import AblationPlan, parse_seeds, read_plan
+from vostool.stages._ablation_report import AblationReport, row_reports
+from vostool.stages._training_data import DataFolders
+from vostool.stages.ablate import AblationRun, ablate, parse_reuse
+from vostool.training.checkpoint import read_checkpoint
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from small_davis import RECIPE, write_davis
+
+PLAN = """
+title = "A paper"
+description = "a test"
+paper_figure = "G"
+figure = "J-Mean"
+[evaluate]
+dataset = "davis2016"
+split = "val"
+[[row]]
+name = "base"
+label = "Base"
+paper = 60.0
+train = [{ recipe = "tiny" }, { recipe = "tiny", set = ["optimiser.learning_rate=2e-3"] }]
+[[row]]
+name = "flip"
+paper = 61.5
+start = "base"
+inference = { tta = "flip" }
+[[row]]
+name = "extra"
+shown = false
+start = "base"
+train = [{ recipe = "tiny" }]
+[[row]]
+name = "both"
+paper = 63.0
+members = ["base", "extra"]
+note = "two networks"
+"""
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_davis(tmp_path_factory.mktemp("davis"))
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("plan")
+    (folder / "tiny.toml").write_text(RECIPE, encoding="utf-8")
+    (folder / "plan.toml").write_text(PLAN, encoding="utf-8")
+    return folder / "plan.toml"
+
+
+def run_of(out: Path, videos: Path, **more) -> AblationRun:
+    return AblationRun(out, DataFolders({"davis2016": videos}), device="cpu", workers=0, **more)
+
+
+@pytest.fixture(scope="module")
+def made(file: Path, videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("made") / "out"
+    ablate(read_plan(str(file)), run_of(out, videos, seeds=(0, 1)))
+    return out
+
+
+def test_trainings_scores_and_tables(made: Path) -> None:
+    trained = sorted(str(path.parent.relative_to(made)) for path in made.rglob("best.ckpt"))
+    assert trained == [
+        f"rows/{row}/seed-{seed}/{number}-tiny"
+        for row, number, seed in (
+            ("base", 1, 0),
+            ("base", 2, 0),
+            ("base", 1, 1),
+            ("base", 2, 1),
+            ("extra", 1, 0),
+            ("extra", 1, 1),
+        )
+    ]
+    numbers = json.loads((made / "ablation.json").read_text(encoding="utf-8"))
+    assert [row["name"] for row in numbers["rows"]] == ["base", "flip", "both"]
+    base, flip, both = numbers["rows"]
+    assert (base["difference"], base["paper_difference"]) == (None, None)
+    assert flip["paper_difference"] == 1.5
+    assert flip["difference"]["mean"] == pytest.approx(
+        flip["spread"]["mean"] - base["spread"]["mean"]
+    )
+    assert both["spread"]["count"] == 2
+    text = (made / "ablation.md").read_text(encoding="utf-8")
+    assert "| row | ours | difference | paper | difference |" in text
+    assert "| 61.5 | +1.5 |" in text
+    assert "both: two networks" in text
+    seen = {
+        seed: read_checkpoint(made / f"rows/base/seed-{seed}/2-tiny/best.ckpt")[1].recipe
+        for seed in (0, 1)
+    }
+    assert [seen[seed]["loop"]["seed"] for seed in (0, 1)] == [0, 1]
+    assert seen[0]["optimiser"]["learning_rate"] == 2e-3
+    manifest = json.loads((made / "rows/both/seed-0/predictions/run.json").read_text())
+    assert len(manifest["checkpoints"]) == 2
+
+
+def test_going_on_makes_only_what_is_missing(
+    made: Path, file: Path, videos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    for name in ("train", "infer", "evaluate"):
+        monkeypatch.setattr(stage, name, _noted(getattr(stage, name), name, calls))
+    plan = read_plan(str(file))
+    with pytest.raises(OutputError, match="not empty"):
+        ablate(plan, run_of(made, videos))
+    before = (made / "ablation.json").read_bytes()
+    ablate(plan, run_of(made, videos, seeds=(0, 1), resume=True))
+    assert calls == []
+    assert (made / "ablation.json").read_bytes() == before
+    (made / "rows/both/seed-1/result.json").unlink()
+    report = ablate(plan, run_of(made, videos, seeds=(0, 1), resume=True, only=("both",)))
+    assert calls == ["infer", "evaluate"]
+    assert [len(item.figures) for item in report.rows] == [2, 2, 2]
+
+
+def test_a_row_made_with_other_overrides(made: Path, file: Path, videos: Path) -> None:
+    again = run_of(made, videos, resume=True, overrides=("optimiser.learning_rate=1e-4",))
+    with pytest.raises(UsageError, match=r"trained with another recipe.*--overwrite"):
+        ablate(read_plan(str(file)), again)
+
+
+def test_only_some_rows_with_a_checkpoint_of_our_own(
+    made: Path, file: Path, videos: Path, tmp_path: Path
+) -> None:
+    checkpoint = made / "rows/base/seed-0/1-tiny/best.ckpt"
+    reuse = parse_reuse([f"base={checkpoint}"], (0,))
+    report = ablate(
+        read_plan(str(file)), run_of(tmp_path / "out", videos, only=("flip",), reuse=reuse)
+    )
+    assert [len(item.figures) for item in report.rows] == [0, 1, 0]
+    assert not list((tmp_path / "out").rglob("*.ckpt"))
+    assert report.rows[1].difference("J-Mean") is None
+    assert "| Base | - | - | 60.0 | - |" in report.as_markdown()
+
+
+@pytest.mark.parametrize(
+    ("texts", "seeds", "message"),
+    [
+        (["base"], (0,), "write ROW:SEED=CHECKPOINT"),
+        (["base=x.ckpt"], (0, 1), "write ROW:SEED=CHECKPOINT"),
+        (["base:0=x.ckpt"], (0, 1), "no checkpoint for --reuse base"),
+    ],
+)
+def test_wrong_reuse(texts: list[str], seeds: tuple[int, ...], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_reuse(texts, seeds)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"only": ("bas",)}, "no row 'bas': rows are base, flip, extra, both"),
+        ({"overrides": ("loop.bach=2",)}, "unknown key loop.bach"),
+        ({"reuse": {("both", 0): Path("x")}}, "runs other rows' networks"),
+        ({"reuse": {("base", 7): Path("x")}}, "seed 7"),
+    ],
+)
+def test_mistakes_are_found_before_anything_is_made(
+    file: Path, videos: Path, tmp_path: Path, changes: dict, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        ablate(read_plan(str(file)), run_of(tmp_path / "out", videos, **changes))
+    assert not (tmp_path / "out").exists()
+
+
+def test_folders_that_are_missing_or_of_no_use(file: Path, videos: Path, tmp_path: Path) -> None:
+    plan = read_plan(str(file))
+    for folders, message in (
+        ({}, "scored were not given: davis2016"),
+        ({"davis2016": videos, "coco": videos}, "no row has a data entry coco"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            ablate(plan, AblationRun(tmp_path / "out", DataFolders(folders)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('start = "base"\ninf', 'start = "bass"\ninf', "row flip needs bass above it"),
+        ('name = "flip"', 'name = "base"', "two rows are named base"),
+        ("tta =", "tat =", "unknown key row.1.inference.tat"),
+        ('tta = "flip"', 'tta = "flop"', "neither flip nor a scale"),
+        ('split = "val"', "", "either split or section"),
+        ('members = ["base", "extra"]', "", "give train, start or members"),
+        ('recipe = "tiny" }]', 'recipe = "tinny" }]', "unknown recipe 'tinny'"),
+    ],
+)
+def test_wrong_files(file: Path, old: str, new: str, message: str) -> None:
+    wrong = file.with_name("wrong.toml")
+    assert old in PLAN
+    wrong.write_text(PLAN.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(UsageError, match=message):
+        read_plan(str(wrong))
+
+
+def test_differences_are_taken_seed_by_seed() -> None:
+    """Two rows whose seeds vary together differ clearly, although their spreads overlap."""
+    rows = [{"name": name, "paper": 1.0, "start": "x"} for name in ("one", "two")]
+    plan = AblationPlan.model_validate(
+        {
+            "title": "t",
+            "description": "d",
+            "paper_figure": "p",
+            "evaluate": {"dataset": "davis2016", "split": "val"},
+            "row": [{"name": "x", "shown": False, "train": [{"recipe": "r"}]}, *rows],
+        }
+    )
+    figures = {
+        "one": {0: {"G": 0.50}, 1: {"G": 0.60}, 2: {"G": 0.70}},
+        "two": {0: {"G": 0.51}, 1: {"G": 0.62}, 2: {"G": 0.73}},
+    }
+    one, two = row_reports(plan, figures)
+    difference, spread = two.difference("G"), two.spread("G")
+    assert difference is not None and spread is not None
+    assert (difference.mean, difference.deviation) == pytest.approx((2.0, 1.0))
+    assert (spread.mean, spread.deviation) == pytest.approx((62.0, 11.0), abs=0.1)
+    report = AblationReport(plan, (one, two), "G", "here", (0, 1, 2), ("loop.batch=2",))
+    assert "| two | 62.0 ± 11.0 | +2.0 ± 1.0 | 1.0 | +0.0 |" in report.as_markdown()
+    assert "changed in all trainings: loop.batch=2" in report.as_markdown()
+
+
+PAPERS = {
+    "famnet": [80.6, 81.1, 83.0, 83.7, 84.0, 84.7, 85.3],
+    "yu": [61.7, 66.7, 68.1, 76.6, 66.7, 70.8, 76.1, 76.6, 77.7, None],
+}
+
+
+@pytest.mark.parametrize("name", ["famnet", "famnet-small", "yu", "yu-small"])
+def test_shipped_files(name: str) -> None:
+    plan = read_plan(name)
+    shown = [row for row in plan.row if row.shown]
+    assert [row.paper for row in shown] == PAPERS[name.removesuffix("-small")]
+    for row in plan.row:
+        for number in row.train:
+            recipe = load_recipe(number.recipe, number.set)
+            assert ("mnv2" in recipe.name) == name.endswith("-small")
+
+
+def test_the_command(file: Path, videos: Path, made: Path, capsys) -> None:
+    arguments = ["ablate", str(file), "--data", f"davis2016={videos}", "--out", str(made)]
+    with pytest.raises(SystemExit) as caught:
+        main([*arguments, "--seeds", "0,1", "--resume", "--device", "cpu", "-q"])
+    assert not caught.value.code
+    printed = capsys.readouterr().out
+    assert "A paper" in printed
+    assert "+1.5" in printed
+    with pytest.raises(SystemExit) as caught:
+        main([*arguments, "--seeds", "0,x"])
+    assert caught.value.code == 2
+    assert parse_seeds("2, 0") == (2, 0)
+
+
+def _noted(function, name: str, calls: list[str]):
+    def wrapped(*args, **kwargs):
+        calls.append(name)
+        return function(*args, **kwargs)
+
+    return wrapped

@@ -1,0 +1,75 @@
+"""Find the best views, memory and post-processing on held-out videos; write them as a recipe.
+
+All combinations of the values given are run and scored. Only held-out videos are accepted: the val
+part of a file that `vostool split` wrote, or training videos named with --video. What is finished
+is kept with --resume. `vostool infer --recipe` and `vostool postprocess --recipe` take the result.
+
+Example: `vostool tune --checkpoint runs/a/best.ckpt --dataset youtubevos2019 --root data/YouTubeVOS
+--split split.json:val --tta none --tta flip --tta flip,0.75,1.0 --memory every:5
+--memory every:5+visible --steps none --steps keep-near-last,drop-small --out tuned.toml`
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vostool.cli import options
+
+
+def run(
+    checkpoint: Annotated[list[Path], typer.Option(help="Trained network; may be repeated.")],
+    dataset: options.Dataset,
+    root: options.Root,
+    split: Annotated[str, typer.Option("--split", help="FILE.json:val, or train with --video.")],
+    out: Annotated[Path, typer.Option(help="The recipe to write, such as tuned.toml.")],
+    tta: Annotated[
+        list[str] | None, typer.Option(help="Views to try; may be repeated. Default none.")
+    ] = None,
+    memory: Annotated[
+        list[str] | None,
+        typer.Option(help="Strategies to try, with + for several in step. Default every:5."),
+    ] = None,
+    max_memory: Annotated[
+        list[str] | None, typer.Option(help="Frames to try, or none; may be repeated.")
+    ] = None,
+    steps: Annotated[
+        list[str] | None, typer.Option(help="Post-processings to try, or none; may be repeated.")
+    ] = None,
+    short_side: Annotated[
+        int | None, typer.Option(help="Resize frames to this shorter side at scale 1.")
+    ] = None,
+    video: Annotated[
+        list[str] | None, typer.Option(help="Only this held-out video; may be repeated.")
+    ] = None,
+    work: Annotated[
+        Path | None, typer.Option(help="Folder for masks and scores; default beside --out.")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    resume: options.Resume = False,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Run the command."""
+    from vostool.stages._tuning import TuningChoices
+    from vostool.stages.infer import InferenceSettings, VideoChoice
+    from vostool.stages.tune import tune
+
+    lists = {"tta": tta, "memory": memory, "max_memory": max_memory, "steps": steps}
+    result = tune(
+        checkpoint,
+        VideoChoice(dataset, root, split, tuple(video or ())),
+        TuningChoices(**{name: tuple(values) for name, values in lists.items() if values}),
+        out,
+        work=work,
+        settings=InferenceSettings(short_side=short_side, precision=precision, device=device),
+        resume=resume,
+        overwrite=overwrite,
+        console=options.console(quiet, verbose),
+    )
+    options.results().print(result.table())
+    print(result.recipe)
