@@ -111,8 +111,7 @@ class ZoomedPass:
         inside = np.count_nonzero(crop(whole, corner, self._zoom.window))
         if inside < self._options.least_coverage * np.count_nonzero(whole):
             return True
-        found = int((plane > 0.5).sum())
-        return sight.agrees and found < self._options.visible_pixels
+        return int((plane > 0.5).sum()) < self._options.visible_pixels
 
     def _overlap(self, step: int, plane: torch.Tensor, preliminary: np.ndarray) -> float:
         """IoU of the zoomed and the preliminary mask in the whole frame."""
