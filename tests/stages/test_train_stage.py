@@ -208,6 +208,24 @@ def test_a_folder_that_is_not_empty(trained: Path, videos: Path) -> None:
         train(recipe(), run_of(trained, videos))
 
 
+def test_overwriting_leaves_nothing_of_the_old_run(videos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    train(recipe(), run_of(out, videos))
+    (out / "notes.txt").write_text("mine")
+    other = recipe(loop={"seed": 5}, validation={"every": 0})
+    train(other, run_of(out, videos, overwrite=True, max_minutes=0))
+    assert {path.name for path in out.iterdir()} == {
+        "best.ckpt",
+        "checkpoints.json",
+        "iteration-00000001.ckpt",
+        "metrics.jsonl",
+        "notes.txt",
+        "recipe.json",
+        "resume.state",
+    }
+    assert train(other, run_of(out, videos, resume=True)).finished
+
+
 def test_resuming_with_another_recipe(trained: Path, videos: Path) -> None:
     other = recipe(loop={"seed": 5})
     with pytest.raises(UsageError, match=r"loop\.seed was 0, is 5"):

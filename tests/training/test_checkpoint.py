@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
-from vostool.core.errors import CheckpointError
+from vostool.core.errors import CheckpointError, OutputError
 from vostool.training.checkpoint import (
     ResumeState,
     describe,
@@ -121,6 +122,18 @@ def test_resume_state_round_trip(tmp_path: Path) -> None:
         assert slots.keys() == after["state"][index].keys()
         for name, value in slots.items():
             assert torch.equal(value, after["state"][index][name])
+
+
+def test_a_full_disk_leaves_the_old_checkpoint(saved, monkeypatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    before = saved[0].read_bytes()
+    monkeypatch.setattr("vostool.training.checkpoint.save_file", fails)
+    with pytest.raises(OutputError, match=r"no space left.*a\.ckpt.*--resume"):
+        save_checkpoint(saved[0], saved[1], describe(RECIPE, 8, {}))
+    assert saved[0].read_bytes() == before
+    assert [path.name for path in saved[0].parent.iterdir()] == ["a.ckpt"]
 
 
 def test_a_checkpoint_is_no_resume_state(saved) -> None:

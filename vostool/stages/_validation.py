@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import nn
@@ -18,6 +19,7 @@ from vostool.inference.engine import InferenceOptions, Member, run_video
 from vostool.inference.files import VideoSource
 from vostool.inference.prepare import prepare
 from vostool.inference.strategies import parse_strategy
+from vostool.models import Segmenter
 from vostool.scoring.evaluate import counted_frames, score_frames
 from vostool.scoring.summary import ObjectScores, summarise
 
@@ -51,7 +53,8 @@ class Validation:
             DataError: a video cannot be read, or none has a frame that counts.
         """
         device = next(model.parameters()).device
-        member = Member(prepare(model, device), (parse_strategy(self.memory),))
+        ready = cast(Segmenter, prepare(model, device))
+        member = Member(ready, (parse_strategy(self.memory),))
         videos = [first_frames(video, self.max_frames) for video in self.videos]
         objects: list[ObjectScores] = []
         total = sum(len(video.frames) for video in videos)

@@ -26,9 +26,7 @@ from vostool.stages._validation import Validation
 from vostool.stages.load import load_segmenter
 from vostool.training.averaging import average_checkpoints
 from vostool.training.checkpoint import describe, load_weights, save_checkpoint
-from vostool.training.run_folder import RunFolder
-
-RECIPE, SELECTION = "recipe.json", "selection.json"
+from vostool.training.run_folder import RECIPE, SELECTION, RunFolder
 
 
 @dataclass(frozen=True)

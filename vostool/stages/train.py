@@ -24,6 +24,7 @@ from vostool.training.loop import (
     Validate,
     check_same_run,
 )
+from vostool.training.run_folder import RECIPE
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ def _train(
         processes,
         _validate(recipe, run, console),
     )
+    if not run.resume and processes.is_main:
+        trainer.files.clear()
     if run.resume and trainer.files.resume_file.exists():
         state = trainer.files.read_resume()
         # Parsing fills in what a newer version has added, so that only real differences count.
@@ -96,7 +99,7 @@ def _train(
         trainer.resume()
         console.info(f"going on after {trainer.iteration} of {recipe.loop.iterations} iterations")
     if processes.is_main:
-        write_json(run.out / "recipe.json", recipe.resolved())
+        write_json(run.out / RECIPE, recipe.resolved())
     seconds = None if run.max_minutes is None else 60 * run.max_minutes
     result = trainer.run(
         clips,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -191,7 +192,14 @@ def _write(path: Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, 
     # Clones, because safetensors refuses tensors that share memory (shared encoders).
     copies = {k: v.detach().to("cpu", copy=True).contiguous() for k, v in tensors.items()}
     with atomic_path(path) as temporary:
-        save_file(copies, temporary, metadata={METADATA_KEY: text})
+        try:
+            save_file(copies, temporary, metadata={METADATA_KEY: text})
+        except SafetensorError as error:
+            # The library hides the system's error in its text: "... (os error 28)".
+            number = re.search(r"os error (\d+)", str(error))
+            if number is None:
+                raise
+            raise OSError(int(number[1]), str(error)) from error
 
 
 def _info(metadata: dict[str, Any]) -> CheckpointInfo:

@@ -48,7 +48,7 @@ class Processes:
         if self.count > 1:
             distributed.barrier()
 
-    def _reduce(self, value: float, operation: distributed.ReduceOp) -> float:
+    def _reduce(self, value: float, operation: distributed.ReduceOp.RedOpType) -> float:
         if self.count == 1:
             return value
         tensor = torch.tensor(value, dtype=torch.float64, device=self.device)

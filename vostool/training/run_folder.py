@@ -21,6 +21,7 @@ from vostool.training.checkpoint import (
 )
 
 BEST, RESUME, LISTING = "best.ckpt", "resume.state", "checkpoints.json"
+RECIPE, SELECTION = "recipe.json", "selection.json"
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,19 @@ class RunFolder:
     """Reads and writes a run's folder.
 
     Layout: `iteration-00001000.ckpt` (the last `keep`), `best.ckpt`, `resume.state`,
-    `checkpoints.json` (the listing with scores), `metrics.jsonl`.
+    `checkpoints.json` (the listing with scores), `metrics.jsonl`, `recipe.json` (resolved), and
+    `selection.json` once `vostool select` was run.
     """
 
     def __init__(self, folder: Path, keep: int = 10):
         self.folder, self.keep = Path(folder), keep
+
+    def clear(self) -> None:
+        """Remove what an earlier run left here, so that a new one cannot be mixed up with it."""
+        names = (BEST, RESUME, LISTING, SELECTION)
+        old = [*self.folder.glob("iteration-*.ckpt"), *(self.folder / name for name in names)]
+        for path in old:
+            path.unlink(missing_ok=True)
 
     @property
     def resume_file(self) -> Path:
