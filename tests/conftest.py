@@ -32,7 +32,7 @@ def shared_data() -> Path:
     return folder
 
 
-@pytest.fixture()
+@pytest.fixture
 def rng() -> np.random.Generator:
     """Seeded random numbers."""
     return np.random.default_rng(0)
