@@ -39,7 +39,7 @@ def plot_over_time(
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     if series:
-        axes.legend(frameon=False, fontsize="small", ncols=min(4, len(series)), loc="lower left")
+        figure.legend(frameon=False, fontsize="small", loc="outside right center")
     return _svg(figure)
 
 

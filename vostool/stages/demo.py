@@ -154,18 +154,23 @@ class _Demo:
             make_demo_data(self.data, self.options.seed, self.options.data, self.console)
 
     def train(self, recipe: str) -> Path:
-        """Train from scratch and return the checkpoint."""
+        """Both stages, the first from scratch; returns the checkpoint."""
+        return self._train(recipe, self._train(f"{recipe}-pretrain", None))
+
+    def _train(self, recipe: str, init: Path | None) -> Path:
         overrides = [f"loop.seed={self.options.seed}"]
         if self.options.iterations is not None:
             overrides.append(f"loop.iterations={self.options.iterations}")
         folder = self.out / "runs" / recipe
-        command = f"vostool train {recipe} --data demo={self.data} --out {folder}"
+        start = "" if init is None else f"--init {init} "
+        command = f"vostool train {recipe} {start}--data demo={self.data} --out {folder}"
         with self._step(f"training: {recipe}", command):
             result = train(
                 load_recipe(recipe, overrides),
                 TrainingRun(
                     folder,
                     DataFolders({"demo": self.data}),
+                    init=init,
                     resume=self.resume,
                     overwrite=self.overwrite,
                 ),
@@ -180,7 +185,7 @@ class _Demo:
         memory = " ".join(f"--memory {strategy}" for strategy in options.memory)
         command = (
             f"vostool infer --checkpoint {checkpoint} {self.where} --tta {options.tta} {memory} "
-            f"--save-probabilities --out {folder}"
+            f"--precision fp32 --save-probabilities --out {folder}"
         )
         with self._step(f"inference: {recipe}", command):
             infer(
@@ -190,6 +195,7 @@ class _Demo:
                 InferenceSettings(
                     tta=options.tta,
                     memory=options.memory,
+                    precision="fp32",
                     save_probabilities=True,
                     seed=options.seed,
                 ),

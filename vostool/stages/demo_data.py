@@ -39,7 +39,7 @@ class DemoDataOptions:
         held_out_category: a category that no training video has ("unseen").
     """
 
-    train_videos: int = 24
+    train_videos: int = 36
     valid_videos: int = 6
     frames: int = 14
     height: int = 96
@@ -153,7 +153,7 @@ def render_video(
         Images uint8 `[H, W, 3]` and masks uint8 `[H, W]`, one pair per frame.
     """
     hue = rng.random()
-    background = _texture(rng, (hue + 0.35 + 0.3 * rng.random()) % 1.0, contrast=0.5)
+    background = _texture(rng, (hue + 0.55 + 0.3 * rng.random()) % 1.0, contrast=0.5)
     pan = rng.uniform(-2.0, 2.0, 2)
     blobs = [
         _make_blob(rng, category, position, len(categories), hue, options)
@@ -191,7 +191,7 @@ def _make_blob(
         spin=rng.uniform(-0.12, 0.12),
         outline=outline,
         phases=rng.uniform(0, 2 * np.pi, 7),
-        texture=_texture(rng, (hue + 0.14 * position) % 1.0, contrast=0.8),
+        texture=_texture(rng, (hue + 0.2 * position) % 1.0, contrast=0.8),
         enters=0,
     )
 

@@ -1,0 +1,108 @@
+"""`vostool demo --quick`: the same code as the demo, on less data."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from vostool.core.errors import OutputError, UsageError
+from vostool.predictions.folder import PredictionFolder
+from vostool.recipe import load_recipe
+from vostool.stages.demo import RECIPES, DemoOptions, demo
+
+LIMIT_SECONDS = 900
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> tuple[Path, str, str]:
+    """Folder, standard output and standard error of a quick run in a process of its own.
+
+    In this process OpenCV runs one thread, which would hide what its threads do to loaders.
+    """
+    out = tmp_path_factory.mktemp("demo") / "out"
+    run = subprocess.run(
+        [sys.executable, "-m", "vostool", "demo", "--quick", "--out", str(out)],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_SECONDS,
+        env={**os.environ, "COLUMNS": "200"},
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return out, run.stdout, run.stderr
+
+
+@pytest.mark.slow
+def test_all_steps_leave_their_results(finished):
+    out, shown, _ = finished
+    for name in (*RECIPES, "ensemble", "final", "first-mask"):
+        folder = PredictionFolder(out / "preds" / name)
+        assert folder.videos() == ("valid000", "valid001")
+        assert all(len(folder.frames(video)) == 6 for video in folder.videos())
+    with zipfile.ZipFile(out / "submission.zip") as archive:
+        assert len(archive.namelist()) == 12
+    html = (out / "report" / "index.html").read_text()
+    for label in ("copy of the first mask", *RECIPES, "ensemble", "post-processed"):
+        assert label in html
+        assert label in shown
+    assert shown.rstrip().endswith(str(out / "report" / "index.html"))
+
+
+@pytest.mark.slow
+def test_each_step_shows_its_command(finished):
+    _, _, log = finished
+    commands = [line.split()[2] for line in log.splitlines() if line.startswith("$ vostool")]
+    assert commands == [
+        *("train", "train", "infer") * 2,
+        "ensemble",
+        "postprocess",
+        "package-submission",
+        "check-submission",
+        "report",
+    ]
+
+
+@pytest.mark.slow
+def test_objects_appear_where_they_are_given(finished):
+    out, _, _ = finished
+    meta = json.loads((out / "data" / "valid" / "meta.json").read_text())["videos"]
+    late = [
+        (video, int(object_id), item["frames"][0])
+        for video, entry in meta.items()
+        for object_id, item in entry["objects"].items()
+        if item["frames"][0] > "00000"
+    ]
+    assert late
+    folder = PredictionFolder(out / "preds" / "final")
+    for video, object_id, start in late:
+        for frame in folder.frames(video):
+            if frame <= start:
+                assert (folder.mask(video, frame) == object_id).any() == (frame == start)
+
+
+@pytest.mark.slow
+def test_a_finished_demo_is_neither_mixed_with_another_nor_done_again(finished):
+    out, _, _ = finished
+    with pytest.raises(OutputError, match="--resume"):
+        demo(out, DemoOptions.quick())
+    with pytest.raises(UsageError, match="other options"):
+        demo(out, DemoOptions.quick(seed=1), resume=True)
+    before = (out / "submission.zip").read_bytes()
+    weights = (out / "runs" / RECIPES[0] / "best.ckpt").stat().st_mtime_ns
+    again = demo(out, DemoOptions.quick(), resume=True)
+    assert (out / "submission.zip").read_bytes() == before
+    assert (out / "runs" / RECIPES[0] / "best.ckpt").stat().st_mtime_ns == weights
+    assert next(iter(again.scores)) == "copy of the first mask"
+    assert all(0 <= scores.j_and_f <= 1 for scores in again.scores.values())
+
+
+def test_recipes_name_a_resnet_and_a_resnext():
+    backbones = [load_recipe(name).model.values["backbone"] for name in RECIPES]
+    assert backbones[0].startswith("resnet")
+    assert backbones[1].startswith("resnext")
