@@ -19,11 +19,12 @@ DOWNLOAD = None
 
 SPECK_SHARE = 0.05
 """Components below this share of the largest are not part of the box."""
-GATE = 13.28
-"""Squared Mahalanobis distance that 99% of true measurements stay below (chi-square, 4 degrees)."""
+GATE = 9.21
+"""Squared Mahalanobis distance of the centre that 99% of true measurements stay below (chi-square,
+2 degrees). Sides are not gated: after a gap an object may well have grown."""
 ACCELERATION = 0.1
 """Standard deviation of the velocity's change per frame, in box sides."""
-SHAPE_DRIFT = 0.05
+SHAPE_DRIFT = 0.1
 """Standard deviation of width and height per frame, in box sides."""
 MEASUREMENT = 0.05
 """Standard deviation of a mask's box, in box sides."""
@@ -81,7 +82,8 @@ class MaskBoxTracker:
         measured = np.array([*seen.centre, seen.width, seen.height])
         innovation = measured - self._state[:4]
         spread = self._covariance[:4, :4] + (MEASUREMENT * self._side) ** 2 * np.eye(4)
-        if innovation @ np.linalg.solve(spread, innovation) > GATE:
+        leap = innovation[_CENTRE]
+        if leap @ np.linalg.solve(spread[_CENTRE, _CENTRE], leap) > GATE:
             return
         gain = np.linalg.solve(spread, self._covariance[:4]).T
         self._state = self._state + gain @ innovation
