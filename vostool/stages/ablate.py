@@ -283,8 +283,15 @@ class _Maker:
     def _evaluate(self, row: Row, networks: Sequence[Path], folder: Path) -> dict[str, float]:
         videos, again = self._videos(), self._run.overwrite
         masks = folder / "predictions"
-        how = {"resume": not again, "overwrite": again, "console": self._console}
-        infer(networks, videos, masks, self._settings(row), **how)
+        infer(
+            networks,
+            videos,
+            masks,
+            self._settings(row),
+            resume=not again,
+            overwrite=again,
+            console=self._console,
+        )
         if row.postprocess.steps:
             raw, masks = masks, folder / "postprocessed"
             postprocess(
@@ -293,7 +300,9 @@ class _Maker:
                 masks,
                 settings=row.postprocess.settings,
                 dataset=DatasetChoice(videos.dataset, videos.root, videos.split),
-                **how,
+                resume=not again,
+                overwrite=again,
+                console=self._console,
             )
         report = evaluate(
             masks,

@@ -44,7 +44,9 @@ def _copy(video: Video, writer: PredictionWriter) -> None:
     for frame in video.frames:
         if carried is None or frame.name in given_in:
             given = given_mask(video, frame)
-            same_size = carried is not None and carried.shape == given.shape
-            carried = np.where(given > 0, given, carried) if same_size else given
+            if carried is None or carried.shape != given.shape:
+                carried = given
+            else:
+                carried = np.where(given > 0, given, carried)
         if frame.name in video.output_frames:
             writer.write_mask(video.name, frame.name, carried)
