@@ -1,0 +1,206 @@
+"""What resolution alone is worth: crop-then-zoom with a stand-in that knows the truth coarsely.
+
+The stand-in for a network sees the true mask, but only blurred and averaged over blocks of 16 x 16
+pixels, as the features of STM are; it makes no other mistakes. Its masks with and without zooming
+are scored with J and F per sequence of DAVIS 2016 (first and last frame left out). Sequences whose
+object is not eligible have equal scores; the last column says why. As most objects of DAVIS are
+large, --shrink 4 shows them from four times as far away, in a frame of the original size.
+
+Example: `python benchmarks/crop_zoom_standin.py --root data/DAVIS --every 3 --shrink 4`
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from _measure import positive
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+from torch.nn import functional
+
+from vostool.core.types import ObjectIds, Retention, Video
+from vostool.datasets._catalogue import annotation, load_videos
+from vostool.inference.crop_zoom import CropZoomOptions, Verdict, parse_zoom, run_with_crop_zoom
+from vostool.inference.engine import InferenceOptions, Member, run_video
+from vostool.inference.source import SourceFrame
+from vostool.inference.strategies import parse_strategies
+from vostool.inference.trackers import make_tracker
+from vostool.models import InputSpec
+from vostool.scoring.boundary import boundary_f
+from vostool.scoring.jaccard import region_similarity
+
+STRIDE = 16
+
+
+class StandIn(nn.Module):
+    """Finds the object wherever the picture is white, at stride 16. Keeps `Segmenter`'s protocol.
+
+    Args:
+        blur: standard deviation of the blur, in network pixels.
+    """
+
+    kernel: torch.Tensor
+
+    def __init__(self, blur: float):
+        super().__init__()
+        self.input_spec = InputSpec((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), STRIDE)
+        reach = torch.arange(-int(3 * blur), int(3 * blur) + 1).float()
+        kernel = torch.exp(-reach.square() / (2 * blur**2)) if blur else torch.ones(1)
+        self.register_buffer("kernel", kernel / kernel.sum())
+
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
+        """Probability `[V, 1, H, W]` of the object, from white pictures of it."""
+        plane, reach = images[:, :1], len(self.kernel) // 2
+        for shape, sides in (((1, 1, -1, 1), (0, 0, 1, 1)), ((1, 1, 1, -1), (1, 1, 0, 0))):
+            padded = functional.pad(plane, [reach * side for side in sides], mode="replicate")
+            plane = functional.conv2d(padded, self.kernel.view(shape))
+        coarse = functional.avg_pool2d(plane, STRIDE)
+        return functional.interpolate(coarse, scale_factor=STRIDE, mode="bilinear")
+
+    def start(self, max_memory: int | None = None) -> list[int]:
+        """How many objects are followed."""
+        return [0]
+
+    def memorize(
+        self,
+        images: torch.Tensor,
+        features: torch.Tensor,
+        masks: torch.Tensor,
+        state: list[int],
+        keep: Sequence[Retention],
+        time: int,
+    ) -> None:
+        """Nothing to remember but the number of objects."""
+        state[0] = masks.shape[1]
+
+    def segment(self, features: torch.Tensor, state: list[int]) -> torch.Tensor:
+        """`[V, N, H, W]`; DAVIS 2016 has one object."""
+        return features.float().expand(-1, state[0], -1, -1)
+
+
+@dataclass(frozen=True)
+class TruthSource:
+    """A video whose pictures are white where the object is; the first mask is given."""
+
+    video: Video
+    every: int
+    shrink: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """Name of the video."""
+        return self.video.name
+
+    @property
+    def ids(self) -> ObjectIds:
+        """The one object."""
+        return self.video.ids
+
+    def __len__(self) -> int:
+        return len(self.video.frames[:: self.every])
+
+    def masks(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Names and true masks bool `[H, W]` of the frames."""
+        for frame in self.video.frames[:: self.every]:
+            truth = annotation(self.video, frame)
+            if truth is None:
+                raise SystemExit(f"{self.name}, frame {frame.name}: no annotation")
+            yield frame.name, from_afar(truth > 0, self.shrink)
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        for index, (name, truth) in enumerate(self.masks()):
+            image = np.repeat(truth[..., None], 3, axis=2).astype(np.uint8) * 255
+            given = truth.astype(np.uint8) * self.ids.values[0] if index == 0 else None
+            yield SourceFrame(name, image, given)
+
+
+def from_afar(mask: np.ndarray, shrink: float) -> np.ndarray:
+    """A bool mask `[H, W]`, made smaller by a factor in the middle of a frame of the same size."""
+    if shrink == 1:
+        return mask
+    height, width = (max(1, round(side / shrink)) for side in mask.shape)
+    small = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    result = np.zeros(mask.shape, bool)
+    top, left = (mask.shape[0] - height) // 2, (mask.shape[1] - width) // 2
+    result[top : top + height, left : left + width] = small > 0.5
+    return result
+
+
+@dataclass(frozen=True)
+class Score:
+    """Mean J and F of one sequence."""
+
+    j: float
+    f: float
+
+    @classmethod
+    def of(cls, masks: Sequence[np.ndarray], truths: Sequence[np.ndarray]) -> Score:
+        """First and last frame do not count, as in DAVIS."""
+        pairs = list(zip(masks, truths, strict=True))[1:-1]
+        j = float(np.mean([region_similarity(mask, truth) for mask, truth in pairs]))
+        return cls(j, float(np.mean([boundary_f(mask, truth) for mask, truth in pairs])))
+
+
+def compare(
+    source: TruthSource, blur: float, zoom: CropZoomOptions
+) -> tuple[Score, Score, Verdict]:
+    """Scores without and with zooming, and what was decided about the object."""
+    members = _members(blur)
+    truths = [truth for _, truth in source.masks()]
+    plain = [result.mask > 0 for result in run_video(source, members, InferenceOptions())]
+    verdicts: list[Verdict] = []
+    run = run_with_crop_zoom(
+        source, members, InferenceOptions(), zoom, make_tracker(), on_verdicts=verdicts.extend
+    )
+    zoomed = [result.mask > 0 for result in run]
+    return Score.of(plain, truths), Score.of(zoomed, truths), verdicts[0]
+
+
+def _members(blur: float) -> list[Member]:
+    return [Member(StandIn(blur).eval(), parse_strategies(("every:5",)))]  # type: ignore[arg-type]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Compare and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--root", type=Path, required=True, help="folder of DAVIS")
+    parser.add_argument("--split", default="val")
+    parser.add_argument("--sequence", action="append", help="only this one; may be repeated")
+    parser.add_argument("--every", type=positive, default=1, help="use every N-th frame")
+    parser.add_argument("--blur", type=float, default=4.0, help="in network pixels")
+    parser.add_argument("--shrink", type=float, default=1.0, help="how far away, at least 1")
+    parser.add_argument("--set-zoom", action="append", default=[], help="threshold: key=value")
+    options = parser.parse_args(arguments)
+    if options.shrink < 1 or options.blur < 0:
+        parser.error("--shrink must be at least 1, --blur at least 0")
+    zoom = parse_zoom(options.set_zoom)
+    table = Table(
+        title=f"stand-in at stride {STRIDE}, blur {options.blur:g}, {options.split}, "
+        f"every {options.every}, shrunk {options.shrink:g} times"
+    )
+    for column in ("sequence", "J", "J zoomed", "F", "F zoomed", "object"):
+        table.add_column(column, justify="left" if column in ("sequence", "object") else "right")
+    for video in load_videos("davis2016", options.root, options.split):
+        if options.sequence and video.name not in options.sequence:
+            continue
+        plain, zoomed, verdict = compare(
+            TruthSource(video, options.every, options.shrink), options.blur, zoom
+        )
+        figures = (plain.j, zoomed.j, plain.f, zoomed.f)
+        width, height = verdict.largest
+        note = f"{verdict.rule.value} ({width:.0f}x{height:.0f})"
+        table.add_row(video.name, *(f"{figure:.3f}" for figure in figures), note)
+    Console(width=120).print(table)
+
+
+if __name__ == "__main__":
+    main()
