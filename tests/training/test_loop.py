@@ -22,8 +22,9 @@ from vostool.training.config import (
 )
 from vostool.training.distributed import Processes
 from vostool.training.feeding import batch_numbers
-from vostool.training.loop import Trainer, TrainingOptions, TrainingStopped, check_same_run
+from vostool.training.loop import Trainer, TrainingOptions, TrainingStopped
 from vostool.training.metrics_log import read_metrics
+from vostool.training.resuming import check_same_run
 
 RECIPE = {"loop": {"seed": 0}, "model": {"name": "stub"}}
 

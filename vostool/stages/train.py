@@ -22,8 +22,8 @@ from vostool.training.loop import (
     TrainingOptions,
     TrainingResult,
     Validate,
-    check_same_run,
 )
+from vostool.training.resuming import check_same_run
 from vostool.training.run_folder import RECIPE
 
 

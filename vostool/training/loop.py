@@ -30,7 +30,7 @@ from vostool.training.distributed import Processes, without_averaging, wrap
 from vostool.training.feeding import clip_loader, next_clip
 from vostool.training.interrupt import StopRequest, listen
 from vostool.training.losses import clip_loss
-from vostool.training.metrics_log import MetricsLog
+from vostool.training.metrics_log import Means, MetricsLog
 from vostool.training.optimiser import (
     build_optimiser,
     gradient_norm,
@@ -77,24 +77,6 @@ class TrainingResult:
 
 class TrainingStopped(VostoolError):
     """The loss is not finite; the last good checkpoint stays."""
-
-
-@dataclass
-class _Meters:
-    """Sums since the last line of metrics."""
-
-    sums: dict[str, float] = field(default_factory=dict)
-    count: int = 0
-
-    def add(self, values: Mapping[str, float]) -> None:
-        for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-        self.count += 1
-
-    def take(self) -> dict[str, float]:
-        means = {name: total / self.count for name, total in self.sums.items()}
-        self.sums, self.count = {}, 0
-        return means
 
 
 class Trainer:
@@ -226,7 +208,7 @@ class Trainer:
         clips = iter(loader)
         network = wrap(self.model, processes)
         train_mode(self.model)
-        meters = _Meters()
+        meters = Means()
         while self.iteration < loop.iterations:
             started = time.monotonic()
             values = self._step(network, clips)
@@ -247,7 +229,7 @@ class Trainer:
         rate = set_learning_rate(self.optimiser, factor)
         torch.manual_seed(step_seed(loop.seed, self.iteration, self.processes.rank))
         self.optimiser.zero_grad(set_to_none=True)
-        meters = _Meters()
+        meters = Means()
         for step_pass in range(loop.accumulation):
             started = time.monotonic()
             clip = next_clip(clips).to(self.processes.device)
@@ -347,45 +329,3 @@ def step_seed(seed: int, iteration: int, rank: int) -> int:
     Seeding each step anew makes resuming exact without saving generators, in every process.
     """
     return int(np.random.SeedSequence((seed, iteration, rank)).generate_state(1, np.uint64)[0] >> 1)
-
-
-def check_same_run(
-    progress: Mapping[str, Any], recipe: dict[str, Any], processes: Processes, folder: Path
-) -> None:
-    """Refuse to resume with another recipe; how often is validated and saved may change.
-
-    Args:
-        progress: of the resume state.
-
-    Raises:
-        UsageError: naming the keys that differ, or another number of processes.
-    """
-    if progress["processes"] != processes.count:
-        raise UsageError(
-            f"the run was started with {progress['processes']} processes, not {processes.count}",
-            where=folder,
-            remedy="resume with as many as before",
-        )
-    free = ("checkpoints.", "validation.", "description", "papers.", "loop.log_every")
-    before, now = _flat(progress["recipe"]), _flat(recipe)
-    keys = sorted(key for key in before.keys() | now.keys() if not key.startswith(free))
-    changed = [
-        f"{key} was {before.get(key)!r}, is {now.get(key)!r}"
-        for key in keys
-        if before.get(key) != now.get(key)
-    ]
-    if changed:
-        raise UsageError(
-            f"the run was started with another recipe: {'; '.join(changed)}",
-            where=folder,
-            remedy="resume with the same recipe and --set options, or start a new run with --init",
-        )
-
-
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(value, dict):
-        return {prefix.removesuffix("."): value}
-    flat: dict[str, Any] = {}
-    for key, item in value.items():
-        flat |= _flat(item, f"{prefix}{key}.")
-    return flat

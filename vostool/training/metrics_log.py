@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,26 @@ class MetricsLog:
         """Flush events."""
         if self._board is not None:
             self._board.close()
+
+
+@dataclass
+class Means:
+    """Means of named values since they were last taken."""
+
+    sums: dict[str, float] = field(default_factory=dict)
+    count: int = 0
+
+    def add(self, values: Mapping[str, float]) -> None:
+        """Count one more set of values."""
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+        self.count += 1
+
+    def take(self) -> dict[str, float]:
+        """The means, and begin anew."""
+        means = {name: total / self.count for name, total in self.sums.items()}
+        self.sums, self.count = {}, 0
+        return means
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
