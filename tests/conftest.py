@@ -18,8 +18,8 @@ REPOSITORY = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _two_threads() -> None:
-    torch.set_num_threads(2)
+def _one_thread() -> None:
+    torch.set_num_threads(1)  # networks in tests are too small to share
     cv2.setNumThreads(1)
 
 

@@ -120,7 +120,7 @@ def test_trunk_has_the_three_strides() -> None:
 def test_unknown_or_unfit_trunks_are_named() -> None:
     with pytest.raises(UsageError, match="resnet5000"):
         Trunk("resnet5000")
-    with pytest.raises(UsageError, match="strides 4, 8 and 16"):
+    with pytest.raises(UsageError, match="strides 4, 8, 16"):
         Trunk("vgg11", options={"out_indices": (4, 5)})
 
 

@@ -55,5 +55,7 @@ def _load_released(path: Path) -> nn.Module:
             remedy="give a .ckpt file that `vostool train` wrote",
         )
     model = stm.build(stm.Config())
-    load_weights(model, _released_stm.convert(state), path)
+    counters = {k: v for k, v in model.state_dict().items() if k.endswith("num_batches_tracked")}
+    # Frozen BatchNorm never reads its counters, and files of old torch versions lack them.
+    load_weights(model, {**counters, **_released_stm.convert(state)}, path)
     return model
