@@ -19,7 +19,8 @@ BACKBONES = [
 ]
 NAMES = [name for name, _ in BACKBONES]
 NETWORK = {
-    "backbone": "mobilenetv2_035",
+    "backbone": BACKBONES[0][0],
+    "backbone_options": BACKBONES[0][1],
     "key_channels": 4,
     "value_channels": 8,
     "decoder_channels": 8,
