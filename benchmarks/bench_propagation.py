@@ -93,8 +93,8 @@ def differences(results: dict[str, list]) -> dict[str, float]:
     """Largest difference of probabilities between each plain row and ours."""
     found = {}
     for name, frames in results.items():
-        if name.startswith("plain code, "):
-            ours = results[name.removeprefix("plain code, ")]
+        ours = results.get(name.removeprefix("plain code, "))
+        if name.startswith("plain code, ") and ours is not None:
             pairs = zip(frames, ours, strict=True)
             found[name] = max(float((one - other).abs().max()) for one, other in pairs)
     return found
@@ -106,13 +106,14 @@ def report(timing: Timing, equal: dict[str, float], title: str) -> Table:
     for column in ("what", "s per frame", "compared with", "ratio", "wanted", "difference"):
         left = column in ("what", "compared with")
         table.add_column(column, justify="left" if left else "right")
-    for name in ("1 object", *(first for first, _, _ in COMPARISONS)):
-        base, wanted = next((rest for first, *rest in COMPARISONS if first == name), (None, ""))
-        if name not in timing.seconds:
-            continue
-        ratio = "" if base is None else f"{timing.ratio(name, base):.2f}"
+    compared = {first: (base, wanted) for first, base, wanted in COMPARISONS}
+    for name in timing.seconds:
+        base, wanted = compared.get(name, ("", ""))
+        if base not in timing.seconds:
+            base, wanted = "", ""
+        ratio = f"{timing.ratio(name, base):.2f}" if base else ""
         difference = f"{equal[name]:.0e}" if name in equal else ""
-        table.add_row(name, f"{timing.median(name):.2f}", base or "", ratio, wanted, difference)
+        table.add_row(name, f"{timing.median(name):.2f}", base, ratio, wanted, difference)
     return table
 
 
@@ -120,12 +121,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = common_parser(__doc__, frames=3)
     add_timing_options(parser)
-    parser.add_argument("--no-plain", action="store_true", help="leave the plain code out")
+    parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    names = [name for name, row in ROWS.items() if not (options.no_plain and row[2] == "plain")]
     timing, results = take_turns(
-        ways(options, names), options.frames, options.repeats, options.clock
+        ways(options, options.rows), options.frames, options.repeats, options.clock
     )
     height, width = options.size
     title = (
