@@ -7,7 +7,6 @@ and the mean of the best checkpoints' weights can be tried.
 from __future__ import annotations
 
 import json
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,7 +70,7 @@ class Selection:
     def spread(self) -> tuple[float, float]:
         """Difference of highest and lowest score, and their standard deviation."""
         scores = [item.score for item in self.checkpoints]
-        return max(scores) - min(scores), statistics.pstdev(scores)
+        return max(scores) - min(scores), Spread.of(scores).deviation
 
     def spread_of(self, figure: str) -> Spread:
         """Of one figure over the checkpoints, averages left out."""
@@ -102,8 +101,8 @@ class Selection:
     def table(self) -> Table:
         """Checkpoints and figures; the best one is marked, the spread is below."""
         names = [name for name in self.best.figures if "Decay" not in name]
-        spread = f"range {self.spread[0]:.4f}, standard deviation {self.spread[1]:.4f}"
-        table = Table(title=f"{len(self.videos)} held-out videos", caption=spread)
+        range_ = f"{next(iter(self.best.figures))}: range {self.spread[0]:.4f}"
+        table = Table(title=f"{len(self.videos)} held-out videos", caption=range_)
         for name in ("checkpoint", *names, ""):
             table.add_column(name, justify="left" if name in ("checkpoint", "") else "right")
         for item in (*self.checkpoints, *([self.average] if self.average else [])):
