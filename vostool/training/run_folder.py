@@ -47,7 +47,8 @@ class RunFolder:
     def clear(self) -> None:
         """Remove what an earlier run left here, so that a new one cannot be mixed up with it."""
         names = (BEST, RESUME, LISTING, SELECTION)
-        old = [*self.folder.glob("iteration-*.ckpt"), *(self.folder / name for name in names)]
+        written = [*self.folder.glob("iteration-*.ckpt"), *self.folder.glob("average-*.ckpt")]
+        old = [*written, *(self.folder / name for name in names)]
         for path in old:
             path.unlink(missing_ok=True)
 
