@@ -145,5 +145,5 @@ def test_bootstrap_schedule(iteration: int, ratio: float) -> None:
 
 
 def test_no_loss_at_all_is_refused() -> None:
-    with pytest.raises(ValueError, match="cannot both be 0"):
+    with pytest.raises(ValueError, match="cannot all be 0"):
         LossOptions(cross_entropy=0, lovasz=0)

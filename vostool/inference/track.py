@@ -74,7 +74,8 @@ class Track:
             if retention is Retention.KEEP:
                 self._last_kept[row] = frame.index
         nothing = all(retention is Retention.SKIP for retention in keep)
-        if nothing and not self._holds_previous:
+        asked = self._holds_previous or self._segmenter.input_spec.every_frame
+        if nothing and not asked:
             return
         self._holds_previous = Retention.REPLACE in keep
         self._segmenter.memorize(

@@ -32,12 +32,15 @@ class InputSpec:
         stride: height and width must be multiples of it.
         pad: True pads to the next multiple (zeros in [0, 1], before normalisation, split floor /
             ceil over both sides), False resizes to the nearest multiple.
+        every_frame: True for a network that looks at the previous frame's masks: `memorize` is
+            then called for every frame, also where the memory strategy skips it for all objects.
     """
 
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     stride: int = 16
     pad: bool = True
+    every_frame: bool = False
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
         """`[..., 3, H, W]` in [0, 1] -> model normalisation."""
@@ -77,7 +80,8 @@ class Segmenter(Protocol):
             images: `[V, 3, H, W]`, in model normalisation; `features` is `encode` of them.
             masks: `[V, N, H, W]` soft, in [0, 1]. N may have grown since the last call: new rows
                 are new objects, without a past.
-            keep: what becomes of the frame, per object.
+            keep: what becomes of the frame, per object; SKIP for all only where
+                `InputSpec.every_frame` asks for it, or a held frame has to go.
             time: index of the frame; each call's is larger than the last one's.
         """
 

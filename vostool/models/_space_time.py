@@ -81,10 +81,15 @@ class QueryFeatures:
 
 @dataclass
 class MemoryState:
-    """One memory per object; rows are objects in order of arrival."""
+    """One memory per object; rows are objects in order of arrival.
+
+    Attributes:
+        prior: `[V, N, h, w]` of the last frame's masks, in networks that use them.
+    """
 
     max_memory: int | None
     objects: list[ObjectMemory]
+    prior: torch.Tensor | None = None
 
 
 class SpaceTimeNetwork(nn.Module):
@@ -110,9 +115,32 @@ class SpaceTimeNetwork(nn.Module):
         """Images `[V, 3, H, W]`, masks `[M, H, W]` -> key `[M, hw, Ck]`, value `[M, Cv, h, w]`."""
         raise TypeError(f"{type(self).__name__} does not define _memory_key_value")
 
-    def _compress(self, read: torch.Tensor, context: Any, owner: torch.Tensor) -> torch.Tensor:
-        """Read-out `[M, Cv, h, w]` and query context -> decoder input `[M, C, h, w]`."""
+    def _compress(
+        self,
+        read: torch.Tensor,
+        context: Any,
+        owner: torch.Tensor,
+        prior: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Read-out `[M, Cv, h, w]`, query context, prior -> decoder input `[M, C, h, w]`.
+
+        What `_constrain` is to see goes through it here.
+        """
         raise TypeError(f"{type(self).__name__} does not define _compress")
+
+    # What a network may add
+
+    def _prior(self, masks: torch.Tensor) -> torch.Tensor | None:
+        """Masks of a frame `[V, N, H, W]` -> prior for the next one `[V, N, h, w]`, or None."""
+        return None
+
+    def _constrain(self, features: torch.Tensor, prior: torch.Tensor | None) -> torch.Tensor:
+        """Features before the decoder `[M, C, h, w]`, narrowed down by the prior `[M, h, w]`."""
+        return features
+
+    def _refine(self, logits: torch.Tensor) -> torch.Tensor:
+        """The decoder's `[M, 2, H, W]`, improved; the very same tensor where nothing is done."""
+        return logits
 
     def train(self, mode: bool = True) -> SpaceTimeNetwork:
         """Set training mode; BatchNorm statistics stay frozen (STM trains with them frozen)."""
@@ -171,37 +199,42 @@ class SpaceTimeNetwork(nn.Module):
             rows = known[start : start + PAIRS_AT_ONCE]
             read = torch.stack([reads[row] for row in rows], dim=1).flatten(0, 1)
             owner = torch.arange(views, device=read.device).repeat_interleave(len(rows))
-            result[:, rows] = self._decode(read, features, owner).unflatten(0, (views, len(rows)))
+            prior = None if state.prior is None else state.prior[:, rows].flatten(0, 1)
+            logits = self._refine(self._decode(read, features, owner, prior))
+            result[:, rows] = _object_probability(logits).unflatten(0, (views, len(rows)))
         return result
 
     def _decode(
-        self, read: torch.Tensor, features: QueryFeatures, owner: torch.Tensor
+        self,
+        read: torch.Tensor,
+        features: QueryFeatures,
+        owner: torch.Tensor,
+        prior: torch.Tensor | None,
     ) -> torch.Tensor:
-        """Read-out `[M, hw, Cv]` -> object probability, float32 `[M, H, W]`."""
+        """Read-out `[M, hw, Cv]`, prior `[M, h, w]` -> logits `[M, 2, H, W]`, object second."""
         maps = read.transpose(1, 2).unflatten(2, features.size)
-        compressed = self._compress(maps, features.context, owner)
-        logits = self.decoder(compressed, features.skips, owner)
-        return logits.float().softmax(1)[:, 1]
+        compressed = self._compress(maps, features.context, owner, prior)
+        return self.decoder(compressed, features.skips, owner)
 
     # Training, whole clips
 
     def forward(self, clip: Clip) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """See `Segmenter.forward`: memorise frame t with its mask, segment frame t + 1, go on.
 
-        Frame 0 is memorised with the given mask, later ones with the predicted soft mask.
+        Frame 0 is memorised with the given mask, later ones with the predicted soft mask. The
+        prior, in networks that have one, is of `clip.previous`, or else of the mask memorised last.
+        Logits that were refined are given as "coarse", too.
         """
-        batch, frames = clip.images.shape[:2]
+        frames = clip.images.shape[1]
         images = self.input_spec.normalise(clip.images)
         owner, slot = clip.present.nonzero(as_tuple=True)
-        count = clip.present.shape[1]
-        rows = torch.arange(1, count + 1, device=images.device)
-        masks = (clip.labels[:, 0, None] == rows[:, None, None]).float() * clip.present[
-            ..., None, None
-        ]
+        masks = _one_hot(clip.labels[:, :1], clip.present)[:, 0]
+        given = None if clip.previous is None else _one_hot(clip.previous, clip.present)
         queries = self.encode(images[:, 1:].flatten(0, 1))
         keys: list[torch.Tensor] = []
         values: list[torch.Tensor] = []
-        outputs = []
+        outputs: list[torch.Tensor] = []
+        coarse: list[torch.Tensor] = []
         for frame in range(1, frames):
             others = (masks.sum(1, keepdim=True) - masks).clamp(0, 1)
             key, value = self._memory_key_value(
@@ -211,12 +244,37 @@ class SpaceTimeNetwork(nn.Module):
             values.append(value.flatten(2).transpose(1, 2))
             query_of_pair = owner * (frames - 1) + frame - 1
             read = memory_read(queries.key[query_of_pair], torch.cat(keys, 1), torch.cat(values, 1))
-            found = self._decode(read, queries, query_of_pair)
-            probabilities = found.new_zeros((batch, count, *found.shape[-2:]))
-            probabilities = probabilities.index_put((owner, slot), found)
-            logits, aggregated = soft_aggregate(probabilities)
+            prior = self._prior(masks if given is None else given[:, frame])
+            of_pair = None if prior is None else prior[owner, slot]
+            decoded = self._decode(read, queries, query_of_pair, of_pair)
+            refined = self._refine(decoded)
+            if refined is not decoded:
+                coarse.append(_aggregate_pairs(decoded, clip, owner, slot)[0])
+            logits, aggregated = _aggregate_pairs(refined, clip, owner, slot)
             outputs.append(logits)
             masks = aggregated[:, 1:] * clip.present[..., None, None]
             if self.config.detach_memory:
                 masks = masks.detach()
-        return torch.stack(outputs, dim=1), {}
+        auxiliary = {"coarse": torch.stack(coarse, dim=1)} if coarse else {}
+        return torch.stack(outputs, dim=1), auxiliary
+
+
+def _one_hot(labels: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+    """Labels `[B, T, H, W]` -> float32 `[B, T, N, H, W]`, without objects that are not present."""
+    rows = torch.arange(1, present.shape[1] + 1, device=labels.device)
+    masks = labels[:, :, None] == rows[:, None, None]
+    return (masks & present[:, None, :, None, None]).float()
+
+
+def _object_probability(logits: torch.Tensor) -> torch.Tensor:
+    """`[M, 2, H, W]` -> float32 `[M, H, W]`."""
+    return logits.float().softmax(1)[:, 1]
+
+
+def _aggregate_pairs(
+    logits: torch.Tensor, clip: Clip, owner: torch.Tensor, slot: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pairs `[M, 2, H, W]` -> logits and probabilities `[B, N+1, H, W]` after aggregation."""
+    found = _object_probability(logits)
+    probabilities = found.new_zeros((*clip.present.shape, *found.shape[-2:]))
+    return soft_aggregate(probabilities.index_put((owner, slot), found))

@@ -72,9 +72,13 @@ class FAMNet(SpaceTimeNetwork):
         return self.memory_head(stride16)
 
     def _compress(
-        self, read: torch.Tensor, context: list[torch.Tensor], owner: torch.Tensor
+        self,
+        read: torch.Tensor,
+        context: list[torch.Tensor],
+        owner: torch.Tensor,
+        prior: torch.Tensor | None,
     ) -> torch.Tensor:
-        return self.compress(self.aspp(read, context, owner))
+        return self.compress(self._constrain(self.aspp(read, context, owner), prior))
 
 
 def build(config: Config) -> FAMNet:

@@ -34,6 +34,9 @@ class Config(SpaceTimeConfig):
 class STM(SpaceTimeNetwork):
     """The network; satisfies `Segmenter`."""
 
+    parts_that_may_be_new = frozenset({"aspp", "compress"})
+    """An ASPP changes the width of what `compress` sees."""
+
     def __init__(self, config: Config):
         super().__init__(config)
         self.memory_encoder = config.build_trunk(2)
@@ -67,11 +70,17 @@ class STM(SpaceTimeNetwork):
         inputs = torch.stack([masks, others], dim=1).to(images.dtype)
         return self.memory_head(self.memory_encoder(images, inputs, owner)[-1])
 
-    def _compress(self, read: torch.Tensor, context: Any, owner: torch.Tensor) -> torch.Tensor:
+    def _compress(
+        self,
+        read: torch.Tensor,
+        context: Any,
+        owner: torch.Tensor,
+        prior: torch.Tensor | None,
+    ) -> torch.Tensor:
         mixer = self._mixer()
         if isinstance(mixer, ReadASPP):
-            return self.compress(mixer(read, context, owner))
-        return mixer.read_part(read) + context[owner]
+            return self.compress(self._constrain(mixer(read, context, owner), prior))
+        return self._constrain(mixer.read_part(read) + context[owner], prior)
 
     def _mixer(self) -> ReadASPP | ReadQueryConv2d:
         """What sees read-out and query value together."""

@@ -142,7 +142,9 @@ def _clips(
         videos = _section(entry, root, places, entry.section)
     videos = [video for video in videos if video.name not in held_out]
     console.info(f"{name}: {len(videos)} videos")
-    curriculum = SkipCurriculum(recipe.curriculum.max_skip, samples)
+    curriculum = SkipCurriculum(
+        recipe.curriculum.max_skip, samples, recipe.curriculum.previous_until
+    )
     return VideoClips(
         videos, recipe.clip, curriculum=curriculum, samples=samples, seed=recipe.loop.seed
     )

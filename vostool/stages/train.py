@@ -14,7 +14,7 @@ from vostool.core.files import claim_output_folder, write_json
 from vostool.nn.precision import resolve_device
 from vostool.recipe import Recipe, build_model, parse_recipe
 from vostool.stages._training_data import DataFolders, held_out_videos, training_clips
-from vostool.training.checkpoint import load_weights, read_checkpoint
+from vostool.training.checkpoint import load_start, read_checkpoint
 from vostool.training.distributed import Processes, process_group
 from vostool.training.feeding import total_samples
 from vostool.training.loop import (
@@ -82,7 +82,7 @@ def _train(
     samples = total_samples(recipe.loop, processes.count)
     clips = training_clips(recipe, run.data, samples=samples, console=console)
     trainer = Trainer(
-        _network(recipe, run, processes),
+        _network(recipe, run, processes, console),
         _options(recipe),
         recipe.resolved(),
         run.out,
@@ -126,14 +126,18 @@ def _validate(recipe: Recipe, run: TrainingRun, console: Console) -> Validate | 
     return validate
 
 
-def _network(recipe: Recipe, run: TrainingRun, processes: Processes) -> nn.Module:
+def _network(recipe: Recipe, run: TrainingRun, processes: Processes, console: Console) -> nn.Module:
     """The network at its start, equal in all processes: initialised, or from a checkpoint."""
     torch.manual_seed(recipe.loop.seed)
     if run.init is None:
         return build_model(recipe.model, weights=run.weights).to(processes.device)
     model = build_model(recipe.model, weights="none")
     weights, _ = read_checkpoint(run.init)
-    load_weights(model, weights, run.init)
+    new, unused = load_start(model, weights, run.init)
+    if new:
+        console.info(f"{run.init} has no fitting {', '.join(new)}: new, from initialisation")
+    if unused:
+        console.info(f"{run.init}: not used: {', '.join(unused)}")
     return model.to(processes.device)
 
 

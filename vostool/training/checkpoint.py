@@ -135,6 +135,41 @@ def load_weights(model: nn.Module, weights: Mapping[str, torch.Tensor], where: P
     model.load_state_dict(dict(weights))
 
 
+def load_start(
+    model: nn.Module, weights: Mapping[str, torch.Tensor], where: Path
+) -> tuple[list[str], list[str]]:
+    """Put weights into a model that training is to start from; some parts of it may be new.
+
+    A network names in `parts_that_may_be_new` those of its direct children that a checkpoint to
+    start from may lack or have otherwise (SCMN's constraint, say, when it starts from an STM).
+    Such a part keeps its initialisation as a whole; everything else must fit.
+
+    Returns:
+        the parts that are new, and the checkpoint's parts that are left out, sorted.
+
+    Raises:
+        CheckpointError: other parts differ.
+    """
+    own = model.state_dict()
+    free: frozenset[str] = getattr(model, "parts_that_may_be_new", frozenset())
+    different = {
+        part
+        for name in own.keys() | weights.keys()
+        if (part := _part(name)) in free
+        and (name not in own or name not in weights or own[name].shape != weights[name].shape)
+    }
+    kept = {name: value for name, value in weights.items() if _part(name) not in different}
+    fresh = {name: value for name, value in own.items() if _part(name) in different}
+    load_weights(model, {**kept, **fresh}, where)
+    new = {_part(name) for name in fresh}
+    return sorted(new), sorted(different - new)
+
+
+def _part(name: str) -> str:
+    """The network's direct child that a tensor belongs to."""
+    return name.split(".", 1)[0]
+
+
 @dataclass(frozen=True)
 class ResumeState:
     """Everything that a run needs to go on as if it had never stopped.

@@ -25,6 +25,13 @@ class CurriculumOptions(Options):
         min_length=1,
         description="pairs (part of the training from which it holds, largest gap in raw frames)",
     )
+    previous_until: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="part of the training after which clip.previous is not given any more, so that "
+        "a network with a prior goes on from its own prediction, as it does on videos",
+    )
 
     @model_validator(mode="after")
     def _usable(self) -> CurriculumOptions:
@@ -77,12 +84,19 @@ class LossOptions(Options):
 
     cross_entropy: float = Field(1.0, ge=0)
     lovasz: float = Field(0.0, ge=0, description="Lovász-Softmax over the classes in a frame")
+    iou: float = Field(0.0, ge=0, description="1 - soft IoU, mean over the objects of a clip")
+    auxiliary: float = Field(
+        0.0,
+        ge=0,
+        description="cross-entropy of what a network gives beside its result, where it does: "
+        "SCMN's map before refinement",
+    )
     bootstrap: BootstrapOptions | None = None
 
     @model_validator(mode="after")
     def _something_to_learn(self) -> LossOptions:
-        if self.cross_entropy == 0 and self.lovasz == 0:
-            raise ValueError("cross_entropy and lovasz cannot both be 0")
+        if self.cross_entropy == self.lovasz == self.iou == 0:
+            raise ValueError("cross_entropy, lovasz and iou cannot all be 0")
         return self
 
 

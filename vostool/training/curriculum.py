@@ -11,17 +11,19 @@ MASK_PROPAGATION = ((0.0, 5), (0.1, 10), (0.2, 15), (0.3, 20), (0.4, 25), (0.9, 
 
 @dataclass(frozen=True)
 class SkipCurriculum:
-    """Largest gap between neighbouring clip frames, by progress.
+    """Largest gap between neighbouring clip frames, and whether a prior is given, by progress.
 
     It depends on the sample's number alone, so that resumed runs and loading processes agree.
 
     Attributes:
         breakpoints: (progress in [0, 1) from which it holds, maximum gap in raw video frames).
         samples: samples of the whole phase, for which progress is 1.
+        previous_until: progress until which `Clip.previous` is given, where a clip has it.
     """
 
     breakpoints: tuple[tuple[float, int], ...] = MASK_PROPAGATION
     samples: int = 1
+    previous_until: float = 1.0
 
     def __post_init__(self) -> None:
         starts = [start for start, _ in self.breakpoints]
@@ -41,6 +43,10 @@ class SkipCurriculum:
         count = -(-limit // step)
         points = tuple((k / count, min(limit, (k + 1) * step)) for k in range(count))
         return cls(points, samples)
+
+    def gives_previous(self, sample: int) -> bool:
+        """Whether sample number `sample` comes with `Clip.previous`."""
+        return self.previous_until >= 1 or sample < self.previous_until * self.samples
 
     def max_skip(self, sample: int) -> int:
         """Limit in raw video frames for sample number `sample`; after the end, the last one."""

@@ -1,10 +1,13 @@
-"""Losses on aggregated logits (METHODS: STM training; Berman et al. 2018 for Lovász-Softmax).
+"""Losses on aggregated logits: cross-entropy as in STM (ICCV 2019), Lovász-Softmax (Berman et al.,
+CVPR 2018), and the IoU loss of BASNet (CVPR 2019) that SCMN takes over.
 
 Axes: B clips, F = T - 1 segmented frames, C = N + 1 classes (0 background), H x W pixels.
 Every term is summed over the frames of a clip and averaged over clips, as STM's loss is.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import torch
 from torch.nn import functional
@@ -14,7 +17,11 @@ from vostool.training.config import BootstrapOptions, LossOptions
 
 
 def clip_loss(
-    logits: torch.Tensor, clip: Clip, options: LossOptions, iteration: int = 0
+    logits: torch.Tensor,
+    clip: Clip,
+    options: LossOptions,
+    iteration: int = 0,
+    auxiliary: Mapping[str, torch.Tensor] | None = None,
 ) -> dict[str, torch.Tensor]:
     """The weighted terms and their sum under "loss", scalars in float32.
 
@@ -22,15 +29,24 @@ def clip_loss(
         logits: `[B, F, C, H, W]` after aggregation, of the frames after the first.
         clip: what they were predicted from.
         iteration: position in the training, for the bootstrap's schedule.
+        auxiliary: further logits of the same shape that the network gave beside its result, by
+            name; each adds a cross-entropy "auxiliary_<name>".
     """
     logits = without_absent(logits.float(), clip.present)
     labels = clip.labels[:, 1:]
     terms: dict[str, torch.Tensor] = {}
+    ratio = hardest_ratio(options.bootstrap, iteration)
     if options.cross_entropy:
-        ratio = hardest_ratio(options.bootstrap, iteration)
         terms["cross_entropy"] = options.cross_entropy * cross_entropy(logits, labels, ratio)
     if options.lovasz:
         terms["lovasz"] = options.lovasz * lovasz_softmax(logits.softmax(2), labels)
+    if options.iou:
+        terms["iou"] = options.iou * iou_loss(logits.softmax(2), labels, clip.present)
+    if options.auxiliary:
+        for name, values in (auxiliary or {}).items():
+            other = without_absent(values.float(), clip.present)
+            term = options.auxiliary * cross_entropy(other, labels, ratio)
+            terms[f"auxiliary_{name}"] = term
     return {"loss": torch.stack(list(terms.values())).sum(), **terms}
 
 
@@ -70,6 +86,28 @@ def cross_entropy(logits: torch.Tensor, labels: torch.Tensor, ratio: float = 1.0
     else:
         per_frame = each.sum(1) / counted.sum(1).clamp(min=1)
     return per_frame.view(batch, frames).sum(1).mean()
+
+
+def iou_loss(
+    probabilities: torch.Tensor, labels: torch.Tensor, present: torch.Tensor
+) -> torch.Tensor:
+    """1 - (sum py + 1) / (sum p + sum y - sum py + 1), mean over a clip's objects; a scalar.
+
+    Objects that a clip has count in each of its frames: where one is hidden, what is found of it
+    is wrong. The two ones make an empty prediction of a hidden object perfect.
+
+    Args:
+        probabilities: `[B, F, C, H, W]`; labels: int64 `[B, F, H, W]`, VOID pixels do not count.
+        present: bool `[B, C - 1]`; a clip without objects has a loss of 0.
+    """
+    rows = torch.arange(1, probabilities.shape[2], device=labels.device)
+    truth = labels[:, :, None] == rows[:, None, None]
+    found = probabilities[:, :, 1:] * (labels != VOID)[:, :, None]
+    hit = (found * truth).sum((-2, -1))
+    union = found.sum((-2, -1)) + truth.sum((-2, -1)) - hit
+    per_object = (1 - (hit + 1) / (union + 1)) * present[:, None]
+    per_frame = per_object.sum(2) / present.sum(1).clamp(min=1)[:, None]
+    return per_frame.sum(1).mean()
 
 
 def lovasz_softmax(probabilities: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

@@ -63,7 +63,10 @@ class StillClips(Dataset[Clip]):
 
     def __getitem__(self, sample: int) -> Clip:
         images, labels = self.arrays(sample)
-        return clip_of(images, labels)
+        if not self.options.previous:
+            return clip_of(images, labels)
+        # Synthetic motion is that of neighbouring frames, so the frame before is in the clip.
+        return clip_of(images, labels, np.concatenate([labels[:1], labels[:-1]]))
 
     def arrays(self, sample: int) -> tuple[np.ndarray, np.ndarray]:
         """Images uint8 `[T, H, W, 3]` and labels uint8 `[T, H, W]` of a sample."""

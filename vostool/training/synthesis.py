@@ -50,6 +50,9 @@ class SynthesisOptions(Options):
     min_area: int = Field(
         default=2000, ge=1, description="pixels of an object before cropping, at a 384 x 384 crop"
     )
+    previous: bool = Field(
+        default=False, description="also give the labels of the clip's frame before each frame"
+    )
     min_cropped_area: int = Field(
         default=350, ge=1, description="pixels that the first frame keeps, at a 384 x 384 crop"
     )

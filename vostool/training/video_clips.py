@@ -132,7 +132,8 @@ class VideoClips(Dataset[Clip]):
             positions = draw_positions(rng, source.raw, self.options.frames, max_skip)
             if rng.random() < self.options.reverse:
                 positions = positions[::-1]
-            found = self._clip(rng, source, positions)
+            previous = self.options.previous and self.curriculum.gives_previous(sample)
+            found = self._clip(rng, source, positions, previous)
             if found is not None:
                 return found
         raise DataError(
@@ -143,7 +144,11 @@ class VideoClips(Dataset[Clip]):
         )
 
     def _clip(
-        self, rng: np.random.Generator, source: _Annotated, positions: list[int]
+        self,
+        rng: np.random.Generator,
+        source: _Annotated,
+        positions: list[int],
+        with_previous: bool,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
         """Read and crop the frames at `positions`; None if no object is left in the first."""
         options = self.options
@@ -158,7 +163,7 @@ class VideoClips(Dataset[Clip]):
             return None
         labels = np.stack([_renumber(w.labels(m), kept) for w, m in zip(warps, masks)])
         previous = None
-        if options.previous:
+        if with_previous:
             before = [_mask(source, p) for p in draw_previous(rng, source.raw, positions)]
             previous = np.stack([_renumber(w.labels(m), kept) for w, m in zip(warps, before)])
         pictures = [_picture(source, position, masks[0].shape) for position in positions]
