@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from vostool.core.allocator import keep_freed_memory
 from vostool.core.types import Retention
 from vostool.inference.source import ArraySource
 from vostool.models import stm
@@ -22,7 +23,8 @@ SPACING = 5
 
 
 def common_parser(description: str | None, frames: int, size: str = "480x854"):
-    """Options that all of these benchmarks have."""
+    """Options that all of these benchmarks have; memory is kept as the command line keeps it."""
+    keep_freed_memory()
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -12,6 +12,7 @@ import typer
 
 from vostool import __version__
 from vostool.core import registry
+from vostool.core.allocator import keep_freed_memory
 from vostool.core.errors import VostoolError
 
 HELPERS = {"main", "options"}
@@ -43,6 +44,7 @@ def build_app() -> typer.Typer:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failure, 2 wrong usage, 130 interrupted."""
+    keep_freed_memory()
     build_app()(arguments, prog_name="vostool")
 
 

@@ -8,6 +8,7 @@ from torch import nn
 from vostool.core.errors import UsageError
 from vostool.nn.folding import fold_batch_norm
 from vostool.nn.precision import resolve_device, resolve_precision
+from vostool.nn.trunk import MaskStem
 
 
 def prepare(
@@ -21,6 +22,9 @@ def prepare(
             first frames then take minutes; results may differ by rounding.
     """
     ready = fold_batch_norm(segmenter).eval().requires_grad_(False)
+    for part in ready.modules():
+        if isinstance(part, MaskStem):
+            part.join_masks()
     ready = ready.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if compile_parts:
         for part in ready.children():

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from vostool.nn.key_value import ReadQueryConv2d
+from vostool.nn.pairs import add_image_part
 
 
 class ReadASPP(nn.Module):
@@ -54,7 +55,7 @@ class ReadASPP(nn.Module):
     ) -> torch.Tensor:
         """`[M, Cr, h, w]`, `owner [M]` (image of each pair) -> `[M, C, h, w]`."""
         seen = [
-            F.relu(branch.read_part(read) + shared[owner])
+            F.relu_(add_image_part(branch.read_part(read), shared, owner))
             for branch, shared in zip(self._branches(), query_part, strict=True)
         ]
-        return self.dropout(F.relu(self.join(torch.cat(seen, dim=1))))
+        return self.dropout(F.relu_(self.join(torch.cat(seen, dim=1))))

@@ -11,6 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from vostool.nn.pairs import add_image_part
+
 
 class ResidualBlock(nn.Module):
     """x + conv(relu(conv(relu(x)))), 3x3, without normalisation."""
@@ -22,8 +24,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """`[M, C, h, w]` -> the same shape."""
-        # ReLU must not work in place: x is added below.
-        return x + self.conv2(F.relu(self.conv1(F.relu(x))))
+        # The first ReLU must not work in place, x is added below; fresh results may be changed.
+        return self.conv2(F.relu_(self.conv1(F.relu(x)))).add_(x)
 
 
 class Refine(nn.Module):
@@ -46,7 +48,7 @@ class Refine(nn.Module):
         larger = F.interpolate(
             state, size=prepared.shape[-2:], mode="bilinear", align_corners=False
         )
-        return self.block(prepared[owner] + larger)
+        return self.block(add_image_part(larger, prepared, owner))
 
 
 class Skips(NamedTuple):
