@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from vostool.cli.main import main
+from vostool.core.console import Console
 from vostool.core.errors import CheckpointError, DataError, OutputError, UsageError
 from vostool.core.types import Clip
 from vostool.recipe import Recipe, parse_recipe
@@ -113,6 +114,42 @@ def test_interrupted_training_equals_uninterrupted(
     assert (result.finished, result.iteration) == (True, 4)
     ours, theirs = (read_checkpoint(f / "iteration-00000004.ckpt")[0] for f in (out, trained))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+SCMN = {
+    "model": {"name": "scmn", "aspp_rates": [2], "refinement_channels": 2},
+    "clip": {"previous": True},
+    "curriculum": {"max_skip": [[0.0, 3], [0.5, 1]], "previous_until": 0.5},
+    "losses": {"iou": 1.0, "auxiliary": 1.0},
+    "validation": {"every": 0},
+}
+
+
+def test_scmn_starts_from_stm_and_resumes_in_its_last_phase(
+    trained: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start = trained / "best.ckpt"
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    chosen = recipe(**SCMN)
+    train(chosen, run_of(whole, videos, init=start), Console())
+    message = capsys.readouterr()
+    assert "no fitting aspp, compress, constraint, refinement: new" in message.err + message.out
+    for iteration in range(1, 4):
+        resume = iteration > 1
+        train(chosen, run_of(parts, videos, init=start, resume=resume, max_minutes=0))
+        assert not (parts / "iteration-00000004.ckpt").exists()
+    assert train(chosen, run_of(parts, videos, init=start, resume=True)).finished
+    ours, theirs = (read_checkpoint(f / "iteration-00000004.ckpt")[0] for f in (whole, parts))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert {"iou", "auxiliary_coarse"} <= read_metrics(whole / "metrics.jsonl")[0].keys()
+
+
+def test_a_start_of_another_backbone_is_refused(
+    trained: Path, videos: Path, tmp_path: Path
+) -> None:
+    wide = recipe(model={**SCMN["model"], "key_channels": 6})
+    with pytest.raises(CheckpointError, match="another architecture"):
+        train(wide, run_of(tmp_path / "run", videos, init=trained / "best.ckpt"))
 
 
 def test_loading_gives_the_trained_network_in_evaluation_mode(trained: Path) -> None:

@@ -15,6 +15,7 @@ from vostool.core.errors import CheckpointError, OutputError
 from vostool.training.checkpoint import (
     ResumeState,
     describe,
+    load_start,
     load_weights,
     read_checkpoint,
     read_info,
@@ -63,6 +64,40 @@ def test_another_architecture_names_what_differs(saved) -> None:
         load_weights(Shared(5), weights, saved[0])
     with pytest.raises(CheckpointError, match=r"weight is missing.*is not in the model"):
         load_weights(nn.Linear(2, 3), weights, saved[0])
+
+
+class Parts(nn.Module):
+    """A network of which some parts may be new."""
+
+    parts_that_may_be_new = frozenset({"middle", "extra"})
+
+    def __init__(self, middle: int, extra: bool, trunk: int = 3) -> None:
+        super().__init__()
+        self.trunk = nn.Linear(2, trunk)
+        self.middle = nn.Linear(3, middle)
+        if extra:
+            self.extra = nn.Linear(2, 2)
+
+
+def test_starting_from_a_checkpoint_without_some_parts() -> None:
+    old, new = Parts(4, extra=False), Parts(5, extra=True)
+    before = {name: value.clone() for name, value in new.state_dict().items()}
+    assert load_start(new, old.state_dict(), Path("a.ckpt")) == (["extra", "middle"], [])
+    assert torch.equal(new.trunk.weight, old.trunk.weight)
+    # A part is taken over whole or not at all, though here one of its tensors would fit.
+    for name in ("middle.weight", "middle.bias", "extra.weight"):
+        assert torch.equal(new.state_dict()[name], before[name])
+    same = Parts(4, extra=False)
+    assert load_start(same, old.state_dict(), Path("a.ckpt")) == ([], [])
+    assert torch.equal(same.middle.weight, old.middle.weight)
+    assert load_start(same, Parts(4, extra=True).state_dict(), Path("a.ckpt")) == ([], ["extra"])
+
+
+def test_other_parts_must_fit_even_at_the_start() -> None:
+    with pytest.raises(CheckpointError, match=r"trunk\.weight is \(4, 2\)"):
+        load_start(Parts(4, False), Parts(4, False, trunk=4).state_dict(), Path("a.ckpt"))
+    with pytest.raises(CheckpointError, match=r"is missing"):
+        load_start(nn.Linear(2, 2), {}, Path("a.ckpt"))
 
 
 @pytest.mark.parametrize("keep", [0, 4, 100, -8])

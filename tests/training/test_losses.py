@@ -14,6 +14,7 @@ from vostool.training.losses import (
     clip_loss,
     cross_entropy,
     hardest_ratio,
+    iou_loss,
     lovasz_softmax,
     without_absent,
 )
@@ -147,3 +148,76 @@ def test_bootstrap_schedule(iteration: int, ratio: float) -> None:
 def test_no_loss_at_all_is_refused() -> None:
     with pytest.raises(ValueError, match="cannot all be 0"):
         LossOptions(cross_entropy=0, lovasz=0)
+
+
+def naive_iou_loss(p: np.ndarray, labels: np.ndarray, present: list[list[bool]]) -> float:
+    total = 0.0
+    for clip, clip_labels, rows in zip(p, labels, present, strict=True):
+        for frame, truth in zip(clip, clip_labels, strict=True):
+            terms = []
+            for row in range(1, frame.shape[0]):
+                if not rows[row - 1]:
+                    continue
+                hit = area = mass = 0.0
+                for y in range(truth.shape[0]):
+                    for x in range(truth.shape[1]):
+                        if truth[y, x] == VOID:
+                            continue
+                        hit += frame[row, y, x] * (truth[y, x] == row)
+                        mass += frame[row, y, x]
+                        area += truth[y, x] == row
+                terms.append(1 - (hit + 1) / (mass + area - hit + 1))
+            total += sum(terms) / len(terms)
+    return total / len(p)
+
+
+def test_iou_loss_is_that_of_the_definition(rng) -> None:
+    labels = rng.integers(0, 3, (2, 2, 4, 5))
+    labels[0, 1, :2] = VOID
+    labels[1] = np.where(labels[1] == 2, 0, labels[1])
+    present = [[True, True], [True, False]]
+    p = torch.from_numpy(rng.random((2, 2, 3, 4, 5))).softmax(2)
+    ours = iou_loss(p, torch.from_numpy(labels), torch.tensor(present))
+    assert float(ours) == pytest.approx(naive_iou_loss(p.numpy(), labels, present), rel=1e-6)
+
+
+def test_iou_loss_of_hard_masks() -> None:
+    labels = torch.zeros(1, 1, 2, 4, dtype=torch.long)
+    labels[0, 0, 0, :3] = 1
+    present = torch.tensor([[True]])
+
+    def loss(found: torch.Tensor) -> float:
+        return float(iou_loss(torch.stack([1 - found, found], 2), labels, present))
+
+    truth = (labels == 1).double()
+    assert loss(truth) == 0
+    assert loss(torch.zeros_like(truth)) == pytest.approx(1 - 1 / 4)
+    assert loss(torch.ones_like(truth)) == pytest.approx(1 - 4 / 9)
+    # Hidden in this frame: nothing found is right, anything found is wrong.
+    labels = torch.zeros_like(labels)
+    assert loss(torch.zeros_like(truth)) == 0
+    assert loss(truth) == pytest.approx(1 - 1 / 4)
+
+
+def test_iou_of_a_clip_without_objects_is_zero() -> None:
+    p = torch.rand(1, 2, 3, 4, 4).softmax(2)
+    assert float(iou_loss(p, torch.zeros(1, 2, 4, 4).long(), torch.zeros(1, 2).bool())) == 0
+
+
+def test_auxiliary_logits_add_their_cross_entropy(rng) -> None:
+    labels = torch.from_numpy(rng.integers(0, 2, (1, 3, 4, 5)))
+    clip = make_clip(labels, [[True, False]])
+    logits, coarse = torch.from_numpy(rng.normal(size=(2, 1, 2, 3, 4, 5)))
+    options = LossOptions(iou=1.0, auxiliary=0.5)
+    terms = clip_loss(logits, clip, options, auxiliary={"coarse": coarse})
+    alone = clip_loss(coarse, clip, LossOptions())["cross_entropy"]
+    torch.testing.assert_close(terms["auxiliary_coarse"], 0.5 * alone)
+    assert set(terms) == {"loss", "cross_entropy", "iou", "auxiliary_coarse"}
+    assert float(terms["loss"]) == pytest.approx(
+        sum(float(value) for name, value in terms.items() if name != "loss")
+    )
+    assert set(clip_loss(logits, clip, options)) == {"loss", "cross_entropy", "iou"}
+    assert set(clip_loss(logits, clip, LossOptions(), auxiliary={"coarse": coarse})) == {
+        "loss",
+        "cross_entropy",
+    }

@@ -295,6 +295,20 @@ def test_curriculum_limits_early_samples(tmp_path: Path) -> None:
     assert 6 <= max(gaps[20:]) <= 12
 
 
+def test_previous_labels_are_given_until_a_part_of_the_training(tmp_path: Path) -> None:
+    video = make_video(tmp_path, [square((8, 8))] * 9)
+    curriculum = SkipCurriculum(((0, 3), (0.9, 1)), samples=20, previous_until=0.9)
+    options = FIXED.model_copy(update={"previous": True})
+    clips = VideoClips([video], options, curriculum=curriculum, samples=20)
+    order = [19, 3, 18, 17]  # out of order, as after a resume
+    assert [clips[k].previous is None for k in order] == [True, False, True, False]
+    without = VideoClips([video], FIXED, curriculum=curriculum, samples=20)
+    assert without[3].previous is None
+    for always in (SkipCurriculum(((0, 3),), samples=20), SkipCurriculum.constant(3)):
+        clips = VideoClips([video], options, curriculum=always, samples=20)
+        assert clips[19].previous is not None
+
+
 @pytest.mark.parametrize(
     ("curriculum", "expected"),
     [
@@ -331,6 +345,17 @@ class Drawn:
 
 def drawn(name: str, mask: np.ndarray) -> Drawn:
     return Drawn(name, np.repeat(mask[..., None] * 60, 3, 2), mask)
+
+
+def test_previous_labels_of_synthesised_clips_are_those_of_the_frame_before() -> None:
+    still = drawn("a square", square((30, 20)))
+    options = SynthesisOptions(crop=(48, 64), frames=4, min_area=10, min_cropped_area=10)
+    assert StillClips([still], options, samples=3)[1].previous is None
+    options = options.model_copy(update={"previous": True})
+    clip = StillClips([still], options, samples=3)[1]
+    assert clip.previous is not None
+    assert torch.equal(clip.previous[:, 1:], clip.labels[:, :-1])
+    assert torch.equal(clip.previous[:, 0], clip.labels[:, 0])
 
 
 def test_stills_give_clips_and_skip_empty_masks() -> None:

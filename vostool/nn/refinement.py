@@ -11,6 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from vostool.nn.key_value import ReadQueryConv2d
+
 LEVELS = 4
 
 
@@ -30,7 +32,9 @@ class Refinement(nn.Module):
         self.enter = conv(2)
         self.down = nn.ModuleList(conv(channels, stride=2) for _ in range(LEVELS))
         self.bridge = conv(channels)
-        self.up = nn.ModuleList(conv(2 * channels) for _ in range(LEVELS))
+        self.up = nn.ModuleList(
+            ReadQueryConv2d(channels, channels, channels, 3) for _ in range(LEVELS)
+        )
         self.leave = nn.Conv2d(channels, 2, 3, padding=1)
         nn.init.zeros_(self.leave.weight)
         assert self.leave.bias is not None
@@ -44,14 +48,18 @@ class Refinement(nn.Module):
         return torch.cat([one.float() + self._residual(one).float() for one in logits.split(1)])
 
     def _residual(self, logits: torch.Tensor) -> torch.Tensor:
-        x = F.relu(self.enter(logits))
+        # In place and in two halves: new maps of this size cost more than much of the arithmetic.
+        x = self.enter(logits).relu_()
         finer = []
         for down in self.down:
             finer.append(x)
-            x = F.relu(down(x))
-        x = F.relu(self.bridge(x))
-        for up in self.up:
+            x = down(x).relu_()
+        x = self.bridge(x).relu_()
+        for up in self._ups():
             skip = finer.pop()
             x = F.interpolate(x, size=skip.shape[-2:], mode="bilinear", align_corners=False)
-            x = F.relu(up(torch.cat([x, skip], dim=1)))
+            x = up.query_part(skip).add_(up.read_part(x)).relu_()
         return self.leave(x)
+
+    def _ups(self) -> list[ReadQueryConv2d]:
+        return [up for up in self.up if isinstance(up, ReadQueryConv2d)]

@@ -1,0 +1,217 @@
+"""SCMN: what each part adds, priors in training and on videos."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from torch import nn
+
+from vostool.core.types import Clip, Retention
+from vostool.models import Segmenter, scmn, stm
+from vostool.nn.aggregation import soft_aggregate
+
+SMALL = {
+    "backbone": "mobilenetv2_035",
+    "key_channels": 8,
+    "value_channels": 16,
+    "decoder_channels": 8,
+}
+KEEP, REPLACE, SKIP = Retention.KEEP, Retention.REPLACE, Retention.SKIP
+PARTS = {"aspp_rates": (), "spatial_constraint": False, "refinement": False}
+
+
+def network(trained: bool = True, **values) -> scmn.SCMN:
+    """A small SCMN; `trained` makes constraint and refinement do something."""
+    torch.manual_seed(1)
+    found = scmn.build(scmn.Config(**SMALL, refinement_channels=4, **values)).eval()
+    if trained and found.refinement is not None:
+        nn.init.normal_(found.refinement.leave.weight, std=0.1)
+    if trained and found.constraint is not None:
+        nn.init.normal_(found.constraint.conv.weight, std=0.2)
+    return found
+
+
+def random_clip(frames: int = 3, objects: int = 2, previous: bool = False) -> Clip:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.zeros(1, frames, 48, 80, dtype=torch.long)
+    for frame in range(frames):
+        for row in range(objects):
+            left = 4 + 25 * row + 2 * frame
+            labels[:, frame, 8:40, left : left + 16] = row + 1
+    images = torch.rand(1, frames, 3, 48, 80, generator=generator)
+    before = torch.cat([labels[:, :1], labels[:, :-1]], 1) if previous else None
+    return Clip(images, labels, torch.ones(1, objects, dtype=torch.bool), before)
+
+
+def one_hot(clip: Clip, frame: int) -> torch.Tensor:
+    rows = torch.arange(1, clip.present.shape[1] + 1)
+    return (clip.labels[:, frame, None] == rows[:, None, None]).float()
+
+
+@torch.no_grad()
+def step_by_step(model: nn.Module, clip: Clip) -> torch.Tensor:
+    """Logits of frames 1.. from encode / memorize / segment, all frames kept."""
+    state, masks = model.start(), one_hot(clip, 0)
+    images, result = model.input_spec.normalise(clip.images), []
+    for frame in range(1, clip.images.shape[1]):
+        before = images[:, frame - 1]
+        keep = [KEEP] * masks.shape[1]
+        model.memorize(before, model.encode(before), masks, state, keep, frame - 1)
+        logits, p = soft_aggregate(model.segment(model.encode(images[:, frame]), state))
+        result.append(logits)
+        masks = p[:, 1:]
+    return torch.stack(result, 1)
+
+
+@pytest.mark.parametrize("part", [None, *PARTS])
+def test_without_its_own_prior_training_equals_frame_by_frame(part: str | None) -> None:
+    model = network(**({part: PARTS[part]} if part else {}))
+    assert isinstance(model, Segmenter)
+    clip = random_clip(frames=4)
+    with torch.no_grad():
+        logits, auxiliary = model(clip)
+    ours, theirs = logits.softmax(2), step_by_step(model, clip).softmax(2)
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
+    assert set(auxiliary) == (set() if part == "refinement" else {"coarse"})
+
+
+def test_without_its_parts_it_is_stm() -> None:
+    ours = network(**PARTS)
+    theirs = stm.build(stm.Config(**SMALL)).eval()
+    theirs.load_state_dict(ours.state_dict(), strict=True)
+    clip = random_clip()
+    with torch.no_grad():
+        assert torch.equal(ours(clip)[0], theirs(clip)[0])
+
+
+def test_an_untrained_refinement_changes_nothing() -> None:
+    refined = network(trained=False)
+    plain = network(trained=False, refinement=False)
+    plain.load_state_dict(
+        {k: v for k, v in refined.state_dict().items() if not k.startswith("refinement.")}
+    )
+    clip = random_clip()
+    with torch.no_grad():
+        logits, auxiliary = refined(clip)
+        assert torch.equal(logits, plain(clip)[0])
+        assert torch.equal(logits, auxiliary["coarse"])
+        assert torch.equal(step_by_step(refined, clip), step_by_step(plain, clip))
+
+
+def test_coarse_logits_are_those_before_refinement() -> None:
+    refined, clip = network(), random_clip(frames=2)
+    with torch.no_grad():
+        logits, auxiliary = refined(clip)
+        refined.refinement = None
+        assert torch.equal(refined(clip)[0], auxiliary["coarse"])
+    assert not torch.equal(logits, auxiliary["coarse"])
+
+
+def test_full_size_has_the_published_parts() -> None:
+    whole = scmn.build(scmn.Config(backbone="resnet18"))
+
+    def parameters(module: nn.Module) -> int:
+        return sum(parameter.numel() for parameter in module.parameters())
+
+    assert parameters(whole.aspp) == 7_274_496
+    assert parameters(whole.constraint) == 2_314
+    assert parameters(whole.refinement) == 482_178
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_every_parameter_gets_a_gradient(given: bool) -> None:
+    model = network(trained=False).train()
+    logits, auxiliary = model(random_clip(previous=given))
+    (logits.square().mean() + auxiliary["coarse"].square().mean()).backward()
+    missing = [name for name, value in model.named_parameters() if value.grad is None]
+    assert not missing
+
+
+def test_given_priors_are_used_where_the_clip_has_them() -> None:
+    model, clip = network(), random_clip(previous=True)
+    elsewhere = dataclasses.replace(clip, previous=clip.previous.flip(-1))
+    with torch.no_grad():
+        without = model(dataclasses.replace(clip, previous=None))[0]
+        own, other = model(clip)[0], model(elsewhere)[0]
+    # The frame before the first segmented one has its mask given either way.
+    torch.testing.assert_close(own[:, 0], without[:, 0])
+    assert not torch.equal(own[:, 1], without[:, 1])
+    assert not torch.equal(own[:, 0], other[:, 0])
+
+
+@torch.no_grad()
+def test_the_prior_is_the_last_frames_mask_even_if_no_memory_takes_it() -> None:
+    model, clip = network(), random_clip(frames=3)
+    images = model.input_spec.normalise(clip.images)
+    features = [model.encode(images[:, frame]) for frame in range(3)]
+
+    def run(second_mask: torch.Tensor) -> torch.Tensor:
+        state = model.start()
+        model.memorize(images[:, 0], features[0], one_hot(clip, 0), state, [KEEP] * 2, 0)
+        model.memorize(images[:, 1], features[1], second_mask, state, [SKIP] * 2, 1)
+        assert [bank.times for bank in state.objects] == [[0], [0]]
+        return model.segment(features[2], state)
+
+    here, there = run(one_hot(clip, 1)), run(one_hot(clip, 1).flip(-1))
+    assert not torch.equal(here, there)
+    assert model.input_spec.every_frame
+    assert not network(spatial_constraint=False).input_spec.every_frame
+
+
+@torch.no_grad()
+def test_a_lost_object_can_come_back() -> None:
+    """A constraint that suppresses all must not act on an object whose last mask is empty."""
+    model, clip = network(), random_clip(frames=2)
+    free = network(spatial_constraint=False)
+    free.load_state_dict(
+        {k: v for k, v in model.state_dict().items() if not k.startswith("constraint.")}
+    )
+    nn.init.zeros_(model.constraint.conv.weight)
+    nn.init.constant_(model.constraint.conv.bias, -50.0)
+    images = model.input_spec.normalise(clip.images)
+    found = []
+    for one in (model, free):
+        state = one.start()
+        features = [one.encode(images[:, frame]) for frame in range(2)]
+        one.memorize(images[:, 0], features[0], one_hot(clip, 0), state, [KEEP] * 2, 0)
+        masks = one_hot(clip, 0)
+        masks[:, 0] = 0
+        one.memorize(images[:, 0], features[0], masks, state, [SKIP] * 2, 1)
+        found.append(one.segment(features[1], state))
+    torch.testing.assert_close(found[0][:, 0], found[1][:, 0])
+    assert not torch.allclose(found[0][:, 1], found[1][:, 1])
+
+
+@pytest.mark.parametrize("pixels", [0, 1])
+@torch.no_grad()
+def test_empty_and_one_pixel_masks_work(pixels: int) -> None:
+    model, clip = network(), random_clip(frames=3)
+    labels = torch.where(clip.labels == 2, 0, clip.labels)
+    if pixels:
+        labels[:, 0, 20, 70] = 2
+    clip = dataclasses.replace(clip, labels=labels)
+    logits, _ = model(clip)
+    assert bool(logits.isfinite().all())
+    ours, theirs = logits.softmax(2), step_by_step(model, clip).softmax(2)
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
+
+
+@torch.no_grad()
+def test_late_objects_and_views_have_their_own_prior() -> None:
+    model, clip = network(), random_clip(frames=3)
+    images = model.input_spec.normalise(clip.images)
+    views = torch.stack([images[0], images[0].flip(-1)])
+    masks = torch.cat([one_hot(clip, 0), one_hot(clip, 0).flip(-1)])
+    state = model.start()
+    model.memorize(views[:, 0], model.encode(views[:, 0]), masks[:, :1], state, [KEEP], 0)
+    model.memorize(views[:, 1], model.encode(views[:, 1]), masks, state, [REPLACE, KEEP], 1)
+    both = model.segment(model.encode(views[:, 2]), state)
+    alone = model.start()
+    for frame, rows in ((0, 1), (1, 2)):
+        keep = [KEEP] if frame == 0 else [REPLACE, KEEP]
+        features = model.encode(images[:, frame])
+        model.memorize(images[:, frame], features, masks[:1, :rows], alone, keep, frame)
+    one = model.segment(model.encode(images[:, 2]), alone)
+    torch.testing.assert_close(both[:1], one, atol=1e-5, rtol=1e-5)
