@@ -72,6 +72,16 @@ def run(
     set_zoom: Annotated[
         list[str] | None, typer.Option(help="A threshold of --crop-zoom, such as margin=2.")
     ] = None,
+    online_finetune: Annotated[
+        bool,
+        typer.Option(
+            "--online-finetune/--no-online-finetune",
+            help="Also tune each network to each video, and average both.",
+        ),
+    ] = False,
+    ft_iterations: Annotated[
+        int | None, typer.Option(help="For --online-finetune: iterations per video. Default 200.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of random numbers.")] = 0,
     resume: options.Resume = False,
     overwrite: options.Overwrite = False,
@@ -82,6 +92,7 @@ def run(
     from vostool.inference.crop_zoom import choose_zoom
     from vostool.stages._inference_recipe import combine_settings, read_inference_recipe
     from vostool.stages.infer import VideoChoice, infer
+    from vostool.training.finetune_options import choose_finetune
 
     chosen = None if recipe is None else read_inference_recipe(recipe)
     given = {
@@ -102,6 +113,7 @@ def run(
         "crop_zoom": choose_zoom(crop_zoom, set_zoom or ()),
         "tracker": tracker,
         "tracker_model": tuple(tracker_model or ()),
+        "online_finetune": choose_finetune(online_finetune, ft_iterations),
     }
     choice = VideoChoice(dataset, root, split, tuple(video or ()))
     result = infer(

@@ -108,7 +108,7 @@ class _LineAdvance(Advance):
         rate = self.done / max(now - self._start, 1e-9)
         of = f"/{self._total}" if self._total else ""
         left = ""
-        if self._total and self.done < self._total:
+        if self._total and 0 < self.done < self._total:
             left = f", {(self._total - self.done) / max(rate, 1e-9):.0f} s left"
         self._console.info(
             f"{self._label}: {self.done}{of} {self._unit}, {rate:.1f} {self._unit}/s{left}"

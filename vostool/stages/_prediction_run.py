@@ -26,7 +26,7 @@ from vostool.predictions.manifest import (
 )
 
 SETTINGS = "settings"
-LASTING = ("seconds", "crop_zoom")
+LASTING = ("seconds", "crop_zoom", "online_finetune")
 """What a resumed run keeps of the entries of finished videos."""
 
 

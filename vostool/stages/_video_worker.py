@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,6 +19,7 @@ from vostool.inference.source import FrameSource, SourceFrame
 from vostool.inference.trackers import TrackerFactory
 from vostool.inference.writer import WriteBehind
 from vostool.predictions.quantise import to_uint8
+from vostool.stages._online_finetune import OnlineFinetuning
 from vostool.stages._prediction_run import PredictionRun
 
 
@@ -44,9 +46,10 @@ class VideoWorker:
         members: list[Member],
         options: InferenceOptions,
         crop_zoom: CropZoom | None = None,
+        finetuning: OnlineFinetuning | None = None,
     ):
         self._run, self._members, self._options = run, members, options
-        self._crop_zoom = crop_zoom
+        self._crop_zoom, self._finetuning = crop_zoom, finetuning
         self.done: list[str] = []
         self.frames = 0
         self.first_error: VostoolError | None = None
@@ -75,21 +78,28 @@ class VideoWorker:
     ) -> None:
         start, about = time.monotonic(), dict[str, Any]()
         writer.submit(self._run.begin, source.name)
-        counted = _Counted(source, progress)
-        for result in self._results(counted, about, console):
-            writer.submit(self._run.writer.write_mask, source.name, result.name, result.mask)
-            if result.probabilities is not None:
-                planes = to_uint8(result.probabilities)
-                writer.submit(
-                    self._run.writer.write_probabilities,
-                    source.name,
-                    result.name,
-                    planes,
-                    source.ids,
-                )
+        with self._tuning(_Counted(source, progress), about, progress, console) as frames:
+            for result in self._results(frames, about, console):
+                self._write(source, result, writer)
         writer.submit(self._run.finish, source.name, time.monotonic() - start, about)
         self.done.append(source.name)
         self.frames += len(source)
+
+    def _write(self, source: VideoSource, result: FrameResult, writer: WriteBehind) -> None:
+        files = self._run.writer
+        writer.submit(files.write_mask, source.name, result.name, result.mask)
+        if result.probabilities is not None:
+            planes = to_uint8(result.probabilities)
+            writer.submit(files.write_probabilities, source.name, result.name, planes, source.ids)
+
+    def _tuning(
+        self, source: FrameSource, about: dict[str, Any], progress: Advance, console: Console
+    ) -> AbstractContextManager[FrameSource]:
+        """The source, and networks that are tuned as it is gone through, where that is wanted."""
+        if self._finetuning is None:
+            return nullcontext(source)
+        note = partial(progress.advance, 0)
+        return self._finetuning.tuning(source, about, note, console)
 
     def _results(
         self, source: FrameSource, about: dict[str, Any], console: Console

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, cast
 
 import torch
 
@@ -16,7 +16,6 @@ from vostool.core.errors import UsageError, VostoolError
 from vostool.core.types import Video
 from vostool.datasets._catalogue import load_videos
 from vostool.datasets._layout import FaultyVideos
-from vostool.inference.crop_zoom import CropZoomOptions
 from vostool.inference.engine import Feedback, InferenceOptions, Member
 from vostool.inference.prepare import prepare, resolve
 from vostool.inference.sharding import share
@@ -24,62 +23,15 @@ from vostool.inference.strategies import parse_strategies
 from vostool.inference.trackers import DEFAULT as DEFAULT_TRACKER
 from vostool.inference.trackers import make_tracker
 from vostool.inference.views import parse_views
+from vostool.models import Segmenter
 from vostool.predictions.manifest import Shard, file_digest
+from vostool.stages._inference_settings import InferenceSettings, VideoChoice
+from vostool.stages._online_finetune import Arithmetic, OnlineFinetuning, TrainedNetwork
 from vostool.stages._prediction_run import Planned, PredictionRun
 from vostool.stages._video_worker import CropZoom, VideoWorker
 from vostool.stages.load import load_segmenter
 
-
-@dataclass(frozen=True)
-class VideoChoice:
-    """Videos of a data set.
-
-    Attributes:
-        dataset, root, split: as in `load_videos`.
-        names: only these videos; empty is all.
-    """
-
-    dataset: str
-    root: Path
-    split: str
-    names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class InferenceSettings:
-    """How to run; names as on the command line.
-
-    Attributes:
-        tta: views, such as "flip,0.75,1.0", or "none".
-        memory: strategies, such as "every:5"; each is one more track per network and view.
-        max_memory: permanent frames per object, None for what the strategy says.
-        feedback: "own" or "merged".
-        short_side: pixels of the shorter side at scale 1, None for the frame's own.
-        precision: auto, fp32, bf16 or fp16.
-        device: auto, cpu, cuda or cuda:N.
-        compile: compile the networks' parts.
-        save_probabilities: write uint8 probabilities beside the masks.
-        all_frames: write every frame, not only those that the data set's server wants.
-        seed: of torch, for networks that draw random numbers.
-        crop_zoom: thresholds of crop-then-zoom, None for going without it.
-        tracker: its tracker; None is the one that needs no model file.
-        tracker_model: the tracker's model files, in its order.
-    """
-
-    tta: str = "none"
-    memory: tuple[str, ...] = ("every:5",)
-    max_memory: int | None = None
-    feedback: Literal["own", "merged"] = "own"
-    short_side: int | None = None
-    precision: str = "auto"
-    device: str = "auto"
-    compile: bool = False
-    save_probabilities: bool = False
-    all_frames: bool = False
-    seed: int = 0
-    crop_zoom: CropZoomOptions | None = None
-    tracker: str | None = None
-    tracker_model: tuple[Path, ...] = ()
+__all__ = ["InferenceResult", "InferenceSettings", "VideoChoice", "infer"]
 
 
 @dataclass(frozen=True)
@@ -124,7 +76,10 @@ def infer(
     shard = Shard.of_environment()
     chosen, fault = _choose(videos)
     mine = share(chosen, shard.rank, shard.world)
-    members, identities = _members(checkpoints, settings, device)
+    networks, identities = _networks(checkpoints, settings, device)
+    finetuning = _finetuning(networks, settings, options, device)
+    members = finetuning.members if finetuning else _members(networks, settings)
+    del networks
     run = PredictionRun(
         out,
         _about(videos, identities, device),
@@ -138,7 +93,7 @@ def infer(
     todo = [video for video in mine if video.name in run.todo]
     if len(todo) < len(mine):
         console.info(f"{len(mine) - len(todo)} videos are finished already")
-    worker = VideoWorker(run, members, options, crop_zoom)
+    worker = VideoWorker(run, members, options, crop_zoom, finetuning)
     torch.manual_seed(settings.seed)
     start = time.monotonic()
     worker.run_all(todo, console)
@@ -219,18 +174,17 @@ def _choose(videos: VideoChoice | Sequence[Video]) -> tuple[list[Video], Vostool
     return found, fault
 
 
-def _members(
+def _networks(
     checkpoints: Sequence[Path], settings: InferenceSettings, device: torch.device
-) -> tuple[list[Member], list[dict[str, Any]]]:
+) -> tuple[list[TrainedNetwork], list[dict[str, Any]]]:
     """Networks ready to run, and what the manifest says about each checkpoint."""
     if not checkpoints:
         raise UsageError("no checkpoint", remedy="pass --checkpoint runs/NAME/best.ckpt")
-    members, identities = [], []
-    strategies = parse_strategies(settings.memory)
+    networks, identities = [], []
     for path in checkpoints:
         segmenter, recipe = load_segmenter(Path(path))
         ready = prepare(segmenter, device, compile_parts=settings.compile)
-        members.append(Member(ready, strategies))  # type: ignore[arg-type]
+        networks.append(TrainedNetwork("/".join(Path(path).parts[-2:]), segmenter, ready, recipe))
         digest = file_digest(Path(path))
         identities.append({"path": str(path), "sha256": digest, "recipe": recipe})
     digests = [item["sha256"] for item in identities]
@@ -238,7 +192,28 @@ def _members(
         raise UsageError(
             "the same checkpoint is given twice", remedy="it would only count double; drop one"
         )
-    return members, identities
+    return networks, identities
+
+
+def _members(networks: Sequence[TrainedNetwork], settings: InferenceSettings) -> list[Member]:
+    strategies = parse_strategies(settings.memory)
+    return [Member(cast(Segmenter, item.ready), strategies) for item in networks]
+
+
+def _finetuning(
+    networks: Sequence[TrainedNetwork],
+    settings: InferenceSettings,
+    options: InferenceOptions,
+    device: torch.device,
+) -> OnlineFinetuning | None:
+    """UsageError if a network cannot be tuned."""
+    if settings.online_finetune is None:
+        return None
+    arithmetic = Arithmetic(
+        device, options.dtype, settings.compile, settings.short_side, settings.seed
+    )
+    strategies = parse_strategies(settings.memory)
+    return OnlineFinetuning(networks, strategies, settings.online_finetune, arithmetic)
 
 
 def _wanted(video: Video, settings: InferenceSettings) -> tuple[str, ...]:
@@ -271,6 +246,8 @@ def _comparable(
     for name in ("device", "compile", "tracker", "tracker_model"):
         del values[name]
     values["crop_zoom"] = _comparable_crop_zoom(settings)
+    tuned = settings.online_finetune
+    values["online_finetune"] = None if tuned is None else tuned.model_dump(mode="json")
     values["memory"] = list(settings.memory)
     values["precision"] = str(options.dtype or torch.float32).removeprefix("torch.")
     values["checkpoints"] = [item["sha256"] for item in identities]

@@ -1,0 +1,48 @@
+"""All numbers of online fine-tuning; every field's description is its documentation."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from vostool.core.errors import UsageError
+from vostool.training.config import Options
+from vostool.training.finetune_clips import FinetuneClipOptions
+from vostool.training.trained_parts import TrunkPart
+
+
+class FinetuneOptions(Options):
+    """How a network is tuned to each video."""
+
+    iterations: int = Field(200, ge=1, description="when a video's first masks are given")
+    late_iterations: int = Field(
+        50, ge=0, description="each time that masks of further objects are given"
+    )
+    learning_rate: float = Field(5e-6, gt=0, description="of Adam, begun anew for each run")
+    trunk: TrunkPart = Field(
+        "last-stage", description="what is tuned of trunks; everything else is, BatchNorm excepted"
+    )
+    held_out: int = Field(4, ge=1, description="fixed warps on which progress is checked")
+    check_every: int = Field(25, ge=1, description="iterations between two checks")
+    patience: int = Field(3, ge=1, description="checks in a row with a rising loss that end it")
+    clips: FinetuneClipOptions = FinetuneClipOptions()
+
+
+def choose_finetune(wanted: bool, iterations: int | None) -> FinetuneOptions | None:
+    """What `--online-finetune` and `--ft-iterations` say together.
+
+    Raises:
+        UsageError: they contradict, or the number makes no sense.
+    """
+    if iterations is None:
+        return FinetuneOptions() if wanted else None
+    if not wanted:
+        raise UsageError(
+            f"--ft-iterations {iterations} has no effect without fine-tuning",
+            remedy="pass --online-finetune too",
+        )
+    if iterations < 1:
+        raise UsageError(
+            f"--ft-iterations {iterations} makes no sense", remedy="it must be at least 1"
+        )
+    late = min(iterations, FinetuneOptions().late_iterations)
+    return FinetuneOptions(iterations=iterations, late_iterations=late)
