@@ -112,12 +112,24 @@ def test_coarse_logits_are_those_before_refinement() -> None:
 def test_full_size_has_the_published_parts() -> None:
     whole = scmn.build(scmn.Config(backbone="resnet18"))
 
-    def parameters(module: nn.Module) -> int:
-        return sum(parameter.numel() for parameter in module.parameters())
-
     assert parameters(whole.aspp) == 7_274_496
     assert parameters(whole.constraint) == 2_314
     assert parameters(whole.refinement) == 482_178
+
+
+def parameters(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def test_published_sizes_with_resnest101() -> None:
+    trunk = {"backbone": "resnest101e"}
+    with torch.device("meta"):  # without initialising a hundred million parameters
+        network = stm.build(stm.Config(**trunk))
+        four_branches = scmn.build(scmn.Config(**trunk, aspp_rates=(1, 2, 4, 8)))
+    assert parameters(network) == 81_991_618
+    assert parameters(network.query_encoder) == 30_073_184
+    assert parameters(network.memory_encoder) == 30_073_184 + 2 * 128 * 49
+    assert parameters(four_branches) == 87_824_322 + 2_314 + 482_178
 
 
 @pytest.mark.parametrize("given", [False, True])

@@ -33,6 +33,41 @@ def test_mask_stem_equals_one_five_channel_convolution() -> None:
     torch.testing.assert_close(stem((images, masks, owner)), expected, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["resnest14d", "resnet26d"])
+@torch.no_grad()
+def test_masks_join_a_deep_stem_after_its_last_convolution(name: str) -> None:
+    with_masks, plain = Trunk(name, 2).eval(), Trunk(name).eval()
+    scramble_batch_norm(plain)
+    stem = with_masks.net.conv1
+    names = {key: key.replace("conv1.", "conv1.rgb.", 1) for key in plain.net.state_dict()}
+    weights = {
+        names[key] if key.startswith("conv1.") else key: value
+        for key, value in plain.net.state_dict().items()
+    }
+    missing, unexpected = with_masks.net.load_state_dict(weights, strict=False)
+    assert (missing, unexpected) == (["conv1.masks.0.weight", "conv1.masks.1.weight"], [])
+    last = [child for child in plain.net.conv1 if isinstance(child, nn.Conv2d)][-1]
+    assert stem.masks[0].weight.shape == (last.out_channels, 1, 7, 7)
+
+    images, masks, owner = random(2, 3, 48, 64), random(3, 2, 48, 64, seed=1), [1, 0, 1]
+    before_norm = plain.net.conv1(images)[owner]
+    for index in range(2):
+        part = masks[:, index : index + 1]
+        before_norm += nn.functional.conv2d(part, stem.masks[index].weight, stride=2, padding=3)
+    expected = plain.net.layer1(plain.net.maxpool(plain.net.act1(plain.net.bn1(before_norm))))
+    stride4 = with_masks(images, masks, torch.tensor(owner))[0]
+    torch.testing.assert_close(stride4, expected, atol=1e-4, rtol=1e-4)
+    for found, alone in zip(
+        with_masks(images, masks[:2] * 0, torch.arange(2)), plain(images), strict=True
+    ):
+        torch.testing.assert_close(found, alone, atol=1e-4, rtol=1e-4)
+
+
+def test_a_sequence_that_is_no_deep_stem_gets_masks_at_its_first_convolution() -> None:
+    trunk = Trunk("dla34", 1)
+    assert isinstance(trunk.net.base_layer[0], MaskStem)
+
+
 def test_two_part_convolution_equals_the_plain_one() -> None:
     conv = ReadQueryConv2d(4, 3, 6, 3, dilation=2)
     plain = nn.Conv2d(7, 6, 3, padding=2, dilation=2)
@@ -74,7 +109,7 @@ def scramble_batch_norm(module: nn.Module) -> None:
             child.bias.data.copy_(torch.randn(child.num_features, generator=generator) * 0.1)
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnext50_32x4d", SMALL])
+@pytest.mark.parametrize("name", ["resnet18", "resnext50_32x4d", "resnest14d", "resnet26d", SMALL])
 @pytest.mark.parametrize("mask_channels", [0, 2])
 def test_folding_batch_norm_keeps_the_features(name: str, mask_channels: int) -> None:
     holder = nn.ModuleDict({"trunk": Trunk(name, mask_channels)}).eval()

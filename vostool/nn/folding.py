@@ -24,9 +24,10 @@ def freeze_statistics(module: nn.Module) -> None:
 def fold_batch_norm(module: nn.Module) -> nn.Module:
     """A copy with BatchNorm folded into the convolutions before it; exact up to rounding.
 
-    A BatchNorm is folded where it follows a convolution among the children of one parent, as in
-    timm's ResNets and MobileNets. Trunks are checked on random input, and one that folding would
-    change (because its children run in another order) keeps its BatchNorm.
+    A BatchNorm is folded where it follows a convolution, or a sequence that ends in one, among the
+    children of one parent, as in timm's ResNets, ResNeSts and MobileNets. Trunks are checked on
+    random input, and one that folding would change (because its children run in another order)
+    keeps its BatchNorm.
     """
     folded = copy.deepcopy(module).eval()
     for path, trunk in list(folded.named_modules()):
@@ -52,10 +53,16 @@ def _fold_children(module: nn.Module) -> None:
                 setattr(module, name, _what_follows(child))
             before = None
         elif isinstance(child, nn.Conv2d | MaskStem):
+            _fold_children(child)  # a deep stem has BatchNorms of its own
             before = child
         elif any(True for _ in child.children()):
             _fold_children(child)
-            before = None
+            before = _end_of(child)
+
+
+def _end_of(module: nn.Module) -> nn.Module | None:
+    """What a sequence ends with: a deep stem's last convolution is followed by a BatchNorm."""
+    return module[-1] if isinstance(module, nn.Sequential) else None
 
 
 def _matches(conv: nn.Conv2d | MaskStem, norm: _BatchNorm) -> bool:
@@ -64,7 +71,7 @@ def _matches(conv: nn.Conv2d | MaskStem, norm: _BatchNorm) -> bool:
 
 def _first(conv: nn.Conv2d | MaskStem) -> nn.Conv2d:
     """The convolution that carries the bias."""
-    return conv.rgb if isinstance(conv, MaskStem) else conv
+    return conv.last if isinstance(conv, MaskStem) else conv
 
 
 def _absorb(conv: nn.Conv2d | MaskStem, norm: _BatchNorm) -> None:

@@ -21,16 +21,24 @@ STRIDES = (4, 8, 16)
 
 
 class MaskStem(nn.Module):
-    """The first convolution plus one single-channel convolution per mask; outputs are summed.
+    """The RGB stem plus one single-channel convolution per mask; outputs are summed.
 
-    Equal to one convolution over RGB and masks together (STM section 3.1), but the RGB part runs
-    once per image however many objects there are.
+    With a first convolution as RGB stem, the masks' have its geometry: equal to one convolution
+    over RGB and masks together (STM section 3.1), but the RGB part runs once per image however
+    many objects there are. A deep stem (a sequence of 3x3 convolutions that halves the size, as in
+    ResNeSt) gets 7x7 convolutions of stride 2, which join it after its last convolution.
     """
 
-    def __init__(self, rgb: nn.Conv2d, mask_channels: int):
+    def __init__(self, rgb: nn.Conv2d | nn.Sequential, mask_channels: int):
         super().__init__()
         self.rgb = rgb
-        self.masks = nn.ModuleList(_single_channel_like(rgb) for _ in range(mask_channels))
+        like = rgb if isinstance(rgb, nn.Conv2d) else _large_conv(self.last.out_channels)
+        self.masks = nn.ModuleList(_single_channel_like(like) for _ in range(mask_channels))
+
+    @property
+    def last(self) -> nn.Conv2d:
+        """The RGB convolution whose output the masks' are added to."""
+        return _convs(self.rgb)[-1]
 
     def mask_convs(self) -> list[nn.Conv2d]:
         """The single-channel convolutions, typed."""
@@ -72,6 +80,17 @@ def _single_channel_like(conv: nn.Conv2d) -> nn.Conv2d:
     return clone
 
 
+def _large_conv(channels: int) -> nn.Conv2d:
+    """ResNet's first convolution, which a deep stem stands for."""
+    return nn.Conv2d(3, channels, 7, stride=2, padding=3, bias=False)
+
+
+def _convs(module: nn.Module) -> list[nn.Conv2d]:
+    """A convolution, or those of a sequence in order."""
+    steps = module.children() if isinstance(module, nn.Sequential) else [module]
+    return [step for step in steps if isinstance(step, nn.Conv2d)]
+
+
 class Trunk(nn.Module):
     """timm features at strides 4, 8 and 16 (or those asked for); later stages are dropped.
 
@@ -104,7 +123,7 @@ class Trunk(nn.Module):
         if weights not in ("none", "imagenet"):
             load_trunk_weights(self.net, Path(weights))
         if mask_channels:
-            _replace_first_conv(self.net, mask_channels)
+            _put_mask_stem(self.net, mask_channels)
 
     def forward(
         self,
@@ -172,14 +191,25 @@ def _feature_info(net: nn.Module) -> Any:
     return net.feature_info
 
 
-def _replace_first_conv(net: nn.Module, mask_channels: int) -> None:
-    """Put a `MaskStem` where the network's first convolution is."""
-    for path, module in net.named_modules():
-        if isinstance(module, nn.Conv2d):
-            parent = net.get_submodule(path.rpartition(".")[0])
-            setattr(parent, path.rpartition(".")[2], MaskStem(module, mask_channels))
-            return
-    raise UsageError("the network has no convolution to extend with mask channels")
+def _put_mask_stem(net: nn.Module, mask_channels: int) -> None:
+    """Put a `MaskStem` where the network's first convolution, or its deep stem, is."""
+    convs = (path for path, module in net.named_modules() if isinstance(module, nn.Conv2d))
+    path = next(convs, None)
+    if path is None:
+        raise UsageError("the network has no convolution to extend with mask channels")
+    parent, _, name = path.rpartition(".")
+    if _is_deep_stem(net.get_submodule(parent)):
+        parent, _, name = parent.rpartition(".")
+    stem = getattr(net.get_submodule(parent), name)
+    setattr(net.get_submodule(parent), name, MaskStem(stem, mask_channels))
+
+
+def _is_deep_stem(module: nn.Module) -> bool:
+    """Whether it is a sequence of several convolutions that halves the size, and ends in one."""
+    if not isinstance(module, nn.Sequential) or not isinstance(module[-1], nn.Conv2d):
+        return False
+    strides = [conv.stride for conv in _convs(module)]
+    return strides.count((2, 2)) == 1 and strides.count((1, 1)) == len(strides) - 1 > 0
 
 
 def load_trunk_weights(net: nn.Module, path: Path) -> None:
