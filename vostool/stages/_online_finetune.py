@@ -7,6 +7,8 @@ are learned in the middle of the video, whose memory stays.
 
 from __future__ import annotations
 
+import dataclasses
+import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -150,7 +152,7 @@ class OnlineFinetuning:
 def sentence(run: FinetuneRun) -> str:
     """What a run did, in words."""
     words = f"tuned for {run.iterations} iterations in {run.seconds:.1f} s"
-    if run.held_out:
+    if run.iterations:
         words += f" (waited {run.data_seconds:.1f} s for clips)"
     if run.first_loss is not None and run.last_loss is not None:
         words += f", loss {run.first_loss:.4f} -> {run.last_loss:.4f}"
@@ -186,6 +188,7 @@ class _Learner:
         """Tune to the objects given in a frame, and let the twin be the result."""
         if self._failed:
             return
+        start = time.perf_counter()
         run = self._tune(frame, given)
         self._failed = run.failed
         if run.failed:
@@ -197,7 +200,8 @@ class _Learner:
                 self._arithmetic.device,
                 compile_parts=self._arithmetic.compile_parts,
             )
-        self._report(self._trained.name, frame.name, run)
+        seconds = time.perf_counter() - start
+        self._report(self._trained.name, frame.name, dataclasses.replace(run, seconds=seconds))
 
     def _tune(self, frame: SourceFrame, given: np.ndarray) -> FinetuneRun:
         if self._tuner is None:

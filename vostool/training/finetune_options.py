@@ -22,7 +22,9 @@ class FinetuneOptions(Options):
         "last-stage", description="what is tuned of trunks; everything else is, BatchNorm excepted"
     )
     held_out: int = Field(4, ge=1, description="fixed warps on which progress is checked")
-    check_every: int = Field(25, ge=1, description="iterations between two checks")
+    check_every: int = Field(
+        40, ge=1, description="iterations between two checks; shorter runs have none"
+    )
     patience: int = Field(3, ge=1, description="checks in a row with a rising loss that end it")
     clips: FinetuneClipOptions = FinetuneClipOptions()
 

@@ -58,7 +58,8 @@ class FinetuneRun:
         data_seconds: of these, spent waiting for clips.
         check_seconds: of these, spent on held-out warps.
         losses: of each iteration.
-        held_out: mean loss on the held-out warps before the first step, and at each check.
+        held_out: mean loss on the held-out warps before the first step, and at each check; empty
+            for a run that is too short for one.
     """
 
     ending: Ending
@@ -202,6 +203,12 @@ class Finetuner:
         return clip_loss(logits, clip, trained.losses, trained.iterations, auxiliary)["loss"]
 
 
+def _held_out(clips: FinetuneClips, first: int, options: FinetuneOptions) -> list[Clip]:
+    """Clips of two frames, the second one being a warp of the first."""
+    short = FinetuneClips(clips.frames, options.clips.model_copy(update={"frames": 2}), clips.seed)
+    return [short[first + k] for k in range(options.held_out)]
+
+
 class _Run:
     """One run of a `Finetuner`."""
 
@@ -220,14 +227,14 @@ class _Run:
         self._losses: list[float] = []
         self._held_out_losses: list[float] = []
         self._best: list[torch.Tensor] = []
-        first = HELD_OUT_NUMBERS + tuner._number
-        short = self._options.clips.model_copy(update={"frames": 2})
-        fixed = FinetuneClips(clips.frames, short, clips.seed)
-        self._held_out = [fixed[first + k] for k in range(self._options.held_out)]
+        self._held_out: list[Clip] = []
+        if planned >= self._options.check_every:
+            self._held_out = _held_out(clips, HELD_OUT_NUMBERS + tuner._number, self._options)
 
     def go(self) -> FinetuneRun:
         """Train until something ends it."""
-        self._check()
+        if self._held_out:
+            self._check()
         optimiser = torch.optim.Adam(self._tuner._parameters, lr=self._options.learning_rate)
         for clip in self._ahead:
             train_mode(self._tuner.network)
@@ -241,12 +248,12 @@ class _Run:
             done = len(self._losses)
             if self._on_step is not None:
                 self._on_step(done, self._planned, self._losses[-1])
-            if done % self._options.check_every == 0 or done == self._planned:
+            if done % self._options.check_every == 0:
                 self._check()
                 if self._rose():
                     self._go_back()
                     return self.result(Ending.ROSE)
-        finite = all(math.isfinite(value) for value in self._held_out_losses)
+        finite = all(bool(value.isfinite().all()) for value in self._tuner._parameters)
         return self.result(Ending.DONE if finite else Ending.NOT_FINITE)
 
     @torch.no_grad()

@@ -44,7 +44,7 @@ def last_stage(trunk: Trunk) -> list[nn.Parameter]:
     parameters = list(trunk.parameters())
     masks = [part for part in trunk.modules() if isinstance(part, MaskStem)]
     images = parameters[0].new_zeros((1, 3, PROBE_SIZE, PROBE_SIZE))
-    mode = trunk.training
+    modes = [(part, part.training) for part in trunk.modules()]
     trunk.eval()
     try:
         with torch.inference_mode(False), torch.enable_grad():
@@ -57,7 +57,8 @@ def last_stage(trunk: Trunk) -> list[nn.Parameter]:
             before = _used(features[:-1], parameters)
             last = _used(features[-1:], parameters)
     finally:
-        trunk.train(mode)
+        for part, training in modes:
+            part.training = training
     return [p for p in parameters if id(p) in last - before]
 
 
