@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from vostool.datasets._split import SplitFile, write_split
 from vostool.predictions.folder import PredictionFolder
 from vostool.stages import infer as infer_stage
 from vostool.stages._inference_recipe import read_inference_recipe
-from vostool.stages._tuning import TuningChoices
+from vostool.stages._tuning import TuningChoices, folder_name
 from vostool.stages.evaluate import evaluate
 from vostool.stages.infer import InferenceSettings, VideoChoice
 from vostool.stages.tune import tune
@@ -62,7 +63,7 @@ def test_the_best_setting_becomes_a_recipe(root, checkpoint, split, tmp_path) ->
     out, videos = tmp_path / "tuned.toml", held_out(root, split)
     choices = TuningChoices(tta=("0.25", "none"), steps=("none", "drop-small,fill-holes"))
     result = tune([checkpoint], videos, choices, out, settings=FAST)
-    assert [(t.network.tta, t.steps) for t in result.trials] == [
+    assert [(t.network.tta, t.steps.text) for t in result.trials] == [
         ("0.25", "none"),
         ("0.25", "drop-small,fill-holes"),
         ("none", "none"),
@@ -138,6 +139,65 @@ def test_other_videos_are_refused(root, checkpoint, split, tmp_path, videos, mes
     assert not (tmp_path / "tuned-settings").exists()
 
 
+def test_values_of_step_parameters_are_tried_and_written(root, checkpoint, split, tmp_path) -> None:
+    """The object has 480 pixels: a least area above that, without exception, empties the masks."""
+    out, videos = tmp_path / "tuned.toml", held_out(root, split)
+    choices = TuningChoices(
+        steps=("drop-small",),
+        set=("drop-small.keep-largest=false", "drop_small.min_area=999", "drop-small.min-area=9"),
+    )
+    result = tune([checkpoint], videos, choices, out, settings=FAST)
+    empty, best = result.trials
+    assert empty.score < best.score
+    assert result.best == best
+    recipe = read_inference_recipe(str(out))
+    assert recipe.postprocess.steps == ("drop-small",)
+    assert recipe.postprocess.settings == (
+        "drop-small.keep-largest=false",
+        "drop-small.min-area=9",
+    )
+    folders = sorted(path.name for path in (tmp_path / "tuned-settings" / "none_every-5").iterdir())
+    assert len(folders) == 4  # masks, scores and one per value
+    assert len(tune([checkpoint], videos, choices, out, settings=FAST, resume=True).trials) == 2
+
+
+def test_crop_zoom_is_tried_and_written(root, checkpoint, split, tmp_path, capsys) -> None:
+    """Objects may be 200 pixels wide, so that the default zooms; 10 leaves them alone."""
+    out = tmp_path / "tuned.toml"
+    texts = ("none", "default", "largest_side=10,margin=3")
+    choices = TuningChoices(tta=("0.25",), crop_zoom=texts)
+    settings = replace(FAST, tracker="mask-box")
+    result = tune([checkpoint], held_out(root, split), choices, out, settings=settings)
+    none, default, alone = (trial.score for trial in result.trials)
+    assert none == alone < default
+    assert [trial.as_json()["crop_zoom"] for trial in result.trials] == list(texts)
+    recipe = read_inference_recipe(str(out))
+    assert recipe.values["crop_zoom"] == result.best.network.zoom
+    assert recipe.values["tracker"] == "mask-box"
+    common = ["--dataset", "davis2016", "--root", root, "--checkpoint", checkpoint]
+    rest = ["--split", "val", "--recipe", out, "--out", tmp_path / "a", "--device", "cpu", "-q"]
+    assert _call("infer", *common, *rest) == 0
+    manifest = json.loads((tmp_path / "a" / "run.json").read_text())
+    assert manifest["settings"]["crop_zoom"]["margin"] == result.best.network.zoom.margin
+
+
+@pytest.mark.parametrize(
+    ("zoom", "changes", "message"),
+    [
+        ("none", {"tracker": "mil"}, "only used by crop-then-zoom"),
+        ("default", {"tracker": "nano"}, "tracker nano takes 2 model file"),
+        ("default", {"tracker_model": (Path("x.onnx"),)}, "mask-box takes no model file"),
+    ],
+)
+def test_trackers_that_cannot_be_used(root, checkpoint, split, tmp_path, zoom, changes, message):
+    """Before anything is run, be crop-then-zoom the last of the settings."""
+    choices = TuningChoices(crop_zoom=("none", zoom) if zoom != "none" else ("none",))
+    settings = replace(FAST, **changes)
+    with pytest.raises(UsageError, match=message):
+        tune([checkpoint], held_out(root, split), choices, tmp_path / "t.toml", settings=settings)
+    assert not (tmp_path / "t-settings").exists()
+
+
 def test_training_videos_named_one_by_one(root, checkpoint, tmp_path) -> None:
     choice = VideoChoice("davis2016", root, "train", ("b",))
     result = tune([checkpoint], choice, TuningChoices(), tmp_path / "t.toml", settings=FAST)
@@ -151,12 +211,21 @@ def test_training_videos_named_one_by_one(root, checkpoint, tmp_path) -> None:
         ({"tta": ("big",)}, "neither flip nor a scale"),
         ({"memory": ("every:5+evry:5",)}, "did you mean every"),
         ({"max_memory": ("0",)}, "--max-memory 0 makes no sense"),
+        ({"crop_zoom": ("yes",)}, "--crop-zoom yes: 'yes' is not of the form key=value"),
+        ({"crop_zoom": ("margn=3",)}, "did you mean margin"),
+        ({"crop_zoom": ("default", "margin=2.5")}, "--crop-zoom lists a value twice"),
         ({"steps": ("drop-smal",)}, "did you mean drop-small"),
+        ({"set": ("drop-small.min-area=9",)}, "no --steps has drop-small"),
+        ({"steps": ("drop-small",), "set": ("drop-small.area=9",)}, "has no parameter 'area'"),
+        ({"steps": ("drop-small",), "set": ("drop-small.min-area=x",)}, "a wrong value"),
+        ({"steps": ("drop-small",), "set": ("min-area=9",)}, "write STEP.PARAMETER=VALUE"),
+        ({"steps": ("drop-small",), "set": ("drop-small.min-area=9",) * 2}, "--set lists a value"),
     ],
 )
 def test_settings_that_make_no_sense(choices: dict, message: str) -> None:
+    chosen = TuningChoices(**choices)
     with pytest.raises(UsageError, match=message):
-        TuningChoices(**choices).networks()
+        print(chosen.networks(), chosen.post_processings())
 
 
 def test_several_strategies_in_one_setting() -> None:
@@ -171,17 +240,45 @@ def test_several_strategies_in_one_setting() -> None:
     assert len({item.folder for item in settings.networks()}) == 4
 
 
+def test_each_post_processing_gets_the_values_of_its_own_steps() -> None:
+    choices = TuningChoices(
+        steps=("none", "drop-small", "fill-holes,drop-small"),
+        set=("drop-small.min-area=9", "fill-holes.max-area=0", "drop-small.min-area=99"),
+    )
+    assert [item.text for item in choices.post_processings()] == [
+        "none",
+        "drop-small drop-small.min-area=9",
+        "drop-small drop-small.min-area=99",
+        "fill-holes,drop-small fill-holes.max-area=0 drop-small.min-area=9",
+        "fill-holes,drop-small fill-holes.max-area=0 drop-small.min-area=99",
+    ]
+
+
+def test_folders_of_settings_are_short_and_differ() -> None:
+    first, second = (folder_name("margin=3," * 40 + last) for last in "ab")
+    assert len(first) <= 100
+    assert first != second
+    assert folder_name("flip,0.75_every:5") == "flip,0.75_every-5"
+
+
 def test_commands_hand_the_recipe_on(root, checkpoint, split, tmp_path, capsys) -> None:
     out = tmp_path / "tuned.toml"
     common = ["--dataset", "davis2016", "--root", root, "--checkpoint", checkpoint]
     fast = ["--precision", "fp32", "--device", "cpu", "-q"]
     videos = ["--split", f"{split}:val"]
     assert _call("tune", *common, *videos, *fast, "--out", out, "--tta", "0.25", "--tta", "flip",
-                 "--memory", "every:2", "--steps", "drop-small") == 0  # fmt: skip
-    assert "J&F-Mean" in capsys.readouterr().out
+                 "--memory", "every:2", "--steps", "drop-small", "--crop-zoom", "none",
+                 "--set", "drop-small.min-area=8") == 0  # fmt: skip
+    printed = capsys.readouterr().out
+    assert "J&F-Mean" in printed
+    assert "drop-small.min-area=8" in printed
+    assert "crop-zoom" not in printed
     values = tomllib.loads(out.read_text(encoding="utf-8"))
     assert values["inference"] == {"tta": "flip", "memory": ["every:2"], "precision": "fp32"}
-    assert values["postprocess"] == {"steps": ["drop-small"]}
+    assert values["postprocess"] == {
+        "steps": ["drop-small"],
+        "settings": ["drop-small.min-area=8"],
+    }
     val = ["--split", "val", "--recipe", out, "-q"]
     assert _call("infer", *common, *val, "--out", tmp_path / "a", "--device", "cpu") == 0
     assert "vostool postprocess" in capsys.readouterr().out
@@ -193,7 +290,9 @@ def test_commands_hand_the_recipe_on(root, checkpoint, split, tmp_path, capsys) 
     assert (settings["tta"], settings["memory"]) == ("none", ["every:2"])
     assert _call("postprocess", tmp_path / "a", "--recipe", out, "--out", tmp_path / "c") == 0
     masks = PredictionFolder(tmp_path / "c")
-    assert masks.manifest is not None and "drop-small" in json.dumps(masks.manifest["settings"])
+    assert masks.manifest is not None
+    (step,) = masks.manifest["settings"]["steps"]
+    assert (step["name"], step["params"]["min_area"]) == ("drop-small", 8)
     assert np.array_equal(
         masks.mask("d", "00000"), PredictionFolder(tmp_path / "a").mask("d", "00000")
     )

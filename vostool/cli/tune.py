@@ -1,12 +1,14 @@
-"""Find the best views, memory and post-processing on held-out videos; write them as a recipe.
+"""Find the best views, memory, crop-then-zoom and post-processing on held-out videos.
 
-All combinations of the values given are run and scored. Only held-out videos are accepted: the val
-part of a file that `vostool split` wrote, or training videos named with --video. What is finished
-is kept with --resume. `vostool infer --recipe` and `vostool postprocess --recipe` take the result.
+All combinations of the values given are run and scored; the best one becomes a recipe. Only
+held-out videos are accepted: the val part of a file that `vostool split` wrote, or training videos
+named with --video. What is finished is kept with --resume. `vostool infer --recipe` and
+`vostool postprocess --recipe` take the result.
 
 Example: `vostool tune --checkpoint runs/a/best.ckpt --dataset youtubevos2019 --root data/YouTubeVOS
---split split.json:val --tta none --tta flip --tta flip,0.75,1.0 --memory every:5
---memory every:5+visible --steps none --steps keep-near-last,drop-small --out tuned.toml`
+--split split.json:val --tta none --tta flip,0.75,1.0 --memory every:5 --memory every:5+visible
+--crop-zoom none --crop-zoom default --steps none --steps keep-near-last,drop-small
+--set drop-small.min-area=16 --set drop-small.min-area=64 --out tuned.toml`
 """
 
 from __future__ import annotations
@@ -35,8 +37,25 @@ def run(
     max_memory: Annotated[
         list[str] | None, typer.Option(help="Frames to try, or none; may be repeated.")
     ] = None,
+    crop_zoom: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Crop-then-zoom to try: none, default, or thresholds such as "
+            "margin=3,zoom_height=240; may be repeated."
+        ),
+    ] = None,
     steps: Annotated[
         list[str] | None, typer.Option(help="Post-processings to try, or none; may be repeated.")
+    ] = None,
+    step_values: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="STEP.PARAMETER=VALUE to try for --steps; may be repeated."),
+    ] = None,
+    tracker: Annotated[
+        str | None, typer.Option(help="For --crop-zoom: mask-box (default), vit, nano or mil.")
+    ] = None,
+    tracker_model: Annotated[
+        list[Path] | None, typer.Option(help="The tracker's model file; nano takes two.")
     ] = None,
     short_side: Annotated[
         int | None, typer.Option(help="Resize frames to this shorter side at scale 1.")
@@ -59,17 +78,17 @@ def run(
     from vostool.stages.infer import InferenceSettings, VideoChoice
     from vostool.stages.tune import tune
 
-    lists = {"tta": tta, "memory": memory, "max_memory": max_memory, "steps": steps}
+    tried = {"tta": tta, "memory": memory, "max_memory": max_memory, "crop_zoom": crop_zoom}
+    tried |= {"steps": steps, "set": step_values}
+    common = InferenceSettings(
+        short_side=short_side, precision=precision, device=device, tracker=tracker,
+        tracker_model=tuple(tracker_model or ()),
+    )  # fmt: skip
     result = tune(
-        checkpoint,
-        VideoChoice(dataset, root, split, tuple(video or ())),
-        TuningChoices(**{name: tuple(values) for name, values in lists.items() if values}),
-        out,
-        work=work,
-        settings=InferenceSettings(short_side=short_side, precision=precision, device=device),
-        resume=resume,
-        overwrite=overwrite,
+        checkpoint, VideoChoice(dataset, root, split, tuple(video or ())),
+        TuningChoices(**{name: tuple(values) for name, values in tried.items() if values}), out,
+        work=work, settings=common, resume=resume, overwrite=overwrite,
         console=options.console(quiet, verbose),
-    )
+    )  # fmt: skip
     options.results().print(result.table())
     print(result.recipe)

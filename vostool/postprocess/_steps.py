@@ -46,7 +46,7 @@ def parse_steps(names: Sequence[str], settings: Sequence[str] = ()) -> list[Step
     modules = {_spell(name): registry.load(PACKAGE, name, kind="step") for name in names}
     values: dict[str, dict[str, str]] = {name: {} for name in modules}
     for setting in settings:
-        step, parameter, value = _split_setting(setting)
+        step, parameter, value = split_setting(setting)
         if step not in modules:
             registry.load(PACKAGE, step, kind="step")
             raise UsageError(
@@ -59,6 +59,22 @@ def parse_steps(names: Sequence[str], settings: Sequence[str] = ()) -> list[Step
         Step(name, _validated(modules[name].Params, name, values[name]), modules[name].apply)
         for name in map(_spell, names)
     ]
+
+
+def split_setting(setting: str) -> tuple[str, str, str]:
+    """Take "drop-small.min-area=64" apart: step, parameter, value.
+
+    Raises:
+        UsageError: of another form.
+    """
+    left, equals, value = setting.partition("=")
+    step, dot, parameter = left.partition(".")
+    if not (equals and dot and step.strip() and parameter.strip() and value.strip()):
+        raise UsageError(
+            f"cannot read the setting {setting!r}",
+            remedy="write STEP.PARAMETER=VALUE, such as drop-small.min-area=64",
+        )
+    return _spell(step), _spell(parameter), value.strip()
 
 
 def describe_steps() -> list[tuple[str, str, list[tuple[str, str, str]]]]:
@@ -76,17 +92,6 @@ def describe_steps() -> list[tuple[str, str, list[tuple[str, str, str]]]]:
 
 def _spell(name: str) -> str:
     return name.strip().replace("_", "-")
-
-
-def _split_setting(setting: str) -> tuple[str, str, str]:
-    left, equals, value = setting.partition("=")
-    step, dot, parameter = left.partition(".")
-    if not (equals and dot and step.strip() and parameter.strip() and value.strip()):
-        raise UsageError(
-            f"cannot read the setting {setting!r}",
-            remedy="write STEP.PARAMETER=VALUE, such as drop-small.min-area=64",
-        )
-    return _spell(step), _spell(parameter), value.strip()
 
 
 def _known_field(params: type[BaseModel], step: str, parameter: str) -> str:

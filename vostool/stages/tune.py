@@ -1,4 +1,4 @@
-"""`vostool tune`: which views, memory and post-processing score best on held-out videos."""
+"""`vostool tune`: which views, memory, crop-then-zoom and post-processing score best."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from typing import Any
 from vostool.core.console import Console
 from vostool.core.errors import OutputError, UsageError
 from vostool.core.files import claim_output_folder, write_json, write_text
+from vostool.inference.trackers import DEFAULT as DEFAULT_TRACKER
+from vostool.inference.trackers import make_tracker
 from vostool.predictions.manifest import file_digest
 from vostool.stages._held_out import require_held_out, warn_if_trained_on
 from vostool.stages._inference_recipe import settings_as_json
 from vostool.stages._tuning import (
-    NONE,
     NetworkSetting,
+    StepsSetting,
     Trial,
     TuneResult,
     TuningChoices,
-    step_names,
 )
 from vostool.stages.evaluate import evaluate
 from vostool.stages.infer import InferenceSettings, VideoChoice, infer
@@ -50,7 +51,8 @@ def tune(
         videos: the val part of an offline split, or training videos named one by one.
         out: the recipe, a `.toml` file.
         work: folder for masks and scores per setting; by default beside `out`.
-        settings: what all trials have in common (precision, device, short side).
+        settings: what all trials have in common (precision, device, short side), and the tracker
+            of those with crop-then-zoom.
         resume: keep the settings that are done.
 
     Raises:
@@ -60,7 +62,9 @@ def tune(
     """
     console = console or Console.silent()
     require_held_out(videos)
-    networks = choices.networks()
+    networks, post_processings = choices.networks(), choices.post_processings()
+    settings = settings or InferenceSettings()
+    _check_tracker(networks, settings)
     if out.suffix != ".toml":
         raise UsageError("the recipe must be a .toml file", where=out, remedy="--out tuned.toml")
     if out.exists() and not (resume or overwrite):
@@ -68,15 +72,26 @@ def tune(
     warn_if_trained_on(checkpoints, videos, console)
     folder = work or out.with_name(f"{out.stem}-settings")
     claim_output_folder(folder, resume=resume, overwrite=overwrite)
-    task = _Task(tuple(checkpoints), videos, settings or InferenceSettings(), folder, overwrite)
+    task = _Task(tuple(checkpoints), videos, settings, folder, overwrite)
     trials: list[Trial] = []
     for number, network in enumerate(networks, 1):
         console.info(f"setting {number} of {len(networks)}: {network.folder}")
-        trials += task.try_all(network, choices.steps, console)
+        trials += task.try_all(network, post_processings, console)
     result = TuneResult(tuple(trials), out, task.names())
     write_json(folder / "results.json", [trial.as_json() for trial in trials])
     write_text(out, _recipe(result, task))
     return result
+
+
+def _check_tracker(networks: Sequence[NetworkSetting], settings: InferenceSettings) -> None:
+    """Raise UsageError or DataError for a tracker that cannot be used, before anything is run."""
+    if any(network.zoom is not None for network in networks):
+        make_tracker(settings.tracker or DEFAULT_TRACKER, settings.tracker_model)
+    elif settings.tracker is not None or settings.tracker_model:
+        raise UsageError(
+            "a tracker is only used by crop-then-zoom",
+            remedy="pass --crop-zoom default too, or leave --tracker and --tracker-model out",
+        )
 
 
 @dataclass(frozen=True)
@@ -90,22 +105,24 @@ class _Task:
     overwrite: bool
 
     def try_all(
-        self, network: NetworkSetting, steps: Sequence[str], console: Console
+        self, network: NetworkSetting, steps: Sequence[StepsSetting], console: Console
     ) -> list[Trial]:
         """Run the networks once and score what each of the post-processings makes of it."""
         place = self.work / network.folder
         known = {} if self.overwrite else _known(place / SCORES, self._identity(network))
-        missing = [text for text in steps if text not in known["figures"]] if known else list(steps)
+        done = known.get("figures", {})
+        missing = [item for item in steps if item.text not in done]
         record: dict[str, Any] = known or {
             "identity": self._identity(network), "figures": {}, "rate": None
         }  # fmt: skip
         if missing:
             rate = self._run(network, place, console)
             record["rate"] = record["rate"] if rate is None else rate
-        for text in missing:
-            record["figures"][text] = self._score(place, text, console)
+        figures = record["figures"]
+        for item in missing:
+            figures[item.text] = self._score(place, item, console)
             write_json(place / SCORES, record)
-        return [Trial(network, text, record["figures"][text], record["rate"]) for text in steps]
+        return [Trial(network, item, figures[item.text], record["rate"]) for item in steps]
 
     def _run(self, network: NetworkSetting, place: Path, console: Console) -> float | None:
         """Frames per second, or None if all masks were there."""
@@ -120,15 +137,15 @@ class _Task:
         )
         return round(result.frames / max(result.seconds, 1e-9), 3) if result.frames else None
 
-    def _score(self, place: Path, steps: str, console: Console) -> dict[str, float]:
-        masks = place / MASKS
-        names, choice = step_names(steps), self.videos
-        if names:
-            masks = place / "+".join(names)
+    def _score(self, place: Path, steps: StepsSetting, console: Console) -> dict[str, float]:
+        masks, choice = place / MASKS, self.videos
+        if steps.names:
+            masks = place / steps.folder
             postprocess(
                 place / MASKS,
-                names,
+                steps.names,
                 masks,
+                settings=steps.values,
                 dataset=DatasetChoice(choice.dataset, choice.root, choice.split),
                 resume=not self.overwrite,
                 overwrite=self.overwrite,
@@ -147,12 +164,14 @@ class _Task:
 
     def _identity(self, network: NetworkSetting) -> dict[str, Any]:
         """What the scores depend on."""
+        settings = network.on_top_of(self.settings)
         return {
             "checkpoints": [file_digest(path) for path in self.checkpoints],
             "dataset": self.videos.dataset,
             "split": self.videos.split,
             "videos": sorted(self.videos.names),
-            "settings": settings_as_json(network.on_top_of(self.settings)),
+            "settings": settings_as_json(settings),
+            "tracker_models": [file_digest(path) for path in settings.tracker_model],
         }
 
     def names(self) -> tuple[str, ...]:
@@ -192,8 +211,10 @@ def _recipe(result: TuneResult, task: _Task) -> str:
         f"{len(result.videos)} held-out videos of {videos.dataset}",
         "inference": inference,
     }
-    if best.steps != NONE:
-        table["postprocess"] = {"steps": list(step_names(best.steps))}
+    if best.steps.names:
+        table["postprocess"] = {"steps": list(best.steps.names)}
+        if best.steps.values:
+            table["postprocess"]["settings"] = list(best.steps.values)
     table["tuned"] = {
         "dataset": videos.dataset,
         "split": Path(videos.split).name,

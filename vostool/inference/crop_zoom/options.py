@@ -86,8 +86,8 @@ def choose_zoom(wanted: bool, texts: Sequence[str]) -> CropZoomOptions | None:
     return parse_zoom(texts) if wanted else None
 
 
-def parse_zoom(texts: Sequence[str]) -> CropZoomOptions:
-    """Build from `key=value` texts.
+def parse_zoom(texts: Sequence[str], option: str = "--set-zoom") -> CropZoomOptions:
+    """Build from `key=value` texts that were given with an option.
 
     Raises:
         UsageError: unknown keys, values out of range, or no `=`; all mistakes in one sentence.
@@ -111,7 +111,5 @@ def parse_zoom(texts: Sequence[str]) -> CropZoomOptions:
     except ValidationError as error:
         problems += [f"{item['loc'][0]}: {item['msg']}" for item in error.errors()]
     if problems:
-        raise UsageError(
-            f"--set-zoom: {'; '.join(problems)}", remedy=f"keys are {', '.join(known)}"
-        )
+        raise UsageError(f"{option}: {'; '.join(problems)}", remedy=f"keys are {', '.join(known)}")
     return options
