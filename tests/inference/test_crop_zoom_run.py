@@ -247,6 +247,22 @@ def test_late_neighbours_are_followed_in_the_window():
         assert all(iou(result.mask == v, mask == v) > 0.95 for v in (3, 8) if (mask == v).any())
 
 
+def test_a_look_alike_that_enters_the_window_keeps_its_pixels(monkeypatch):
+    # In the window, where object 5 was not in the first frame, its colour counts as object 3's.
+    monkeypatch.setitem(COLOURS, 5, (230, 40, 68))
+    boxes = [
+        {**({3: (20 + t, 30, 26, 20)} if t < 4 else {}), 5: (130 - 15 * t, 20, 66, 66)}
+        for t in range(8)
+    ]
+    source, truth = draw(boxes, {0: [3, 5]})
+    first = preliminary(source)
+    results, verdicts = run(source)
+    assert verdicts[3].rule is Rule.ELIGIBLE
+    for result, expected, mask in zip(results, first, truth, strict=True):
+        assert not (result.mask == 3)[mask == 5].any()
+        assert np.array_equal(result.mask == 5, expected.mask == 5)
+
+
 def test_the_second_pass_sees_windows_only():
     source, _ = draw(moving(6), {0: [3, 5]})
     stub = Remembering()

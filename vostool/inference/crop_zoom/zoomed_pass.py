@@ -124,7 +124,8 @@ class ZoomedPass:
     def plane(self, index: int) -> np.ndarray | None:
         """Zoomed probability float32 `[H, W]` in a frame, 0 outside the window.
 
-        None where the preliminary result stays.
+        Objects that this pass was never shown keep their preliminary pixels: it cannot tell them
+        from its own. None where the preliminary result of the whole frame stays.
         """
         if not self._store.has(self._kind, index):
             return None
@@ -133,6 +134,7 @@ class ZoomedPass:
         crop(result, corner, self._zoom.window)[...] = from_uint8(
             self._store.get(self._kind, index)
         )
+        result[~np.isin(self._store.get(MASK, index), (0, *self.source.ids.values))] = 0
         return result
 
 
