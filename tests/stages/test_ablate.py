@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from vostool.cli.main import main
-from vostool.core.errors import OutputError, UsageError
+from vostool.core.errors import OutputError, UsageError, VostoolError
+from vostool.inference.trackers import mil
 from vostool.recipe import load_recipe
 from vostool.stages import ablate as stage
 from vostool.stages._ablation_plan import AblationPlan, parse_seeds, read_plan
 from vostool.stages._ablation_report import AblationReport, row_reports
 from vostool.stages._training_data import DataFolders
-from vostool.stages.ablate import AblationRun, ablate, parse_reuse
+from vostool.stages.ablate import AblationRun, ablate, parse_reuse, parse_tracker_models
 from vostool.training.checkpoint import read_checkpoint
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -152,6 +153,93 @@ def test_only_some_rows_with_a_checkpoint_of_our_own(
     assert "| Base | - | - | 60.0 | - |" in report.as_markdown()
 
 
+TRACKED = PLAN.replace('tta = "flip"', 'tta = "flip", crop_zoom = {}, tracker = "nano"').replace(
+    'precision = "fp32"', 'precision = "fp32"\ntracker = "vit"'
+)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (
+            {},
+            r"tracker nano takes 2 model file\(s\), 0 are given \(row flip\): pass "
+            r"--tracker-model nano=nanotrack_backbone_sim.onnx --tracker-model nano=nano.*download",
+        ),
+        ({"nano": 2}, r"cannot be used as NanoTrack.*\(row flip, .*0\.onnx, .*1\.onnx\)"),
+        ({"nano": 1}, "1 are given"),
+        ({"vit": 1}, r"tracker nano takes 2 model file\(s\), 0 are given"),
+    ],
+)
+def test_trackers_without_usable_files_are_found_before_anything_is_made(
+    file: Path, videos: Path, tmp_path: Path, files: dict[str, int], message: str
+) -> None:
+    """The tracker named for all rows is not that of rows without crop-then-zoom."""
+    plan = _plan(file, TRACKED)
+    paths = [tmp_path / f"{number}.onnx" for number in range(2)]
+    for path in paths:
+        path.write_bytes(b"no network " * 50)
+    models = {name: tuple(paths[:count]) for name, count in files.items()}
+    with pytest.raises(VostoolError, match=message):
+        ablate(plan, run_of(tmp_path / "out", videos, tracker_models=models))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_row_with_a_tracker_that_has_files(
+    made: Path, file: Path, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its masks are those of crop-then-zoom; its figures depend on what is in the files."""
+    weights = tmp_path / "weights.onnx"
+    weights.write_text("one")
+    monkeypatch.setattr(mil, "FILES", ("weights.onnx",))
+    plan = _plan(file, TRACKED.replace('"nano"', '"mil"'))
+    reuse = {("base", 3): made / "rows/base/seed-3/2-tiny/best.ckpt"}
+    models = parse_tracker_models([f"mil={weights}"])
+    out, only = tmp_path / "out", {"seeds": (3,), "only": ("flip",), "reuse": reuse}
+    ablate(plan, run_of(out, videos, tracker_models=models, **only))
+    manifest = json.loads((out / "rows/flip/seed-3/predictions/run.json").read_text())
+    assert manifest["settings"]["crop_zoom"]["tracker"] == "mil"
+    assert len(manifest["settings"]["crop_zoom"]["tracker_models"]) == 1
+    again = run_of(out, videos, tracker_models=models, resume=True, **only)
+    assert len(ablate(plan, again).rows[1].figures) == 1
+    weights.write_text("two")
+    with pytest.raises(UsageError, match="crop_zoom"):
+        ablate(plan, again)
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["x.onnx"], "write TRACKER=FILE"),
+        (["=x.onnx"], "write TRACKER=FILE"),
+        (["nano=x.onnx"], r"no model file for --tracker-model nano \(x.onnx\)"),
+    ],
+)
+def test_wrong_tracker_models(texts: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_tracker_models(texts)
+
+
+def test_overrides_that_all_trainings_of_a_recipe_share(file: Path) -> None:
+    """They come first, so that a training's own override of the same value wins."""
+    text = PLAN.replace(
+        "[[row]]",
+        '[recipe.tiny]\nset = ["optimiser.learning_rate=9e-3", "loop.iterations=7"]\n[[row]]',
+        1,
+    )
+    trainings = [stage for row in _plan(file, text).row for stage in row.train]
+    recipes = [load_recipe(stage.recipe, stage.set) for stage in trainings]
+    assert [recipe.optimiser.learning_rate for recipe in recipes] == [9e-3, 2e-3, 9e-3]
+    assert {recipe.loop.iterations for recipe in recipes} == {7}
+
+
+def _plan(file: Path, text: str) -> AblationPlan:
+    """Read a plan that lies beside the recipe."""
+    path = file.with_name("other.toml")
+    path.write_text(text, encoding="utf-8")
+    return read_plan(str(path))
+
+
 @pytest.mark.parametrize(
     ("texts", "seeds", "message"),
     [
@@ -172,6 +260,7 @@ def test_wrong_reuse(texts: list[str], seeds: tuple[int, ...], message: str) -> 
         ({"overrides": ("loop.bach=2",)}, "unknown key loop.bach"),
         ({"reuse": {("both", 0): Path("x")}}, "runs other rows' networks"),
         ({"reuse": {("base", 7): Path("x")}}, "seed 7"),
+        ({"tracker_models": {"nano": ()}}, "--tracker-model names nano, which no row uses"),
     ],
 )
 def test_mistakes_are_found_before_anything_is_made(
@@ -202,6 +291,9 @@ def test_folders_that_are_missing_or_of_no_use(file: Path, videos: Path, tmp_pat
         ('split = "val"', "", "either split or section"),
         ('members = ["base", "extra"]', "", "give train, start or members"),
         ('recipe = "tiny" }]', 'recipe = "tinny" }]', "unknown recipe 'tinny'"),
+        ('tta = "flip"', 'tracker = "mil"', "row flip names a tracker, which only crop-then-zoom"),
+        ("[[row]]", "[recipe.tinny]\nset = []\n[[row]]", "recipe.tinny: no row is trained with it"),
+        ("[[row]]", "[recipe.tiny]\nsets = []\n[[row]]", "unknown key recipe.tiny.sets"),
     ],
 )
 def test_wrong_files(file: Path, old: str, new: str, message: str) -> None:

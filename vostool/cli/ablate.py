@@ -42,6 +42,10 @@ def run(
     reuse: Annotated[
         list[str] | None, typer.Option(help="Checkpoint instead of training: ROW:SEED=FILE.")
     ] = None,
+    tracker_model: Annotated[
+        list[str] | None,
+        typer.Option(help="Model file of a tracker that rows use: TRACKER=FILE; nano takes two."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Processes that load clips.")] = 1,
     resume: options.Resume = False,
@@ -52,7 +56,7 @@ def run(
     """Run the command."""
     from vostool.stages._ablation_plan import parse_seeds, read_plan
     from vostool.stages._training_data import DataFolders
-    from vostool.stages.ablate import AblationRun, ablate, parse_reuse
+    from vostool.stages.ablate import AblationRun, ablate, parse_reuse, parse_tracker_models
 
     chosen = read_plan(plan)
     numbers = parse_seeds(seeds) if seeds else chosen.seeds
@@ -64,6 +68,7 @@ def run(
         only=tuple(only or ()),
         seeds=numbers,
         reuse=parse_reuse(reuse or [], numbers),
+        tracker_models=parse_tracker_models(tracker_model or []),
         device=device,
         workers=workers,
         resume=resume,

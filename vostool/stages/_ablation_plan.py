@@ -28,6 +28,12 @@ class Stage(Options):
     set: tuple[str, ...] = Field((), description="overrides, as `vostool train --set` takes them")
 
 
+class SharedOverrides(Options):
+    """What all trainings of one recipe have in common; a training's own `set` wins."""
+
+    set: tuple[str, ...] = Field((), description="overrides, as `vostool train --set` takes them")
+
+
 class Row(Options):
     """One configuration."""
 
@@ -90,6 +96,9 @@ class AblationPlan(Options):
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     evaluate: Evaluation
     inference: InferenceValues = InferenceValues()  # type: ignore[valid-type]
+    recipe: dict[str, SharedOverrides] = Field(
+        default_factory=dict, description="by a recipe's name: for all trainings of this recipe"
+    )
     row: tuple[Row, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -102,6 +111,17 @@ class AblationPlan(Options):
             if missing:
                 raise ValueError(f"row {row.name} needs {', '.join(missing)} above it")
             known.add(row.name)
+        return self
+
+    @model_validator(mode="after")
+    def _recipes_are_used(self) -> AblationPlan:
+        used = {stage.recipe for row in self.row for stage in row.train}
+        unused = [name for name in self.recipe if name not in used]
+        if unused:
+            raise ValueError(
+                f"recipe.{', recipe.'.join(unused)}: no row is trained with it, but with "
+                f"{', '.join(sorted(used))}"
+            )
         return self
 
     def named(self, name: str) -> Row:
@@ -136,24 +156,42 @@ def read_plan(name: str) -> AblationPlan:
         clauses = "; ".join(explain(error))
         raise UsageError(clauses, where=path, remedy="correct the ablation file") from None
     for row in plan.row:
+        if "tracker" in stated(row.inference) and "crop_zoom" not in inference_of(plan, row):
+            raise UsageError(
+                f"row {row.name} names a tracker, which only crop-then-zoom uses",
+                where=path,
+                remedy="add crop_zoom = {} to its inference",
+            )
         check_inference(inference_of(plan, row), row.postprocess)
-    rows = tuple(_with_recipe_files(row, path.parent) for row in plan.row)
+    rows = tuple(_with_recipe_files(plan, row, path.parent) for row in plan.row)
     return plan.model_copy(update={"row": rows})
 
 
-def _with_recipe_files(row: Row, beside: Path) -> Row:
-    """The row with its recipes' names replaced by their files; those beside come first."""
+def _with_recipe_files(plan: AblationPlan, row: Row, beside: Path) -> Row:
+    """The row with its recipes' names replaced by their files; those beside come first.
+
+    What the trainings of a recipe share is put before their own overrides.
+    """
     stages = tuple(
-        stage.model_copy(update={"recipe": str(find_recipe(stage.recipe, beside))})
+        Stage(
+            recipe=str(find_recipe(stage.recipe, beside)),
+            set=(*plan.recipe.get(stage.recipe, SharedOverrides()).set, *stage.set),
+        )
         for stage in row.train
     )
     return row.model_copy(update={"train": stages})
 
 
 def inference_of(plan: AblationPlan, row: Row) -> dict:
-    """Inference settings of a row on top of those of all rows."""
-    values: list[BaseModel] = [plan.inference, row.inference]
-    return {**stated(values[0]), **stated(values[1])}
+    """Inference settings of a row on top of those of all rows.
+
+    A tracker that is named for all rows is that of those with crop-then-zoom.
+    """
+    common: BaseModel = plan.inference
+    values = {**stated(common), **stated(row.inference)}
+    if values.get("crop_zoom") is None and "tracker" not in stated(row.inference):
+        values.pop("tracker", None)
+    return values
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

@@ -4,55 +4,31 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from vostool.core.console import Console
-from vostool.core.errors import UsageError
+from vostool.core.errors import UsageError, VostoolError
 from vostool.core.files import claim_output_folder, write_json, write_text
+from vostool.inference.trackers import DEFAULT as DEFAULT_TRACKER
+from vostool.inference.trackers import make_tracker
 from vostool.predictions.manifest import file_digest
 from vostool.recipe import Recipe, load_recipe, parse_recipe
 from vostool.stages._ablation_plan import AblationPlan, Evaluation, Row, inference_of
 from vostool.stages._ablation_report import AblationReport, row_reports
+from vostool.stages._ablation_run import AblationRun, parse_reuse, parse_tracker_models
 from vostool.stages._inference_recipe import combine_settings, settings_as_json
 from vostool.stages._training_data import DataFolders
 from vostool.stages.evaluate import evaluate
-from vostool.stages.infer import VideoChoice, infer
+from vostool.stages.infer import InferenceSettings, VideoChoice, infer
 from vostool.stages.postprocess import DatasetChoice, postprocess
 from vostool.stages.train import TrainingRun, train
 from vostool.training.run_folder import RunFolder
 
+__all__ = ["AblationRun", "ablate", "parse_reuse", "parse_tracker_models"]
+
 RESULT, TABLE, NUMBERS, ROWS = "result.json", "ablation.md", "ablation.json", "rows"
-
-
-@dataclass(frozen=True)
-class AblationRun:
-    """Where an ablation reads and writes, and what of it is done.
-
-    Attributes:
-        out: folder for trainings, predictions, scores and the table.
-        data: folders of the recipes' data entries and of the videos that are scored.
-        weights: backbone weights for trainings that start from nothing.
-        overrides: `a.b=value` for all trainings.
-        only: names of rows; all by default. Rows that they need are made too.
-        seeds: instead of the file's.
-        reuse: (row, seed) -> checkpoint to use instead of training that row.
-        device, workers: as for `train`.
-    """
-
-    out: Path
-    data: DataFolders
-    weights: str | None = None
-    overrides: tuple[str, ...] = ()
-    only: tuple[str, ...] = ()
-    seeds: tuple[int, ...] = ()
-    reuse: Mapping[tuple[str, int], Path] = field(default_factory=dict)
-    device: str = "auto"
-    workers: int = 1
-    resume: bool = False
-    overwrite: bool = False
 
 
 def ablate(plan: AblationPlan, run: AblationRun, console: Console | None = None) -> AblationReport:
@@ -62,7 +38,8 @@ def ablate(plan: AblationPlan, run: AblationRun, console: Console | None = None)
     goes on, and rows that were made before are in the table even when `run.only` leaves them out.
 
     Raises:
-        UsageError: unknown rows, folders missing, or `out` holds rows made in another way.
+        UsageError: unknown rows, folders missing, trackers without their files, or `out` holds
+            rows made in another way.
         OutputError: `out` is not empty and neither resume nor overwrite is set.
         Others as `train`, `infer`, `postprocess` and `evaluate`.
     """
@@ -79,35 +56,13 @@ def ablate(plan: AblationPlan, run: AblationRun, console: Console | None = None)
     report = _report(plan, run, seeds, figures)
     for row in wanted:
         for seed in seeds:
-            if row.shown or row.name in run.only:
+            if maker.is_scored(row):
                 console.info(f"row {row.name}, seed {seed}")
                 figures.setdefault(row.name, {})[seed] = maker.scores(row, seed)
                 report = _report(plan, run, seeds, figures)
                 write_json(run.out / NUMBERS, report.as_json())
                 write_text(run.out / TABLE, report.as_markdown())
     return report
-
-
-def parse_reuse(texts: Sequence[str], seeds: Sequence[int]) -> dict[tuple[str, int], Path]:
-    """Read `ROW=FILE` (one seed only) and `ROW:SEED=FILE` texts.
-
-    Raises:
-        UsageError: of another form, or the file is missing.
-    """
-    found: dict[tuple[str, int], Path] = {}
-    for text in texts:
-        left, _, file = text.partition("=")
-        row, colon, seed = left.partition(":")
-        if not colon and len(seeds) == 1:
-            seed = str(seeds[0])
-        if not row or not file or not seed.isdigit():
-            raise UsageError(
-                f"cannot use --reuse {text!r}", remedy="write ROW:SEED=CHECKPOINT for each seed"
-            )
-        if not Path(file).is_file():
-            raise UsageError(f"there is no checkpoint for --reuse {row}", where=file)
-        found[row, int(seed)] = Path(file)
-    return found
 
 
 def _check_reuse(plan: AblationPlan, run: AblationRun, seeds: Sequence[int]) -> None:
@@ -154,7 +109,9 @@ class _Maker:
         """Find mistakes before anything is trained.
 
         Raises:
-            UsageError: wrong recipes or overrides, or folders that are missing or of no use.
+            UsageError: wrong recipes or overrides, or folders or trackers' files that are missing
+                or of no use.
+            DataError: a tracker's file is missing or is not what it should be.
         """
         entries = {self._plan.evaluate.entry}
         for row in self._plan.row:
@@ -169,12 +126,38 @@ class _Maker:
         self._videos()
         for row in wanted:
             self._check_row(row)
+        self._check_trackers(wanted)
 
     def _check_row(self, row: Row) -> None:
         for name in row.sources:
             self._check_row(self._plan.named(name))
         for number in range(len(row.train)):
             self._recipe(row, number, 0)
+
+    def is_scored(self, row: Row) -> bool:
+        """Rows that are made for others only are not, unless they are asked for."""
+        return row.shown or row.name in self._run.only
+
+    def _check_trackers(self, wanted: Sequence[Row]) -> None:
+        unused = set(self._run.tracker_models)
+        for row in self._plan.row:
+            settings = self._settings(row)
+            if settings.crop_zoom is None:
+                continue
+            name = settings.tracker or DEFAULT_TRACKER
+            unused.discard(name)
+            if row not in wanted or not self.is_scored(row):
+                continue
+            try:
+                make_tracker(name, settings.tracker_model, option=f"--tracker-model {name}=")
+            except VostoolError as error:
+                where = f"row {row.name}" + (f", {error.where}" if error.where else "")
+                raise type(error)(error.what, where=where, remedy=error.remedy) from error
+        if unused:
+            raise UsageError(
+                f"--tracker-model names {', '.join(sorted(unused))}, which no row uses",
+                remedy='rows use a tracker with inference = { crop_zoom = {}, tracker = "..." }',
+            )
 
     def _recipe(self, row: Row, number: int, seed: int) -> Recipe:
         stage = row.train[number]
@@ -250,10 +233,12 @@ class _Maker:
 
     def _made_of(self, row: Row, networks: Sequence[Path]) -> dict[str, Any]:
         """What the figures depend on."""
-        videos = self._videos()
+        videos, settings = self._videos(), self._settings(row)
+        trackers = [file_digest(path) for path in settings.tracker_model]
         return {
             "checkpoints": [file_digest(path) for path in networks],
-            "inference": settings_as_json(self._settings(row)),
+            "inference": settings_as_json(settings),
+            **({"tracker_models": trackers} if trackers else {}),
             "postprocess": row.postprocess.model_dump(mode="json"),
             "overrides": list(self._run.overrides),
             "dataset": videos.dataset,
@@ -261,9 +246,10 @@ class _Maker:
             "videos": sorted(videos.names),
         }
 
-    def _settings(self, row: Row) -> Any:
+    def _settings(self, row: Row) -> InferenceSettings:
         values = {**inference_of(self._plan, row), "device": self._run.device}
-        return combine_settings(None, values, ())
+        files = self._run.tracker_models.get(values.get("tracker") or "", ())
+        return combine_settings(None, {**values, "tracker_model": files}, ())
 
     def _videos(self) -> VideoChoice:
         what, data = self._plan.evaluate, self._run.data

@@ -19,8 +19,13 @@ DEFAULT = "mask-box"
 """Needs no model file."""
 
 
-def make_tracker(name: str = DEFAULT, files: Sequence[Path] = ()) -> TrackerFactory:
+def make_tracker(
+    name: str = DEFAULT, files: Sequence[Path] = (), option: str = "--tracker-model "
+) -> TrackerFactory:
     """Get a tracker ready: what it returns makes a new one for each object.
+
+    Args:
+        option: how a model file is given on the command line, for messages.
 
     Raises:
         UsageError: unknown name, or another number of model files than the tracker takes.
@@ -29,13 +34,13 @@ def make_tracker(name: str = DEFAULT, files: Sequence[Path] = ()) -> TrackerFact
     module = registry.load(__name__, name, kind="tracker")
     wanted: tuple[str, ...] = module.FILES
     if len(files) != len(wanted):
-        raise UsageError(_wrong_number(name, wanted, len(files)), remedy=_remedy(module))
+        raise UsageError(_wrong_number(name, wanted, len(files)), remedy=_remedy(module, option))
     for path, role in zip(files, wanted, strict=True):
         if not Path(path).is_file():
             raise DataError(
                 f"the model file of tracker {name} is missing: {role}",
                 where=path,
-                remedy=_remedy(module),
+                remedy=_remedy(module, option),
             )
     return module.open_tracker(tuple(Path(path) for path in files))
 
@@ -46,10 +51,10 @@ def _wrong_number(name: str, wanted: Sequence[str], given: int) -> str:
     return f"tracker {name} takes {len(wanted)} model file(s), {given} are given"
 
 
-def _remedy(module: object) -> str:
+def _remedy(module: object, option: str) -> str:
     wanted: tuple[str, ...] = module.FILES  # type: ignore[attr-defined]
     if not wanted:
         return "leave --tracker-model out, or choose a tracker with --tracker vit or nano"
-    pieces = " ".join(f"--tracker-model {role}" for role in wanted)
+    pieces = " ".join(f"{option}{role}" for role in wanted)
     download = module.DOWNLOAD  # type: ignore[attr-defined]
     return f"pass {pieces}; vostool download {download} fetches what it needs"
