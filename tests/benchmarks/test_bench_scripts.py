@@ -43,6 +43,24 @@ def test_propagation_prints_its_ratios_and_equals_plain_code(script, capsys):
     assert all(float(ratio) > 0 for ratio in ratios)
 
 
+def test_refinement_is_compared_with_the_stm_beneath_it(script, capsys):
+    rows = ["STM, 1 object", "refinement, 1 object", "all of SCMN, 1 object"]
+    script("bench_refinement").main([*SMALL, "--frames", "1", "--memory", "3", "--rows", *rows])
+    printed = capsys.readouterr().out
+    assert len(re.findall(r"│ +\d+\.\d\d │ +<= 1\.35 │", printed)) == 1
+    assert len(re.findall(r"object +│ +\d+\.\d\d │ +\d+\.\d\d │", printed)) == 2
+
+
+def test_networks_of_the_refinement_benchmark_share_their_weights(script):
+    refinement, measure = script("bench_refinement"), script("_measure")
+    base = measure.random_network("resnet18")
+    whole = refinement.network_with(base, "resnet18", refinement.PARTS["all of SCMN"])
+    for name, value in base.decoder.state_dict().items():
+        assert torch.equal(value, whole.decoder.state_dict()[name])
+    assert whole.constraint is not None and whole.aspp is not None
+    assert refinement.network_with(base, "resnet18", {}).refinement is None
+
+
 def test_plain_code_agrees_past_the_first_eviction(script):
     measure, plain = script("_measure"), script("_plain_stm")
     propagation = script("bench_propagation")
