@@ -177,6 +177,7 @@ class _Learner:
     ):
         self._trained, self._twin, self._options = trained, twin, options
         self._arithmetic, self._note, self._report = arithmetic, note, report
+        self._video = video
         # Not from the order of videos, so that shards and resumed runs draw the same.
         entropy = (arithmetic.seed, zlib.crc32(video.encode()), number)
         self._seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
@@ -219,7 +220,7 @@ class _Learner:
         return self._tuner.tune(
             example,
             lambda done, planned, loss: self._note(
-                f"tuning {self._trained.name} {done}/{planned}, loss {loss:.3f}"
+                f"{self._video}: tuning {self._trained.name} {done}/{planned}, loss {loss:.3f}"
             ),
         )
 

@@ -1,0 +1,40 @@
+"""The benchmark of fine-tuning runs and prints what it measures."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+SCRIPTS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Imports a benchmark as if it were started from its folder; puts the threads back."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    threads = torch.get_num_threads()
+    yield importlib.import_module
+    torch.set_num_threads(threads)
+
+
+def test_every_part_has_a_time_and_the_overhead_a_limit(script, capsys, monkeypatch):
+    small = partial(script("_measure").random_network, **script("bench_memory").SMALL)
+    monkeypatch.setattr(script("bench_finetune"), "random_network", small)
+    script("bench_finetune").main(["--size", "48x64", "--network", "resnet18", "--iterations", "1"])
+    printed = capsys.readouterr().out
+    rows = dict(re.findall(r"│ ([a-z:, -]+?) +│ +(\d+\.\d+) │", printed))
+    assert len(rows) == 5
+    assert float(rows["iteration, clips at hand"]) > 0
+    assert float(rows["check on held-out warps"]) > 0
+    assert re.search(r"overhead of 200 iterations .* -?\d+\.\d% │ +<= 5% │", printed)
+
+
+def test_overhead_is_what_a_run_adds_to_its_iterations(script):
+    cost = script("bench_finetune").Cost(bare=1.0, iteration=1.02, waiting=0, check=0.5, once=2.0)
+    # 200 x 0.02 more per iteration, 6 checks, and once.
+    assert cost.overhead == pytest.approx((4 + 3 + 2) / 200)
