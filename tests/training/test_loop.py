@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -146,6 +148,26 @@ def test_sigterm_saves_and_says_how_to_go_on(tmp_path: Path, capsys) -> None:
     again.run(Clips())
     trainer(tmp_path / "whole", options()).run(Clips())
     assert same(weights_of(tmp_path / "run", 6), weights_of(tmp_path / "whole", 6))
+
+
+def test_a_signal_to_all_processes_at_once_is_survived(tmp_path: Path) -> None:
+    class Terminated(Stub):
+        steps = 0
+
+        def forward(self, clip: Clip) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+            self.steps += 1
+            if self.steps == 3:
+                for process in multiprocessing.active_children():
+                    os.kill(process.pid, signal.SIGTERM)
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(0.5)  # torch raises here if a worker has died
+            return super().forward(clip)
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer(tmp_path / "run", options(), Terminated()).run(Clips(), workers=1)
+    again = trainer(tmp_path / "run", options())
+    again.resume()
+    assert again.iteration == 3
 
 
 def test_training_lowers_the_loss_and_leaves_statistics_alone(tmp_path: Path) -> None:

@@ -110,7 +110,11 @@ def _collate(clips: list[Clip | VostoolError]) -> Clip | VostoolError:
 
 
 def _start_worker(_: int) -> None:
-    """One thread each; Ctrl-C is for the main process, which then stops its workers."""
+    """One thread each; signals are for the main process, which then stops its workers.
+
+    Ctrl-C and job schedulers signal all processes at once; a worker that died of it would take the
+    step in hand with it.
+    """
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
