@@ -64,6 +64,7 @@ def test_each_step_shows_its_command(finished):
         "postprocess",
         "package-submission",
         "check-submission",
+        "baseline",
         "report",
     ]
 

@@ -9,16 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
 from vostool.core.console import Console
 from vostool.core.errors import DataError, UsageError
 from vostool.core.files import claim_output_folder, write_json
-from vostool.datasets._catalogue import given_mask, load_videos
-from vostool.predictions.folder import PredictionWriter
 from vostool.recipe import load_recipe
 from vostool.scoring.report import EvaluationReport
 from vostool.stages._training_data import DataFolders
+from vostool.stages.baseline import baseline
 from vostool.stages.check_submission import check_submission
 from vostool.stages.demo_data import DemoDataOptions, make_demo_data
 from vostool.stages.ensemble import ensemble
@@ -263,13 +260,9 @@ class _Demo:
     def baseline(self) -> Path:
         """Copy each object's first mask into all later frames."""
         folder = self.out / "preds" / "first-mask"
-        writer = PredictionWriter(folder)
-        for video in load_videos(DATASET, self.data, SPLIT):
-            carried: np.ndarray | None = None
-            for frame in video.frames:
-                given = given_mask(video, frame)
-                carried = given if carried is None else np.where(given > 0, given, carried)
-                writer.write_mask(video.name, frame.name, carried)
+        with self._step("baseline", f"vostool baseline {self.where} --out {folder}"):
+            again = self.resume or self.overwrite
+            baseline(DATASET, self.data, SPLIT, folder, overwrite=again, console=self.console)
         return folder
 
     def report(self, rows: dict[str, Path]) -> tuple[Path, dict[str, EvaluationReport]]:
