@@ -10,13 +10,14 @@ import difflib
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from torch import nn
 
 from vostool.core import registry
 from vostool.core.errors import DataError, UsageError
+from vostool.core.toml import explain_mistakes, read_toml
 from vostool.models._segmenter import ENTRY_POINT_GROUP
 from vostool.training.config import (
     CheckpointOptions,
@@ -154,7 +155,7 @@ def parse_recipe(table: dict[str, Any], where: str) -> Recipe:
     try:
         recipe = Recipe.model_validate(table)
     except ValidationError as error:
-        problems += _explain(error, Recipe)
+        problems += explain_mistakes(error, Recipe)
     config, model_problems = _model_config(table.get("model"))
     problems += model_problems
     if recipe is None or config is None or problems:
@@ -214,10 +215,7 @@ def _read(path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:
     if path in chain:
         circle = " -> ".join(step.stem for step in (*chain, path))
         raise DataError(f"recipes extend each other in a circle: {circle}", where=path)
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"not a TOML file: {error}", where=path, remedy="correct it") from error
+    table = read_toml(path)
     parent = table.pop("extends", None)
     if parent is None:
         return table
@@ -269,44 +267,4 @@ def _model_config(table: Any) -> tuple[BaseModel | None, list[str]]:
         values = {key: value for key, value in table.items() if key != "name"}
         return module.Config.model_validate(values), []
     except ValidationError as error:
-        return None, _explain(error, module.Config, "model.")
-
-
-def _explain(error: ValidationError, kind: type[BaseModel], prefix: str = "") -> list[str]:
-    """One clause per mistake, in the order of the recipe."""
-    clauses = []
-    for item in error.errors():
-        place = prefix + ".".join(str(step) for step in item["loc"])
-        if item["type"] == "extra_forbidden":
-            close = difflib.get_close_matches(
-                str(item["loc"][-1]), _keys_at(kind, item["loc"][:-1]), 1
-            )
-            hint = f" (did you mean {close[0]}?)" if close else ""
-            clauses.append(f"unknown key {place}{hint}")
-        elif item["type"] == "missing":
-            clauses.append(f"{place} is missing")
-        else:
-            message = item["msg"].removeprefix("Value error, ")
-            message = message[:1].lower() + message[1:]
-            clauses.append(f"{place}: {message}" if place else message)
-    return clauses
-
-
-def _keys_at(kind: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
-    """Known keys of the group at a place, for suggestions."""
-    current: Any = kind
-    for step in place:
-        if isinstance(current, type) and issubclass(current, BaseModel):
-            field = current.model_fields.get(str(step))
-            current = _group(field.annotation) if field else None
-    if isinstance(current, type) and issubclass(current, BaseModel):
-        return list(current.model_fields)
-    return []
-
-
-def _group(annotation: Any) -> Any:
-    """The model class in an annotation such as `X | None` or `dict[str, X]`, if any."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    found = [_group(part) for part in get_args(annotation)]
-    return next((group for group in found if group is not None), None)
+        return None, explain_mistakes(error, module.Config, "model.")

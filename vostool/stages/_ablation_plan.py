@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from vostool.core.errors import DataError, UsageError
-from vostool.recipe import SUFFIX, find_recipe, recipe_folder
+from vostool.core.errors import UsageError
+from vostool.recipe import find_recipe
 from vostool.stages._inference_recipe import (
     InferenceValues,
     PostprocessValues,
     check_inference,
-    explain,
     stated,
 )
+from vostool.stages._shipped_files import read_shipped
 from vostool.training.config import Options
 
 FOLDER = "ablations"
@@ -145,16 +144,7 @@ def read_plan(name: str) -> AblationPlan:
         UsageError: there is none; unknown keys or wrong values, all of them listed.
         DataError: not a TOML file.
     """
-    path = _find(name)
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"not a TOML file: {error}", where=path, remedy="correct it") from error
-    try:
-        plan = AblationPlan.model_validate(table)
-    except ValidationError as error:
-        clauses = "; ".join(explain(error))
-        raise UsageError(clauses, where=path, remedy="correct the ablation file") from None
+    path, plan = read_shipped(name, FOLDER, "ablation file", AblationPlan)
     for row in plan.row:
         if "tracker" in stated(row.inference) and "crop_zoom" not in inference_of(plan, row):
             raise UsageError(
@@ -200,17 +190,3 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     if not all(part.isdigit() for part in parts) or len(set(parts)) < len(parts):
         raise UsageError(f"cannot read --seeds {text!r}", remedy="write --seeds 0,1,2")
     return tuple(int(part) for part in parts)
-
-
-def _find(name: str) -> Path:
-    if name.endswith(SUFFIX):
-        path = Path(name)
-        if not path.is_file():
-            raise UsageError("there is no such ablation file", where=path)
-        return path
-    folder = recipe_folder() / FOLDER
-    path = folder / f"{name}{SUFFIX}"
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in folder.glob(f"*{SUFFIX}")))
-        raise UsageError(f"unknown ablation {name!r}", remedy=f"give a file or one of: {known}")
-    return path

@@ -8,19 +8,16 @@ the result is for (probabilities, all frames) is left to the command line.
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import tomllib
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import Any, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
-from vostool.core.errors import DataError, UsageError
+from vostool.core.errors import UsageError
 from vostool.inference.strategies import parse_strategies
 from vostool.inference.views import parse_views
 from vostool.postprocess._steps import parse_steps
-from vostool.recipe import SUFFIX, recipe_folder
+from vostool.stages._shipped_files import read_shipped
 from vostool.stages.infer import InferenceSettings
 from vostool.training.config import Options
 
@@ -87,50 +84,9 @@ def read_inference_recipe(name: str) -> InferenceRecipe:
         UsageError: there is none; unknown keys or wrong values, all of them listed.
         DataError: not a TOML file.
     """
-    path = _find(name)
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"not a TOML file: {error}", where=path, remedy="correct it") from error
-    try:
-        recipe = InferenceRecipe.model_validate(table)
-    except ValidationError as error:
-        raise UsageError(
-            "; ".join(explain(error)), where=path, remedy="correct the inference recipe"
-        ) from None
+    _, recipe = read_shipped(name, FOLDER, "inference recipe", InferenceRecipe)
     check_inference(recipe.values, recipe.postprocess)
     return recipe
-
-
-def _find(name: str) -> Path:
-    if name.endswith(SUFFIX):
-        path = Path(name)
-        if not path.is_file():
-            raise UsageError("there is no such inference recipe", where=path)
-        return path
-    folder = recipe_folder() / FOLDER
-    known = sorted(path.stem for path in folder.glob(f"*{SUFFIX}"))
-    if name not in known:
-        close = difflib.get_close_matches(name, known, 1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise UsageError(
-            f"unknown inference recipe {name!r}",
-            remedy=f"{hint}give a {SUFFIX} file or one of: {', '.join(known)}",
-        )
-    return folder / f"{name}{SUFFIX}"
-
-
-def explain(error: ValidationError) -> list[str]:
-    """One clause per mistake."""
-    clauses = []
-    for item in error.errors():
-        place = ".".join(str(step) for step in item["loc"])
-        if item["type"] == "extra_forbidden":
-            clauses.append(f"unknown key {place}")
-        else:
-            message = item["msg"].removeprefix("Value error, ")
-            clauses.append(f"{place}: {message}" if place else message)
-    return clauses
 
 
 def check_inference(values: Mapping[str, Any], post: PostprocessValues) -> None:

@@ -1,0 +1,67 @@
+"""TOML files: reading them, and saying what is wrong with their values."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from vostool.core.errors import DataError
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The table of a file. Raises DataError if it is not TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"not a TOML file: {error}", where=path, remedy="correct it") from error
+
+
+def explain_mistakes(error: ValidationError, kind: type[BaseModel], prefix: str = "") -> list[str]:
+    """One clause per mistake, in the order of the file.
+
+    Args:
+        kind: what the table was to be, whose keys are suggested for unknown ones.
+        prefix: where the table is, such as "model.".
+    """
+    clauses = []
+    for item in error.errors():
+        place = prefix + ".".join(str(step) for step in item["loc"])
+        if item["type"] == "extra_forbidden":
+            close = difflib.get_close_matches(
+                str(item["loc"][-1]), _keys_at(kind, item["loc"][:-1]), 1
+            )
+            hint = f" (did you mean {close[0]}?)" if close else ""
+            clauses.append(f"unknown key {place}{hint}")
+        elif item["type"] == "missing":
+            clauses.append(f"{place} is missing")
+        else:
+            message = item["msg"].removeprefix("Value error, ")
+            message = message[:1].lower() + message[1:]
+            clauses.append(f"{place}: {message}" if place else message)
+    return clauses
+
+
+def _keys_at(kind: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    """Known keys of the group at a place, for suggestions."""
+    current: Any = kind
+    for step in place:
+        if isinstance(step, int):
+            continue
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            field = current.model_fields.get(str(step))
+            current = _group(field.annotation) if field else None
+    if isinstance(current, type) and issubclass(current, BaseModel):
+        return list(current.model_fields)
+    return []
+
+
+def _group(annotation: Any) -> Any:
+    """The model class in an annotation such as `X | None` or `dict[str, X]`, if any."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = [_group(part) for part in get_args(annotation)]
+    return next((group for group in found if group is not None), None)
