@@ -42,7 +42,7 @@ class ModelChoice(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    name: str = Field(description="stm, famnet, or a network from a package that adds one")
+    name: str = Field(description="stm, famnet, scmn, or a network from a package")
 
     @property
     def values(self) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -84,6 +86,21 @@ def test_visible_memory_skips_frames_without_the_object(squares):
     stub = ColourStub()
     _run(ArraySource("v", images, given), stub, ("visible:64,0.7,1",))
     assert stub.segmented[-1] == [[0, 1, 2, 6, 7]]
+
+
+@pytest.mark.parametrize("memory", ["every:5", "first-previous", "early:2,4", "visible:100000,0,1"])
+def test_a_network_that_looks_at_every_frame_is_shown_every_frame(squares, memory):
+    """Memory holds the same; the masks of every frame but the last are handed over."""
+    images, _, given = squares(9, starts={7: 4})
+    stubs = [ColourStub(), ColourStub()]
+    stubs[1].input_spec = dataclasses.replace(stubs[1].input_spec, every_frame=True)
+    results = [_run(ArraySource("v", images, given), stub, (memory,)) for stub in stubs]
+    assert len(stubs[1].states[0].masks) == 8
+    assert stubs[0].segmented == stubs[1].segmented
+    for one, other in zip(*results, strict=True):
+        assert np.array_equal(one.mask, other.mask)
+    skipped = len(stubs[0].states[0].masks)
+    assert skipped == (2 if memory.startswith("visible") else 8)
 
 
 def test_visible_measures_area_in_pixels_of_the_frame(squares):

@@ -100,6 +100,17 @@ def test_an_untrained_refinement_changes_nothing() -> None:
         assert torch.equal(step_by_step(refined, clip), step_by_step(plain, clip))
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_reduced_precision(dtype: torch.dtype) -> None:
+    clip, model = random_clip(previous=True), network(trained=False)
+    with torch.autocast("cpu", dtype):
+        logits, auxiliary = model(clip)
+        (logits.square().mean() + auxiliary["coarse"].square().mean()).backward()
+    assert logits.dtype == torch.float32
+    assert torch.equal(logits, auxiliary["coarse"])
+    assert all(bool(value.grad.isfinite().all()) for value in model.parameters())
+
+
 def test_coarse_logits_are_those_before_refinement() -> None:
     refined, clip = network(), random_clip(frames=2)
     with torch.no_grad():
@@ -121,6 +132,7 @@ def parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
+@pytest.mark.slow
 def test_published_sizes_with_resnest101() -> None:
     trunk = {"backbone": "resnest101e"}
     with torch.device("meta"):  # without initialising a hundred million parameters

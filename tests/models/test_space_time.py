@@ -1,4 +1,4 @@
-"""STM and FAMNet: published sizes, the protocol, and the invariants of METHODS section 7.3."""
+"""STM, FAMNet and SCMN: published sizes, the protocol, and what must not change results."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from vostool.core.types import Clip, Retention
-from vostool.models import Segmenter, famnet, stm
+from vostool.models import Segmenter, famnet, scmn, stm
 from vostool.models._released_stm import convert, is_released
 from vostool.nn.aggregation import soft_aggregate
 
@@ -22,6 +22,9 @@ BUILDERS = [
     pytest.param(lambda **extra: famnet.build(famnet.Config(**SMALL, **extra)), id="famnet"),
     pytest.param(
         lambda **extra: stm.build(stm.Config(**SMALL, aspp_rates=(1, 2), **extra)), id="stm-aspp"
+    ),
+    pytest.param(
+        lambda **extra: scmn.build(scmn.Config(**SMALL, refinement_channels=4, **extra)), id="scmn"
     ),
 ]
 KEEP, REPLACE, SKIP = Retention.KEEP, Retention.REPLACE, Retention.SKIP
@@ -241,7 +244,7 @@ def test_released_stm_weights_fit_exactly(prefix: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("module", [stm, famnet], ids=["stm", "famnet"])
+@pytest.mark.parametrize("module", [stm, famnet, scmn], ids=["stm", "famnet", "scmn"])
 def test_overfits_one_clip(module) -> None:
     torch.manual_seed(0)
     config = module.Config(

@@ -65,6 +65,19 @@ def test_an_open_constraint_and_an_untrained_one() -> None:
     torch.testing.assert_close(constraint(features, prior), features)
 
 
+@torch.no_grad()
+def test_prior_weight_lowers_what_passes_far_from_the_prior() -> None:
+    prior = torch.zeros(1, 3, 9)
+    prior[..., :5] = 1
+    constraint = SpatialConstraint(4, prior_weight=2.0)
+    passed = constraint(torch.ones(1, 4, 3, 9), prior)[0, 0, 1]
+    expected = torch.sigmoid(torch.tensor(2.0 - 2.0))
+    assert abs(float(passed[7] - expected)) < 0.02
+    assert abs(float(passed[2] - torch.sigmoid(torch.tensor(2.0)))) < 0.02
+    # At the prior's end, a third of the convolution's window is outside.
+    assert float(passed[2]) > float(passed[4]) > float(passed[5]) > float(passed[7])
+
+
 @pytest.mark.parametrize(
     ("objects", "expected"),
     [

@@ -26,12 +26,15 @@ class Config(stm.Config):
     Attributes:
         aspp_rates: dilation rates; 1 stands for a 1x1 convolution, () for no ASPP.
         spatial_constraint: weigh the features by what the previous frame's mask suggests.
+        prior_weight: what the constraint makes of the previous mask before training, see there: a
+            start of 0 takes more than a few hundred iterations to leave.
         refinement: refine each object's map at full size.
         refinement_channels: width of the refinement.
     """
 
     aspp_rates: tuple[int, ...] = (2, 4, 8)
     spatial_constraint: bool = True
+    prior_weight: float = Field(0.0, ge=0)
     refinement: bool = True
     refinement_channels: int = Field(64, ge=1)
 
@@ -47,7 +50,7 @@ class SCMN(stm.STM):
         self.constraint: SpatialConstraint | None = None
         self.refinement: Refinement | None = None
         if config.spatial_constraint:
-            self.constraint = SpatialConstraint(config.decoder_channels)
+            self.constraint = SpatialConstraint(config.decoder_channels, config.prior_weight)
             self.input_spec = dataclasses.replace(self.input_spec, every_frame=True)
         if config.refinement:
             self.refinement = Refinement(config.refinement_channels)

@@ -11,18 +11,26 @@ from torch.nn import functional as F
 
 WEIGHT_SCALE = 1e-3
 OPEN_BIAS = 2.0
-"""sigmoid(2) = 0.88: an untrained constraint lets nearly everything pass, everywhere alike."""
+"""sigmoid(2) = 0.88: an untrained constraint lets nearly everything pass."""
 
 
 class SpatialConstraint(nn.Module):
-    """Multiplies features by a map in (0, 1) that one convolution makes of them and a prior."""
+    """Multiplies features by a map in (0, 1) that one convolution makes of them and a prior.
 
-    def __init__(self, channels: int):
+    Args:
+        channels: of the features.
+        prior_weight: how much lower the map's logit is, before training, where nothing of the
+            prior is near than amid it. 0: an untrained constraint does not look at the prior.
+    """
+
+    def __init__(self, channels: int, prior_weight: float = 0.0):
         super().__init__()
         self.conv = nn.Conv2d(channels + 1, 1, 3, padding=1)
         nn.init.normal_(self.conv.weight, std=WEIGHT_SCALE)
         assert self.conv.bias is not None
-        nn.init.constant_(self.conv.bias, OPEN_BIAS)
+        nn.init.constant_(self.conv.bias, OPEN_BIAS - prior_weight)
+        with torch.no_grad():
+            self.conv.weight[0, -1] += prior_weight / self.conv.weight[0, -1].numel()
 
     def forward(self, features: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:
         """`[M, C, h, w]`, prior `[M, h, w]` in [0, 1] -> `[M, C, h, w]`.
