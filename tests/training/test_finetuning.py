@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from vostool.core.errors import UsageError
-from vostool.models import famnet
+from vostool.models import famnet, scmn
 from vostool.training.config import LossOptions
 from vostool.training.finetune_clips import GivenFrame
 from vostool.training.finetune_options import FinetuneOptions, choose_finetune
@@ -70,6 +70,24 @@ def test_only_the_copy_is_tuned_and_only_its_chosen_parameters(network):
     assert any(name.startswith("encoder") for name in changed)
     assert not any("running" in name or "num_batches" in name for name in changed)
     assert not item.network.training
+
+
+def test_scmn_is_tuned_in_all_its_parts_with_its_own_losses():
+    torch.manual_seed(0)
+    small = {"layers": [1, 1, 1, 1], "channels": [8, 8, 16, 16]}
+    config = scmn.Config(
+        backbone="resnet18", backbone_options=small, key_channels=4, value_channels=8,
+        decoder_channels=8, refinement_channels=4,
+    )  # fmt: skip
+    item = scmn.build(config).eval()
+    trained = TrainedWith(LossOptions(cross_entropy=1, iou=1, auxiliary=1))
+    options = FinetuneOptions(iterations=2, check_every=1, learning_rate=1e-3)
+    tuned = Finetuner(item, options, trained, seed=0, device=CPU)
+    run = tuned.tune(frame())
+    assert (run.ending, len(run.held_out)) == (Ending.DONE, 3)
+    before, after = weights(item), weights(tuned.network)
+    changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert {"aspp", "constraint", "decoder", "refinement"} <= changed
 
 
 def test_the_loss_falls_on_clips_and_on_held_out_warps(network):
