@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import ModuleType
 
 import numpy as np
 import torch
@@ -14,7 +15,9 @@ from torch import nn
 
 from vostool.core.allocator import keep_freed_memory
 from vostool.core.types import Retention
-from vostool.inference.source import ArraySource
+from vostool.inference.engine import FrameResult, InferenceOptions, Member, run_video
+from vostool.inference.source import ArraySource, FrameSource
+from vostool.inference.strategies import parse_strategies
 from vostool.models import stm
 
 CLOCKS: dict[str, Callable[[], float]] = {"cpu": time.process_time, "wall": time.perf_counter}
@@ -22,15 +25,22 @@ SPACING = 5
 """Frames between two memories that are filled in ahead, as with every:5."""
 
 
-def common_parser(description: str | None, frames: int, size: str = "480x854"):
-    """Options that all of these benchmarks have; memory is kept as the command line keeps it."""
+def common_parser(
+    description: str | None, frames: int, size: str = "480x854", network: str | None = "resnet50"
+) -> argparse.ArgumentParser:
+    """Options that all of these benchmarks have; memory is kept as the command line keeps it.
+
+    Args:
+        network: default of --network; None leaves the option out.
+    """
     keep_freed_memory()
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--size", type=parse_size, default=size, help="HEIGHTxWIDTH of frames")
     parser.add_argument("--frames", type=positive, default=frames, help="frames measured")
-    parser.add_argument("--network", default="resnet50", help="timm network that is STM's trunk")
+    if network is not None:
+        parser.add_argument("--network", default=network, help="timm network that is STM's trunk")
     parser.add_argument("--threads", type=positive, default=1)
     return parser
 
@@ -71,10 +81,13 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[1])
 
 
-def random_network(trunk: str, **values: int) -> stm.STM:
-    """STM without trained weights, in eval mode; its BatchNorms are not the identity."""
+def random_network(trunk: str, kind: ModuleType = stm, **values: int) -> nn.Module:
+    """STM (or another module's network) without trained weights, in eval mode.
+
+    Its BatchNorms are not the identity.
+    """
     torch.manual_seed(0)
-    network = stm.build(stm.Config(backbone=trunk, weights="none", **values))
+    network = kind.build(kind.Config(backbone=trunk, weights="none", **values))
     for module in network.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             nn.init.uniform_(module.weight, 0.3, 0.7)
@@ -141,6 +154,19 @@ class MidVideo(nn.Module):
                     item.write(old_key, old_value, Retention.KEEP, moment)
 
 
+def run_mid_video(
+    networks: Sequence[nn.Module],
+    video: FrameSource,
+    held: int,
+    strategies: Sequence[str] = ("every:5",),
+    options: InferenceOptions | None = None,
+) -> Iterator[FrameResult]:
+    """Results of a video, networks in step, each memory holding `held` permanent frames."""
+    chosen = parse_strategies(strategies)
+    members = [Member(MidVideo(network, held), chosen) for network in networks]
+    return run_video(video, members, replace(options or InferenceOptions(), max_memory=held))
+
+
 @dataclass(frozen=True)
 class Timing:
     """Seconds per frame of several ways that took turns, `[repeats x frames]` each."""
@@ -182,6 +208,15 @@ def take_turns(
                     seconds[name].append(now() - begin)
                     results[name].append(result)
     return Timing(seconds), results
+
+
+def title(what: str, options: argparse.Namespace) -> str:
+    """Title of a table of times: what was run, at which size, on what."""
+    height, width = options.size
+    return (
+        f"{what}, {height}x{width}, {options.memory} + 1 frames in memory, "
+        f"{options.clock} time\n{machine()}"
+    )
 
 
 def machine() -> str:

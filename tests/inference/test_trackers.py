@@ -56,7 +56,32 @@ def test_missing_and_wrong_files_are_named(name, count, tmp_path, capfd):
         path.write_bytes(b"no network " * 50)
     with pytest.raises(DataError, match=r"cannot be used as .*0\.onnx.*vostool download"):
         make_tracker(name, files)
+    files[-1].write_bytes(b"")
+    with pytest.raises(DataError, match=rf"is empty: .*\.onnx \(.*{files[-1].name}\)"):
+        make_tracker(name, files)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("kept", [100, 0.5])
+def test_a_download_that_was_cut_off_is_noticed(shared_data, tmp_path, kept):
+    folder = shared_data / "weights" / "nanotrackv2"
+    backbone, head = sorted(folder.glob("*.onnx"))
+    content, cut = head.read_bytes(), tmp_path / "cut.onnx"
+    cut.write_bytes(content[: kept if kept > 1 else int(kept * len(content))])
+    with pytest.raises(DataError, match=r"cannot be used as NanoTrack.*cut\.onnx.*download"):
+        make_tracker("nano", [backbone, cut])
+    with pytest.raises(DataError, match=r"cannot be used as VitTrack.*cut\.onnx.*download"):
+        make_tracker("vit", [cut])
+
+
+@pytest.mark.parametrize("name", ["mil", "nano", "vit"])
+def test_builds_of_opencv_without_a_tracker(name, tmp_path, monkeypatch):
+    files = [tmp_path / str(k) for k in range({"mil": 0, "nano": 2, "vit": 1}[name])]
+    for path in files:
+        path.write_text("x")
+    monkeypatch.delattr(cv2, f"Tracker{'MIL' if name == 'mil' else name.title()}_create")
+    with pytest.raises(UsageError, match=r"built without Tracker.*--tracker mask-box"):
+        make_tracker(name, files)
 
 
 def test_swapped_files_are_noticed(shared_data):
@@ -65,8 +90,9 @@ def test_swapped_files_are_noticed(shared_data):
     assert "head" in head.name
     with pytest.raises(DataError, match="check which file is which"):
         make_tracker("nano", [head, backbone])
-    with pytest.raises(DataError, match="cannot be used as VitTrack"):
-        make_tracker("vit", [head])
+    for file in (head, backbone):
+        with pytest.raises(DataError, match="cannot be used as VitTrack"):
+            make_tracker("vit", [file])
 
 
 def test_mask_box_follows_constant_velocity_closer_than_its_noisy_masks():
@@ -147,6 +173,53 @@ def test_opencv_trackers_lose_instead_of_failing():
     steps = [tracker.step(frame) for _ in range(4)]
     assert steps[0] == (Box(5, 6, 7, 8), 1.0)
     assert steps[1:] == [(Box(5, 6, 7, 8), 0.0)] * 3
+
+
+class StandInForVit:
+    """What cv2.TrackerVit_create makes, as OpenCV describes it: the box moves, then it is lost."""
+
+    def __init__(self, parameters):
+        self.parameters, self.frames = parameters, []
+
+    def init(self, frame, box):
+        assert all(type(value) is int for value in box), "cv2.Rect takes whole numbers only"
+        self.box, self.size = box, frame.shape
+        self.first_pixel = frame[0, 0].tolist()
+
+    def update(self, frame):
+        assert frame.flags.c_contiguous and frame.shape == self.size
+        self.frames.append(frame[0, 0].tolist())
+        x, y, width, height = self.box
+        self.box = (x + 3, y + 1, width, height)
+        return len(self.frames) < 3, self.box
+
+    def getTrackingScore(self):
+        return 0.75 if len(self.frames) < 3 else 0.1
+
+
+def test_vit_passes_on_file_boxes_colours_and_scores(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        cv2,
+        "TrackerVit_create",
+        lambda parameters: made.append(StandInForVit(parameters)) or made[-1],
+    )
+    file = tmp_path / "vit.onnx"
+    file.write_text("stands for a network")
+    factory = make_tracker("vit", [file])
+    assert [(item.parameters.net, len(item.frames)) for item in made] == [(str(file), 1)], "trial"
+    trackers = [factory() for _ in range(2)]
+    frame = np.tile(np.array([10, 20, 30], np.uint8), (*SIZE, 1))
+    for tracker, box in zip(trackers, (Box(20.6, 30.2, 25.0, 18.9), Box(1, 2, 3, 4)), strict=True):
+        tracker.start(frame, box)
+    assert len(made) == 3, "one for each object"
+    assert made[1].parameters.net == str(file)
+    assert made[1].first_pixel == [30, 20, 10]
+    assert made[1].box == (21, 30, 25, 19)
+    assert trackers[0].step(frame) == (Box(24.0, 31.0, 25.0, 19.0), 0.75)
+    assert trackers[0].step(frame, np.zeros(SIZE, bool)) == (Box(27.0, 32.0, 25.0, 19.0), 0.75)
+    assert trackers[0].step(frame) == (Box(27.0, 32.0, 25.0, 19.0), 0.0)
+    assert trackers[1].step(frame) == (Box(4.0, 3.0, 3.0, 4.0), 0.75)
 
 
 @pytest.mark.slow

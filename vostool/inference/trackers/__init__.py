@@ -29,7 +29,7 @@ def make_tracker(
 
     Raises:
         UsageError: unknown name, or another number of model files than the tracker takes.
-        DataError: a model file is missing or is not what it should be.
+        DataError: a model file is missing, empty or not what it should be.
     """
     module = registry.load(__name__, name, kind="tracker")
     wanted: tuple[str, ...] = module.FILES
@@ -39,6 +39,12 @@ def make_tracker(
         if not Path(path).is_file():
             raise DataError(
                 f"the model file of tracker {name} is missing: {role}",
+                where=path,
+                remedy=_remedy(module, option),
+            )
+        if not Path(path).stat().st_size:
+            raise DataError(
+                f"the model file of tracker {name} is empty: {role}",
                 where=path,
                 remedy=_remedy(module, option),
             )

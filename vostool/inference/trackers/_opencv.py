@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from vostool.core.errors import DataError
+from vostool.core.errors import DataError, UsageError
 from vostool.inference.boxes import Box
 
 TRIAL_SIZE = 96
@@ -54,6 +54,15 @@ class OpenCVTracker:
         self._box = Box(*(float(value) for value in box))
         score = float(self._tracker.getTrackingScore()) if self._scored else 1.0
         return self._box, min(max(score, 0.0), 1.0)
+
+
+def require(name: str) -> None:
+    """Raise UsageError where this build of OpenCV has no such tracker."""
+    if not hasattr(cv2, f"{name}_create"):
+        raise UsageError(
+            f"OpenCV {cv2.__version__} was built without {name}",
+            remedy="use --tracker mask-box, which needs neither OpenCV's trackers nor a model file",
+        )
 
 
 def try_model(make: Callable[[], Any], title: str, files: Sequence[Path], download: str) -> None:

@@ -7,9 +7,8 @@ from typing import Any
 
 import cv2
 
-from vostool.core.errors import UsageError
 from vostool.inference.trackers._base import TrackerFactory
-from vostool.inference.trackers._opencv import OpenCVTracker
+from vostool.inference.trackers._opencv import OpenCVTracker, require
 
 FILES: tuple[str, ...] = ()
 DOWNLOAD = None
@@ -19,11 +18,7 @@ SEED = 0
 
 def open_tracker(files: tuple[Path, ...]) -> TrackerFactory:
     """Raise UsageError where this build of OpenCV has no such tracker."""
-    if not hasattr(cv2, "TrackerMIL_create"):
-        raise UsageError(
-            f"OpenCV {cv2.__version__} was built without TrackerMIL",
-            remedy="use --tracker mask-box, which needs no model file either",
-        )
+    require("TrackerMIL")
 
     def make() -> Any:
         cv2.setRNGSeed(SEED)

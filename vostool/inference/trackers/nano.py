@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 
 from vostool.inference.trackers._base import TrackerFactory
-from vostool.inference.trackers._opencv import OpenCVTracker, try_model
+from vostool.inference.trackers._opencv import OpenCVTracker, require, try_model
 
 FILES = ("nanotrack_backbone_sim.onnx", "nanotrack_head_sim.onnx")
 DOWNLOAD = "nanotrack"
@@ -19,6 +19,7 @@ DOWNLOAD = "nanotrack"
 
 def open_tracker(files: tuple[Path, ...]) -> TrackerFactory:
     """Try both files, backbone first; raise DataError if they are not these networks."""
+    require("TrackerNano")
 
     def make() -> Any:
         parameters = cv2.TrackerNano_Params()  # type: ignore[attr-defined]

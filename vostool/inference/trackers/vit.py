@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 
 from vostool.inference.trackers._base import TrackerFactory
-from vostool.inference.trackers._opencv import OpenCVTracker, try_model
+from vostool.inference.trackers._opencv import OpenCVTracker, require, try_model
 
 FILES = ("object_tracking_vittrack_2023sep.onnx",)
 DOWNLOAD = "vittrack"
@@ -16,6 +16,7 @@ DOWNLOAD = "vittrack"
 
 def open_tracker(files: tuple[Path, ...]) -> TrackerFactory:
     """Try the file; raise DataError if it is not this network."""
+    require("TrackerVit")
 
     def make() -> Any:
         parameters = cv2.TrackerVit_Params()  # type: ignore[attr-defined]
