@@ -21,6 +21,8 @@ from vostool.inference.strategies import parse_strategies
 from vostool.models import stm
 
 CLOCKS: dict[str, Callable[[], float]] = {"cpu": time.process_time, "wall": time.perf_counter}
+WARM_UP = 2
+"""Frames that are not counted: setting up, and kernels that are seen for the first time."""
 SPACING = 5
 """Frames between two memories that are filled in ahead, as with every:5."""
 
@@ -123,6 +125,11 @@ def synthetic_video(size: tuple[int, int], frames: int, objects: int) -> ArraySo
     return ArraySource("synthetic", images, {0: synthetic_mask(size, objects)})
 
 
+def measured_video(options: argparse.Namespace, objects: int) -> ArraySource:
+    """A video of the length that `take_turns` needs: the last frame would not be memorised."""
+    return synthetic_video(options.size, options.frames + WARM_UP + 1, objects)
+
+
 def fill(key: torch.Tensor, value: torch.Tensor, frames: int) -> list[tuple]:
     """(time, key, value) of memories before the first frame: moved copies of it, all different."""
     return [
@@ -188,8 +195,8 @@ def take_turns(
 ) -> tuple[Timing, dict[str, list[object]]]:
     """Run ways through their videos in step, one frame each in turn, and time every frame.
 
-    A machine that becomes slower meanwhile becomes so for all. The first two frames of each video
-    (setting up, and kernels seen for the first time) are not counted.
+    A machine that becomes slower meanwhile becomes so for all. The first `WARM_UP` frames of each
+    video are not counted.
 
     Returns:
         times, and what each way gave for each counted frame of the last repeat.
@@ -200,11 +207,11 @@ def take_turns(
     for _ in range(repeats):
         runs = {name: iter(start()) for name, start in ways.items()}
         results = {name: [] for name in ways}
-        for index in range(frames + 2):
+        for index in range(frames + WARM_UP):
             for name, run in runs.items():
                 begin = now()
                 result = next(run)
-                if index >= 2:
+                if index >= WARM_UP:
                     seconds[name].append(now() - begin)
                     results[name].append(result)
     return Timing(seconds), results

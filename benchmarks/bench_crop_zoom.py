@@ -14,15 +14,15 @@ from collections.abc import Iterator, Sequence
 
 import torch
 from _measure import (
-    MidVideo,
     Timing,
     add_timing_options,
     common_parser,
-    machine,
+    measured_video,
     random_network,
+    run_mid_video,
     synthetic_mask,
-    synthetic_video,
     take_turns,
+    title,
 )
 from rich.console import Console
 from rich.table import Table
@@ -33,10 +33,9 @@ from vostool.inference.boxes import Box
 from vostool.inference.crop_zoom.options import CropZoomOptions
 from vostool.inference.crop_zoom.window import Zoom, windows
 from vostool.inference.crop_zoom.zoomed_source import ZoomedSource
-from vostool.inference.engine import InferenceOptions, Member, run_video
+from vostool.inference.engine import InferenceOptions
 from vostool.inference.prepare import prepare
 from vostool.inference.source import ArraySource, FrameSource
-from vostool.inference.strategies import parse_strategies
 
 WHOLE = "whole frames"
 SIDES = (24, 60, 120)
@@ -62,14 +61,14 @@ def zoomed_video(video: ArraySource, side: int) -> ZoomedSource:
 
 
 def propagate(network: nn.Module, video: FrameSource, held: int) -> Iterator[object]:
-    """Yield the results of a video."""
-    member = Member(MidVideo(network, held), parse_strategies(("every:5",)))
-    yield from run_video(video, [member], InferenceOptions(max_memory=held, probabilities=True))
+    """Results of a video."""
+    options = InferenceOptions(probabilities=True)
+    return run_mid_video([network], video, held, options=options)
 
 
-def report(timing: Timing, pixels: dict[str, int], title: str) -> Table:
+def report(timing: Timing, pixels: dict[str, int], heading: str) -> Table:
     """One row per object size."""
-    table = Table(title=title)
+    table = Table(title=heading)
     for column in ("what", "network pixels", "s per frame", "pixels", "time", "time / pixels"):
         table.add_column(column, justify="left" if column == "what" else "right")
     for name, count in pixels.items():
@@ -93,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     network = prepare(random_network(options.network), torch.device("cpu"))
-    video = synthetic_video(options.size, options.frames + 3, 1)
+    video = measured_video(options, 1)
     videos: dict[str, FrameSource] = {WHOLE: video}
     pixels = {WHOLE: options.size[0] * options.size[1]}
     for side in SIDES:
@@ -106,11 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name, source in videos.items()
     }
     timing, _ = take_turns(ways, options.frames, options.repeats, options.clock)
-    title = (
-        f"STM {options.network}, {options.size[0]}x{options.size[1]}, one object, "
-        f"{options.memory} + 1 frames in memory, {options.clock} time\n{machine()}"
-    )
-    Console(width=110).print(report(timing, pixels, title))
+    heading = title(f"STM {options.network}, one object", options)
+    Console(width=110).print(report(timing, pixels, heading))
 
 
 if __name__ == "__main__":

@@ -23,10 +23,10 @@ from _measure import (
     Timing,
     add_timing_options,
     common_parser,
+    measured_video,
     positive,
     random_network,
     run_mid_video,
-    synthetic_video,
     take_turns,
     title,
 )
@@ -79,9 +79,7 @@ def ways(options: argparse.Namespace) -> dict[str, Callable[[], Iterator[np.ndar
     """How to start each of the two."""
     cpu = torch.device("cpu")
     networks = [prepare(random_network(trunk, famnet), cpu) for trunk in options.networks]
-    # One more than is run: the last frame of a video is not memorised.
-    video = synthetic_video(options.size, options.frames + 3, options.objects)
-    arguments = (networks, video, options.memory, options.views)
+    arguments = (networks, measured_video(options, options.objects), options.memory, options.views)
     return {
         IN_STEP: functools.partial(in_step, *arguments),
         SEPARATE: functools.partial(separate, *arguments),
@@ -115,7 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
     timing, results = take_turns(ways(options), options.frames, options.repeats, options.clock)
     count = len(options.networks) * len(parse_views(options.views)) * len(STRATEGIES)
-    what = f"{count} members of FAMNet {' and '.join(options.networks)}, {options.objects} objects"
+    objects = "1 object" if options.objects == 1 else f"{options.objects} objects"
+    what = f"{count} members of FAMNet {' and '.join(options.networks)}, {objects}"
     Console(width=110).print(report(timing, results, title(what, options)))
 
 

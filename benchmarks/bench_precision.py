@@ -19,23 +19,23 @@ from pathlib import Path
 import numpy as np
 import torch
 from _measure import (
-    MidVideo,
     Timing,
     add_timing_options,
     common_parser,
-    machine,
+    measured_video,
     random_network,
-    synthetic_video,
+    run_mid_video,
     take_turns,
+    title,
 )
 from _plain_stm import plain_propagation
 from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from vostool.inference.engine import InferenceOptions, Member, run_video
+from vostool.inference.engine import InferenceOptions
 from vostool.inference.prepare import prepare
-from vostool.inference.strategies import parse_strategies
+from vostool.inference.source import FrameSource
 from vostool.nn.precision import FAST_BF16_FLAGS, has_fast_bf16, resolve_precision
 
 PLAIN = "plain"
@@ -52,29 +52,25 @@ CPU = torch.device("cpu")
 
 
 def propagate(
-    network: nn.Module, dtype: torch.dtype | None, size: tuple[int, int], frames: int, held: int
+    network: nn.Module, dtype: torch.dtype | None, video: FrameSource, held: int
 ) -> Iterator[np.ndarray]:
     """Yield vostool's mask of every frame."""
-    options = InferenceOptions(max_memory=held, dtype=dtype)
-    member = Member(MidVideo(network, held), parse_strategies(("every:5",)))
-    for result in run_video(synthetic_video(size, frames, 1), [member], options):
+    for result in run_mid_video([network], video, held, options=InferenceOptions(dtype=dtype)):
         yield result.mask
 
 
 def ways(options: argparse.Namespace) -> dict[str, Callable[[], Iterator[object]]]:
     """How to start each form's run."""
-    network = random_network(options.network)
-    frames = options.frames + 3
+    network, video = random_network(options.network), measured_video(options, 1)
     found: dict[str, Callable[[], Iterator[object]]] = {}
     for name in options.forms:
         _, dtype, compiled = FORMS[name]
         if name == PLAIN:
-            video = synthetic_video(options.size, frames, 1)
             arguments = (network, video.images, video.given[0], options.memory)
             found[name] = functools.partial(plain_propagation, *arguments)
         else:
             ready = prepare(network, CPU, compile_parts=compiled)
-            arguments = (ready, dtype, options.size, frames, options.memory)
+            arguments = (ready, dtype, video, options.memory)
             found[name] = functools.partial(propagate, *arguments)
     return found
 
@@ -87,9 +83,9 @@ def what_auto_chooses() -> str:
     return f"--precision auto chooses {chosen} here: the processor {has} {known}"
 
 
-def speeds(timing: Timing, title: str) -> Table:
+def speeds(timing: Timing, heading: str) -> Table:
     """One row per form."""
-    table = Table(title=title)
+    table = Table(title=heading)
     for column in ("form", "frames per s", "times the first"):
         table.add_column(column, justify="left" if column == "form" else "right")
     base = next(iter(timing.seconds))
@@ -152,12 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     console.print(what_auto_chooses())
     if options.forms:
         timing, _ = take_turns(ways(options), options.frames, options.repeats, options.clock)
-        height, width = options.size
-        title = (
-            f"STM {options.network}, {height}x{width}, {options.memory} + 1 frames in memory, "
-            f"{options.clock} time\n{machine()}"
-        )
-        console.print(speeds(timing, title))
+        console.print(speeds(timing, title(f"STM {options.network}", options)))
     if options.checkpoint is not None:
         console.print(agreement(options))
 

@@ -15,23 +15,23 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from _measure import (
-    MidVideo,
     Timing,
     add_timing_options,
     common_parser,
-    machine,
+    measured_video,
     random_network,
+    run_mid_video,
     synthetic_video,
     take_turns,
+    title,
 )
 from _plain_stm import plain_propagation
 from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from vostool.inference.engine import InferenceOptions, Member, run_video
+from vostool.inference.engine import InferenceOptions
 from vostool.inference.prepare import prepare
-from vostool.inference.strategies import parse_strategies
 from vostool.inference.views import parse_views
 
 ONE, TWO = ("every:5",), ("every:5", "early:1,5")
@@ -64,9 +64,9 @@ def propagate(
 ) -> Iterator[torch.Tensor]:
     """Yield vostool's probabilities `[N+1, H, W]` of every frame."""
     objects, strategies, views = row
-    options = InferenceOptions(views=parse_views(views), max_memory=held, probabilities=True)
-    member = Member(MidVideo(network, held), parse_strategies(strategies))
-    for result in run_video(synthetic_video(size, frames, objects), [member], options):
+    options = InferenceOptions(views=parse_views(views), probabilities=True)
+    video = synthetic_video(size, frames, objects)
+    for result in run_mid_video([network], video, held, strategies, options):
         yield result.probabilities
 
 
@@ -74,17 +74,15 @@ def ways(options, names: Sequence[str]) -> dict[str, Callable[[], Iterator[torch
     """How to start each row's run."""
     network = random_network(options.network)
     ready = prepare(network, torch.device("cpu"))
-    # One more than is run: the last frame of a video is not memorised.
-    frames = options.frames + 3
     found: dict[str, Callable[[], Iterator[torch.Tensor]]] = {}
     for name in names:
         row = ROWS[name]
-        video = synthetic_video(options.size, frames, row[0])
+        video = measured_video(options, row[0])
         if row[2] == "plain":
             arguments = (network, video.images, video.given[0], options.memory)
             found[name] = functools.partial(plain_propagation, *arguments)
         else:
-            arguments = (ready, options.size, frames, options.memory, row)
+            arguments = (ready, options.size, len(video), options.memory, row)
             found[name] = functools.partial(propagate, *arguments)
     return found
 
@@ -100,9 +98,9 @@ def differences(results: dict[str, list]) -> dict[str, float]:
     return found
 
 
-def report(timing: Timing, equal: dict[str, float], title: str) -> Table:
+def report(timing: Timing, equal: dict[str, float], heading: str) -> Table:
     """One row per comparison."""
-    table = Table(title=title)
+    table = Table(title=heading)
     for column in ("what", "s per frame", "compared with", "ratio", "wanted", "difference"):
         left = column in ("what", "compared with")
         table.add_column(column, justify="left" if left else "right")
@@ -127,12 +125,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     timing, results = take_turns(
         ways(options, options.rows), options.frames, options.repeats, options.clock
     )
-    height, width = options.size
-    title = (
-        f"STM {options.network}, {height}x{width}, {options.memory} + 1 frames in memory, "
-        f"{options.clock} time\n{machine()}"
-    )
-    Console(width=110).print(report(timing, differences(results), title))
+    heading = title(f"STM {options.network}", options)
+    Console(width=110).print(report(timing, differences(results), heading))
 
 
 if __name__ == "__main__":
