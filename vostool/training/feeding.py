@@ -13,6 +13,9 @@ from vostool.core.errors import VostoolError
 from vostool.core.types import Clip
 from vostool.training.config import LoopOptions
 
+SECONDS_AFTER_SIGTERM = 15
+"""How long a loading process lives on: enough for the main process to end its step and save."""
+
 
 def batch_numbers(
     iteration: int, batch: int, accumulation: int = 1, rank: int = 0, processes: int = 1
@@ -88,6 +91,16 @@ def next_clip(clips: Iterator[Clip | VostoolError]) -> Clip:
     return clip
 
 
+def end_workers(clips: Iterator[Clip | VostoolError]) -> None:
+    """End the loading processes of a loader's iterator at once.
+
+    Left to the garbage collector, an exception's traceback would keep them until the very end.
+    """
+    end = getattr(clips, "_shutdown_workers", None)
+    if end is not None:
+        end()
+
+
 class _Guarded(Dataset):
     """Carries a user's error out of a loading process as a value.
 
@@ -117,4 +130,5 @@ def _start_worker(_: int) -> None:
     """
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # Not ignored for good: at the end of a process, multiprocessing terminates and awaits workers.
+    signal.signal(signal.SIGTERM, lambda *_: signal.alarm(SECONDS_AFTER_SIGTERM))

@@ -27,7 +27,7 @@ from vostool.training.config import (
     ScheduleOptions,
 )
 from vostool.training.distributed import Processes, without_averaging, wrap
-from vostool.training.feeding import clip_loader, next_clip
+from vostool.training.feeding import clip_loader, end_workers, next_clip
 from vostool.training.interrupt import StopRequest, listen
 from vostool.training.losses import clip_loss
 from vostool.training.metrics_log import Means, MetricsLog
@@ -209,18 +209,21 @@ class Trainer:
         network = wrap(self.model, processes)
         train_mode(self.model)
         meters = Means()
-        while self.iteration < loop.iterations:
-            started = time.monotonic()
-            values = self._step(network, clips)
-            self.iteration += 1
-            meters.add(values | {"step_seconds": time.monotonic() - started})
-            if self.iteration % loop.log_every == 0 or self.iteration == loop.iterations:
-                self._write(log, meters.take())
-            progress.advance(1, f"loss {values['loss']:.3f}")
-            self._save_when_due(log)
-            if processes.any(stop.asked or time.monotonic() > deadline):
-                self._save_resume()
-                return
+        try:
+            while self.iteration < loop.iterations:
+                started = time.monotonic()
+                values = self._step(network, clips)
+                self.iteration += 1
+                meters.add(values | {"step_seconds": time.monotonic() - started})
+                if self.iteration % loop.log_every == 0 or self.iteration == loop.iterations:
+                    self._write(log, meters.take())
+                progress.advance(1, f"loss {values['loss']:.3f}")
+                self._save_when_due(log)
+                if processes.any(stop.asked or time.monotonic() > deadline):
+                    self._save_resume()
+                    return
+        finally:
+            end_workers(clips)
 
     def _step(self, network: nn.Module, clips: Iterator[Clip | VostoolError]) -> dict[str, float]:
         """One optimiser step; means over its forward passes of losses and waiting time."""
