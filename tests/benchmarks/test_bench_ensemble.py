@@ -4,22 +4,8 @@ from __future__ import annotations
 
 import importlib
 import re
-from pathlib import Path
 
 import numpy as np
-import pytest
-import torch
-
-SCRIPTS = Path(__file__).parents[2] / "benchmarks"
-
-
-@pytest.fixture
-def script(monkeypatch):
-    """Imports a benchmark as if it were started from its folder; puts the threads back."""
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    threads = torch.get_num_threads()
-    yield importlib.import_module
-    torch.set_num_threads(threads)
 
 
 def test_prints_the_ratio_and_the_members_agree(script, capsys):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from pathlib import Path
 
@@ -14,17 +13,7 @@ import torch
 from vostool.media.masks import write_mask
 from vostool.training.checkpoint import describe, save_checkpoint
 
-SCRIPTS = Path(__file__).parents[2] / "benchmarks"
 SMALL = ["--size", "64x80", "--network", "resnet18"]
-
-
-@pytest.fixture
-def script(monkeypatch):
-    """Imports a benchmark as if it were started from its folder; puts the threads back."""
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    threads = torch.get_num_threads()
-    yield importlib.import_module
-    torch.set_num_threads(threads)
 
 
 def write_image(path: Path, image: np.ndarray) -> None:

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-import torch
 
 from vostool.datasets._catalogue import load_videos
 from vostool.models import stm
 from vostool.training.checkpoint import describe, save_checkpoint
 
-SCRIPTS = Path(__file__).parents[2] / "benchmarks"
 SIZE = (96, 160)
 
 
 @pytest.fixture
-def script(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    threads = torch.get_num_threads()
-    yield importlib.import_module("look_alikes")
-    torch.set_num_threads(threads)
+def script(script):
+    return script("look_alikes")
 
 
 @pytest.fixture
