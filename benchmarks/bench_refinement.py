@@ -16,9 +16,9 @@ from _measure import (
     Timing,
     add_timing_options,
     common_parser,
-    machine,
     random_network,
     take_turns,
+    title,
 )
 from bench_propagation import ONE, propagate
 from rich.console import Console
@@ -79,9 +79,9 @@ def ways(options, names: Sequence[str]) -> dict[str, Callable[[], Iterator[torch
     return found
 
 
-def report(timing: Timing, title: str) -> Table:
+def report(timing: Timing, heading: str) -> Table:
     """One row per network and number of objects."""
-    table = Table(title=title)
+    table = Table(title=heading)
     for column in ("what", "s per frame", "times STM", "wanted"):
         table.add_column(column, justify="left" if column == "what" else "right")
     for name in timing.seconds:
@@ -104,12 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     timing, _ = take_turns(
         ways(options, options.rows), options.frames, options.repeats, options.clock
     )
-    height, width = options.size
-    title = (
-        f"SCMN's parts on STM {options.network}, {height}x{width}, {options.memory} + 1 frames in "
-        f"memory, {options.clock} time\n{machine()}"
-    )
-    Console(width=110).print(report(timing, title))
+    heading = title(f"SCMN's parts on STM {options.network}", options)
+    Console(width=110).print(report(timing, heading))
 
 
 if __name__ == "__main__":

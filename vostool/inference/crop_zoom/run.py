@@ -107,7 +107,7 @@ class _Final:
     def result(self, index: int) -> FrameResult:
         """The combined result of a frame."""
         mask = self._store.get(MASK, index).copy()
-        rows, planes = self._planes(index)
+        rows, planes = self._planes(index, mask)
         if not rows and not self._probabilities:
             return FrameResult(self._record.names[index], mask)
         volume = from_uint8(self._store.get(PLANES, index))
@@ -118,12 +118,12 @@ class _Final:
         kept = torch.from_numpy(volume) if self._probabilities else None
         return FrameResult(self._record.names[index], mask, kept)
 
-    def _planes(self, index: int) -> tuple[list[int], list[np.ndarray]]:
+    def _planes(self, index: int, mask: np.ndarray) -> tuple[list[int], list[np.ndarray]]:
         """Rows and planes `[H, W]` of what is zoomed here; given masks are not touched."""
         given = self._store.get(GIVEN, index) if self._store.has(GIVEN, index) else None
         rows, planes = [], []
         for object_id, run in self._passes.items():
-            plane = run.plane(index)
+            plane = run.plane(index, mask)
             if plane is None or (given is not None and (given == object_id).any()):
                 continue
             rows.append(self._ids.row(object_id))

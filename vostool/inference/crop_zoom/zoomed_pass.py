@@ -121,11 +121,14 @@ class ZoomedPass:
         union = np.count_nonzero(zoomed) + np.count_nonzero(preliminary) - common
         return common / union if union else 1.0
 
-    def plane(self, index: int) -> np.ndarray | None:
+    def plane(self, index: int, preliminary: np.ndarray) -> np.ndarray | None:
         """Zoomed probability float32 `[H, W]` in a frame, 0 outside the window.
 
         Objects that this pass was never shown keep their preliminary pixels: it cannot tell them
         from its own. None where the preliminary result of the whole frame stays.
+
+        Args:
+            preliminary: uint8 `[H, W]`, the frame's mask of the preliminary pass.
         """
         if not self._store.has(self._kind, index):
             return None
@@ -134,7 +137,7 @@ class ZoomedPass:
         crop(result, corner, self._zoom.window)[...] = from_uint8(
             self._store.get(self._kind, index)
         )
-        result[~np.isin(self._store.get(MASK, index), (0, *self.source.ids.values))] = 0
+        result[~np.isin(preliminary, (0, *self.source.ids.values))] = 0
         return result
 
 
