@@ -88,6 +88,16 @@ def test_aspp_equals_its_definition() -> None:
     torch.testing.assert_close(result, expected, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("rates", [(1, 2), (1, 2, 4, 8)])
+def test_untrained_aspp_keeps_the_strength_of_its_input(rates) -> None:
+    torch.manual_seed(0)
+    aspp = ReadASPP(32, 32, 32, rates)
+    read, query = random(2, 32, 24, 40), random(1, 32, 24, 40, seed=1)
+    result = aspp(read, aspp.query_part(query), torch.zeros(2, dtype=torch.long))
+    power = float(result.square().mean() / read.square().mean())
+    assert 0.5 < power < 2.0  # with torch's initialisation of convolutions: about 0.03
+
+
 def test_decoder_shares_skips_between_objects_exactly() -> None:
     decoder = Decoder(6, 8, channels=4)
     skip4, skip8, x = random(1, 6, 16, 16), random(1, 8, 8, 8), random(3, 4, 4, 4)

@@ -16,7 +16,8 @@ class ReadASPP(nn.Module):
     """Parallel convolutions of several rates over concat(read-out, query value), joined by a 1x1.
 
     Rate 1 stands for a 1x1 convolution. ReLU after each branch and after the join, no
-    normalisation, no bias.
+    normalisation, no bias. Weights begin with He's initialisation: with torch's, two more layers
+    without normalisation leave little of the read-out, and training begins slowly.
 
     Args:
         read_channels, query_channels: of the two input parts.
@@ -42,6 +43,8 @@ class ReadASPP(nn.Module):
         )
         self.join = nn.Conv2d(channels * len(rates), channels, 1, bias=False)
         self.dropout = nn.Dropout(dropout)
+        for conv in (*self._branches(), self.join):
+            nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
 
     def _branches(self) -> list[ReadQueryConv2d]:
         return [branch for branch in self.branches if isinstance(branch, ReadQueryConv2d)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from vostool.core.console import Console
+from vostool.core.cores import available_cores
 from vostool.core.errors import DataError
 from vostool.core.types import Frame, Video
 from vostool.datasets._catalogue import annotation, given_mask, load_videos
@@ -128,7 +128,7 @@ def _in_threads(
 ) -> list[Inventory]:
     """Run checks side by side, keeping their order; decoding releases the interpreter lock."""
     tasks = list(work)
-    threads = min(MOST_THREADS, os.cpu_count() or 1)
+    threads = min(MOST_THREADS, available_cores())
     found = []
     with (
         ThreadPoolExecutor(threads) as pool,

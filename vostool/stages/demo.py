@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from vostool.core.errors import DataError, UsageError
 from vostool.core.files import claim_output_folder, write_json
 from vostool.recipe import load_recipe
 from vostool.scoring.report import EvaluationReport
+from vostool.stages._side_by_side import side_by_side
 from vostool.stages._training_data import DataFolders
 from vostool.stages.baseline import baseline
 from vostool.stages.check_submission import check_submission
@@ -97,7 +99,7 @@ def demo(
     _remember(out / SETTINGS, options, resume)
     run = _Demo(out, options, resume, overwrite, console or Console.silent())
     run.make_data()
-    members = {recipe: run.infer(recipe, run.train(recipe)) for recipe in RECIPES}
+    members = run.members()
     merged = run.ensemble(list(members.values()))
     final = run.postprocess(merged)
     archive = run.package(final)
@@ -149,6 +151,15 @@ class _Demo:
             return
         with self._step("data: a small video data set in the YouTube-VOS layout", "(generated)"):
             make_demo_data(self.data, self.options.seed, self.options.data, self.console)
+
+    def members(self) -> dict[str, Path]:
+        """Both networks' predictions, trained and made side by side."""
+        how = (self.out, self.options, self.resume, self.overwrite)
+        jobs = {recipe: functools.partial(_member, recipe, *how) for recipe in RECIPES}
+        done = side_by_side(jobs, self.console)
+        for _, seconds in done.values():
+            self.seconds.update(seconds)
+        return {recipe: folder for recipe, (folder, _) in done.items()}
 
     def train(self, recipe: str) -> Path:
         """Both stages, the first from scratch; returns the checkpoint."""
@@ -281,6 +292,14 @@ class _Demo:
                 console=self.console,
             )
         return result.page, result.scores
+
+
+def _member(
+    recipe: str, out: Path, options: DemoOptions, resume: bool, overwrite: bool, console: Console
+) -> tuple[Path, dict[str, float]]:
+    """Train one network and infer with it: its predictions, and seconds per step."""
+    run = _Demo(out, options, resume, overwrite, console)
+    return run.infer(recipe, run.train(recipe)), run.seconds
 
 
 def demo_table(result: DemoResult) -> str:

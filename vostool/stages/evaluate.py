@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from vostool.core.console import Console
+from vostool.core.cores import available_cores
 from vostool.core.errors import DataError, UsageError
 from vostool.core.files import write_json, write_text
 from vostool.core.types import Frame, Video
@@ -154,10 +154,7 @@ def _require_ground_truth(plans: list[_Plan], dataset: str, root: Path, split: s
 def _thread_count(jobs: int | None) -> int:
     if jobs is not None and jobs < 1:
         raise UsageError(f"--jobs must be at least 1, got {jobs}")
-    if jobs is not None:
-        return jobs
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    return available_cores() if jobs is None else jobs
 
 
 def _structure(

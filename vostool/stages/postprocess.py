@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from vostool.core.console import Console
+from vostool.core.cores import available_cores
 from vostool.core.errors import DataError, UsageError
 from vostool.core.types import ObjectIds, Video
 from vostool.datasets._catalogue import load_videos
@@ -130,7 +130,7 @@ def postprocess(
 def _run_all(task: _Task, console: Console) -> list[tuple[int, int]]:
     """Do what is to be done, several videos at a time; stops at the first error."""
     names, counts = task.prediction_run.todo, []
-    pool = ThreadPoolExecutor(min(MOST_WORKERS, os.cpu_count() or 1))
+    pool = ThreadPoolExecutor(min(MOST_WORKERS, available_cores()))
     try:
         with console.progress("post-processing", len(names), "video") as progress:
             for name, done in zip(names, pool.map(task.run, names), strict=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ import cv2
 import numpy as np
 
 from vostool.core.console import Console
+from vostool.core.cores import available_cores
 from vostool.core.errors import DataError, OutputError, UsageError
 from vostool.core.files import atomic_path, claim_output_folder, write_json, write_text
 from vostool.datasets._layout import list_files
@@ -155,7 +155,7 @@ def write_contact_sheet(root: Path, names: Sequence[str]) -> Path:
 
 def _write_all(source: StillClips, out: Path, todo: Sequence[int], console: Console) -> None:
     """Write clips in threads, which share the work well because decoders and warps release GIL."""
-    threads = min(MOST_THREADS, os.cpu_count() or 1)
+    threads = min(MOST_THREADS, available_cores())
     pool = ThreadPoolExecutor(threads)
     try:
         with console.progress("synthesize", len(todo), "clips") as bar:
