@@ -189,6 +189,23 @@ def test_every_parameter_gets_a_gradient(build, detach: bool) -> None:
     assert not missing
 
 
+@pytest.mark.parametrize("module", [stm, famnet])
+def test_without_mask_weights_an_untrained_encoder_sees_no_mask(module) -> None:
+    images, owner = torch.rand(1, 3, 48, 80), torch.zeros(1, dtype=torch.long)
+    empty, full = torch.zeros(1, 48, 80), torch.ones(1, 48, 80)
+    differs = {}
+    for weight in (0.0, 0.2, 1.0):
+        torch.manual_seed(0)
+        network = module.build(module.Config(**SMALL, mask_weights=weight)).eval()
+        with torch.no_grad():
+            keys = [
+                network._memory_key_value(images, mask, empty, owner)[0] for mask in (empty, full)
+            ]
+        differs[weight] = float((keys[0] - keys[1]).abs().max())
+    assert differs[0.0] == 0.0
+    assert 0.0 < differs[0.2] < differs[1.0]
+
+
 def test_famnet_query_is_memory_of_an_all_one_mask() -> None:
     network = famnet.build(famnet.Config(**SMALL)).eval()
     images = torch.rand(2, 3, 32, 48)

@@ -21,7 +21,7 @@ from vostool.nn.decoder import Decoder, Skips
 from vostool.nn.folding import freeze_statistics
 from vostool.nn.memory import ObjectMemory, memory_read
 from vostool.nn.refine_trunk import RefineTrunk
-from vostool.nn.trunk import Trunk
+from vostool.nn.trunk import MaskStem, Trunk
 
 PAIRS_AT_ONCE = 8
 """Objects that go through encoder and decoder together at inference: bounds the peak memory."""
@@ -35,6 +35,9 @@ class SpaceTimeConfig(BaseModel):
         backbone_options: passed to timm.
         refine: add a feature pyramid to the backbone; "resnet50" becomes Refine-50 of paper 004.
         weights: "none", "imagenet", or a file in timm's names.
+        mask_weights: factor on the initial weights of the masks' first convolutions; 0 for an
+            encoder that sees no mask before training. One encoder for memory and query begins
+            with keys that match best where the masks are alike; less weight lets images count.
         mean, std: normalisation that the backbone's weights were trained with.
         key_channels, value_channels: of keys and values in memory.
         decoder_channels: width of the decoder.
@@ -48,6 +51,7 @@ class SpaceTimeConfig(BaseModel):
     backbone_options: dict[str, Any] = Field(default_factory=dict)
     refine: bool = False
     weights: str = "none"
+    mask_weights: float = Field(1.0, ge=0)
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     key_channels: int = Field(128, ge=1)
@@ -59,7 +63,11 @@ class SpaceTimeConfig(BaseModel):
     def build_trunk(self, mask_channels: int) -> Trunk | RefineTrunk:
         """An encoder as configured, which takes so many masks besides RGB."""
         kind = RefineTrunk if self.refine else Trunk
-        return kind(self.backbone, mask_channels, self.weights, self.backbone_options)
+        trunk = kind(self.backbone, mask_channels, self.weights, self.backbone_options)
+        for module in trunk.modules():
+            if isinstance(module, MaskStem):
+                module.scale_masks(self.mask_weights)
+        return trunk
 
 
 @dataclass(frozen=True)

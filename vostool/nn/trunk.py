@@ -60,6 +60,12 @@ class MaskStem(nn.Module):
         return add_image_part(seen, self.rgb(images), owner)
 
     @torch.no_grad()
+    def scale_masks(self, factor: float) -> None:
+        """Multiply the masks' weights."""
+        for conv in self.mask_convs():
+            conv.weight.mul_(factor)
+
+    @torch.no_grad()
     def join_masks(self) -> None:
         """Make one convolution of those of the masks, for inference: one pass instead of several.
 
