@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -57,9 +58,14 @@ def test_all_steps_leave_their_results(finished):
 @pytest.mark.slow
 def test_each_step_shows_its_command(finished):
     _, _, log = finished
-    commands = [line.split()[2] for line in log.splitlines() if line.startswith("$ vostool")]
-    assert commands == [
-        *("train", "train", "infer") * 2,
+    # Members' lines have the member's name in front where they are made side by side.
+    shown = re.findall(r"^(?:\S+: )?(\$ vostool (\S+) .*)$", log, re.MULTILINE)
+    for recipe in RECIPES:
+        of_member = [name for line, name in shown if recipe in line]
+        assert of_member[:3] == ["train", "train", "infer"]
+    commands = [name for _, name in shown]
+    assert sorted(commands[:6]) == ["infer"] * 2 + ["train"] * 4
+    assert commands[6:] == [
         "ensemble",
         "postprocess",
         "package-submission",
