@@ -4,19 +4,28 @@ import torch
 from vostool.nn.pairs import add_image_part
 from vostool.nn.trunk import Trunk
 
+OWNERS = [
+    pytest.param([0, 0, 0], id="one image"),
+    pytest.param([0, 1, 0], id="no order"),
+    pytest.param([0, 1, 1], id="unequal numbers"),
+    pytest.param([0, 1], id="one each"),
+    pytest.param([1, 0], id="one each, reversed"),
+    pytest.param([0, 0, 0, 1, 1, 1], id="three each"),
+]
 
-@pytest.mark.parametrize("images", [1, 2])
-def test_each_pair_gets_the_part_of_its_image(images: int) -> None:
-    owner = torch.tensor([0, images - 1, 0])
-    pairs, shared = torch.randn(3, 4, 2, 5), torch.randn(images, 4, 2, 5)
+
+@pytest.mark.parametrize("owners", OWNERS)
+def test_each_pair_gets_the_part_of_its_image(owners: list[int]) -> None:
+    owner = torch.tensor(owners)
+    pairs, shared = torch.randn(len(owners), 4, 2, 5), torch.randn(max(owners) + 1, 4, 2, 5)
     expected = torch.stack([pairs[row] + shared[image] for row, image in enumerate(owner)])
     torch.testing.assert_close(add_image_part(pairs, shared, owner), expected)
 
 
-@pytest.mark.parametrize("images", [1, 2])
-def test_gradients_reach_both(images: int) -> None:
-    owner = torch.tensor([0, images - 1, 0])
-    pairs = torch.randn(3, 1, 1, 2, requires_grad=True)
+@pytest.mark.parametrize("owners", OWNERS)
+def test_gradients_reach_both(owners: list[int]) -> None:
+    owner, images = torch.tensor(owners), max(owners) + 1
+    pairs = torch.randn(len(owners), 1, 1, 2, requires_grad=True)
     shared = torch.randn(images, 1, 1, 2, requires_grad=True)
     add_image_part(pairs * 1, shared, owner).sum().backward()
     torch.testing.assert_close(pairs.grad, torch.ones_like(pairs))

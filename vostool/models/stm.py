@@ -17,6 +17,7 @@ from vostool.models._space_time import QueryFeatures, SpaceTimeConfig, SpaceTime
 from vostool.nn.aspp import ReadASPP
 from vostool.nn.decoder import Decoder
 from vostool.nn.key_value import KeyValueHead, ReadQueryConv2d
+from vostool.nn.pairs import add_image_part
 
 
 class Config(SpaceTimeConfig):
@@ -80,7 +81,8 @@ class STM(SpaceTimeNetwork):
         mixer = self._mixer()
         if isinstance(mixer, ReadASPP):
             return self.compress(self._constrain(mixer(read, context, owner), prior))
-        return self._constrain(mixer.read_part(read) + context[owner], prior)
+        mixed = add_image_part(mixer.read_part(read), context, owner)
+        return self._constrain(mixed, prior)
 
     def _mixer(self) -> ReadASPP | ReadQueryConv2d:
         """What sees read-out and query value together."""
