@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 import torch
 
@@ -24,7 +22,10 @@ from vostool.training.checkpoint import read_checkpoint
 from vostool.training.metrics_log import read_metrics
 from vostool.training.run_folder import RunFolder
 
-SIZE, FRAMES = (48, 64), 4
+sys.path.insert(0, str(Path(__file__).parent))
+
+from small_davis import write_davis
+
 TABLE = {
     "name": "tiny",
     "description": "a test",
@@ -53,30 +54,7 @@ def recipe(**changes) -> Recipe:
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three DAVIS 2016 sequences with a moving square."""
-    root = tmp_path_factory.mktemp("davis")
-    rng = np.random.default_rng(0)
-    lines = []
-    for number, name in enumerate("abc"):
-        ground = rng.integers(0, 256, (*SIZE, 3), np.uint8)
-        for frame in range(FRAMES):
-            image, mask = ground.copy(), np.zeros(SIZE, np.uint8)
-            top, left = 8 + 2 * number, 6 + 5 * frame
-            image[top : top + 20, left : left + 24] = (200, 30 * number, 40)
-            mask[top : top + 20, left : left + 24] = 255
-            for kind, file, pixels in (
-                ("JPEGImages", f"{frame:05d}.jpg", image),
-                ("Annotations", f"{frame:05d}.png", mask),
-            ):
-                folder = root / kind / "480p" / name
-                folder.mkdir(parents=True, exist_ok=True)
-                assert cv2.imwrite(str(folder / file), pixels)
-            stem = f"480p/{name}/{frame:05d}"
-            lines.append(f"/JPEGImages/{stem}.jpg /Annotations/{stem}.png")
-    for folder in ("480p", "2016"):
-        (root / "ImageSets" / folder).mkdir(parents=True)
-    (root / "ImageSets" / "480p" / "train.txt").write_text("\n".join(lines) + "\n")
-    (root / "ImageSets" / "2016" / "train.txt").write_text("a\nb\nc\n")
-    return root
+    return write_davis(tmp_path_factory.mktemp("davis"))
 
 
 def run_of(out: Path, videos: Path, **more) -> TrainingRun:

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vostool.datasets._spec import Measure, ScoringRule
-from vostool.scoring.summary import ObjectScores, Summary, summarise
+from vostool.scoring.summary import ObjectScores, Summary, davis_figures, summarise
 
 COLUMNS = (
     "video",
@@ -152,22 +152,13 @@ def _is_repetition(name: str, summary: Summary) -> bool:
 
 
 def _row(item: ObjectScores, rule: ScoringRule) -> dict[str, Any]:
-    j, f = item.j_statistics, item.f_statistics
     return {
         "video": item.video,
         "object": item.id,
         "category": item.category,
         "seen": item.category not in rule.unseen,
         "frames": len(item.frames),
-        "J&F-Mean": (j.mean + f.mean) / 2,
-        "J-Mean": j.mean,
-        "J-Recall": j.recall,
-        "J-Decay": j.decay,
-        "F-Mean": f.mean,
-        "F-Recall": f.recall,
-        "F-Decay": f.decay,
-        "J-Decay-corrected": j.decay_corrected,
-        "F-Decay-corrected": f.decay_corrected,
+        **davis_figures(item.j_statistics, item.f_statistics),
     }
 
 

@@ -72,10 +72,9 @@ def summarise(objects: Sequence[ObjectScores], rule: ScoringRule) -> Summary:
     return Summary(figures, (*notes, *more))
 
 
-def _davis(objects: Sequence[ObjectScores]) -> tuple[dict[str, float], list[str]]:
-    j = Statistics.average([item.j_statistics for item in objects])
-    f = Statistics.average([item.f_statistics for item in objects])
-    figures = {
+def davis_figures(j: Statistics, f: Statistics) -> dict[str, float]:
+    """The official DAVIS figures, and the decays without the official code's overflow."""
+    return {
         "J&F-Mean": (j.mean + f.mean) / 2,
         "J-Mean": j.mean,
         "J-Recall": j.recall,
@@ -86,6 +85,12 @@ def _davis(objects: Sequence[ObjectScores]) -> tuple[dict[str, float], list[str]
         "J-Decay-corrected": j.decay_corrected,
         "F-Decay-corrected": f.decay_corrected,
     }
+
+
+def _davis(objects: Sequence[ObjectScores]) -> tuple[dict[str, float], list[str]]:
+    j = Statistics.average([item.j_statistics for item in objects])
+    f = Statistics.average([item.f_statistics for item in objects])
+    figures = davis_figures(j, f)
     long = [item for item in objects if overflows(len(item.frames))]
     notes = []
     if long:
