@@ -217,6 +217,22 @@ def take_turns(
     return Timing(seconds), results
 
 
+def measure_rows(
+    description: str,
+    rows: Sequence[str],
+    ways: Callable[[argparse.Namespace, Sequence[str]], dict[str, Callable[[], Iterator]]],
+    arguments: Sequence[str] | None,
+) -> tuple[argparse.Namespace, Timing, dict[str, list]]:
+    """Read the command line of a script whose table has a row per way; run the rows asked for."""
+    parser = common_parser(description, frames=3)
+    add_timing_options(parser)
+    parser.add_argument("--rows", nargs="+", choices=list(rows), default=list(rows))
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    chosen = ways(options, options.rows)
+    return options, *take_turns(chosen, options.frames, options.repeats, options.clock)
+
+
 def title(what: str, options: argparse.Namespace) -> str:
     """Title of a table of times: what was run, at which size, on what."""
     height, width = options.size

@@ -16,13 +16,11 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from _measure import (
     Timing,
-    add_timing_options,
-    common_parser,
+    measure_rows,
     measured_video,
     random_network,
     run_mid_video,
     synthetic_video,
-    take_turns,
     title,
 )
 from _plain_stm import plain_propagation
@@ -117,14 +115,7 @@ def report(timing: Timing, equal: dict[str, float], heading: str) -> Table:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
-    parser = common_parser(__doc__, frames=3)
-    add_timing_options(parser)
-    parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
-    options = parser.parse_args(arguments)
-    torch.set_num_threads(options.threads)
-    timing, results = take_turns(
-        ways(options, options.rows), options.frames, options.repeats, options.clock
-    )
+    options, timing, results = measure_rows(__doc__, list(ROWS), ways, arguments)
     heading = title(f"STM {options.network}", options)
     Console(width=110).print(report(timing, differences(results), heading))
 

@@ -14,10 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from _measure import (
     Timing,
-    add_timing_options,
-    common_parser,
+    measure_rows,
     random_network,
-    take_turns,
     title,
 )
 from bench_propagation import ONE, propagate
@@ -96,14 +94,7 @@ def report(timing: Timing, heading: str) -> Table:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
-    parser = common_parser(__doc__, frames=3)
-    add_timing_options(parser)
-    parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
-    options = parser.parse_args(arguments)
-    torch.set_num_threads(options.threads)
-    timing, _ = take_turns(
-        ways(options, options.rows), options.frames, options.repeats, options.clock
-    )
+    options, timing, _ = measure_rows(__doc__, list(ROWS), ways, arguments)
     heading = title(f"SCMN's parts on STM {options.network}", options)
     Console(width=110).print(report(timing, heading))
 
