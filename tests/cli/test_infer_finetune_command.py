@@ -75,8 +75,13 @@ def test_a_recipe_may_hold_all_numbers_and_the_command_line_wins(settings, tmp_p
     assert settings[0].tta == "flip"
     call("--out", tmp_path / "out", "--recipe", recipe, "--no-online-finetune")
     assert settings[1].online_finetune is None
-    call("--out", tmp_path / "out", "--recipe", recipe, "--online-finetune", "--ft-iterations", 4)
-    assert settings[2].online_finetune.iterations == 4
+    for more in (["--ft-iterations", 4], ["--online-finetune", "--ft-iterations", 4]):
+        call("--out", tmp_path / "out", "--recipe", recipe, *more)
+        tuned = settings[-1].online_finetune
+        assert (tuned.iterations, tuned.late_iterations, tuned.learning_rate) == (4, 4, 1e-4)
+        assert tuned.clips.gamma == 0
+    call("--out", tmp_path / "out", "--recipe", recipe, "--online-finetune")
+    assert settings[-1].online_finetune.iterations == 30
 
 
 def test_unknown_numbers_in_a_recipe_are_named(tmp_path, capsys):

@@ -98,6 +98,11 @@ def run(
     given = {
         "compile" if name == "compile_networks" else name for name in options.explicit(context)
     }
+    of_recipe = None if chosen is None else chosen.values.get("online_finetune")
+    if "online_finetune" in given and not online_finetune:
+        of_recipe = None
+    if ft_iterations is not None:
+        given.add("online_finetune")
     values = {
         "tta": tta,
         "memory": tuple(memory or ["every:5"]),
@@ -113,7 +118,7 @@ def run(
         "crop_zoom": choose_zoom(crop_zoom, set_zoom or ()),
         "tracker": tracker,
         "tracker_model": tuple(tracker_model or ()),
-        "online_finetune": choose_finetune(online_finetune, ft_iterations),
+        "online_finetune": choose_finetune(online_finetune, ft_iterations, of_recipe),
     }
     choice = VideoChoice(dataset, root, split, tuple(video or ()))
     result = infer(

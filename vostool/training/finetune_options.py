@@ -29,22 +29,29 @@ class FinetuneOptions(Options):
     clips: FinetuneClipOptions = FinetuneClipOptions()
 
 
-def choose_finetune(wanted: bool, iterations: int | None) -> FinetuneOptions | None:
+def choose_finetune(
+    wanted: bool, iterations: int | None, base: FinetuneOptions | None = None
+) -> FinetuneOptions | None:
     """What `--online-finetune` and `--ft-iterations` say together.
+
+    Args:
+        base: options of a recipe: fine-tuning is wanted then, and only the iterations may differ.
 
     Raises:
         UsageError: they contradict, or the number makes no sense.
     """
-    if iterations is None:
-        return FinetuneOptions() if wanted else None
-    if not wanted:
+    if base is None and wanted:
+        base = FinetuneOptions()
+    if base is None and iterations is not None:
         raise UsageError(
             f"--ft-iterations {iterations} has no effect without fine-tuning",
             remedy="pass --online-finetune too",
         )
+    if base is None or iterations is None:
+        return base
     if iterations < 1:
         raise UsageError(
             f"--ft-iterations {iterations} makes no sense", remedy="it must be at least 1"
         )
-    late = min(iterations, FinetuneOptions().late_iterations)
-    return FinetuneOptions(iterations=iterations, late_iterations=late)
+    late = min(iterations, base.late_iterations)
+    return base.model_copy(update={"iterations": iterations, "late_iterations": late})
