@@ -80,7 +80,10 @@ def run(
         ),
     ] = False,
     ft_iterations: Annotated[
-        int | None, typer.Option(help="For --online-finetune: iterations per video. Default 200.")
+        int | None,
+        typer.Option(
+            help="For --online-finetune: iterations per video. Default 200, or a recipe's."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of random numbers.")] = 0,
     resume: options.Resume = False,

@@ -54,8 +54,9 @@ def side_by_side(
         for name, job in jobs.items():
             receiver, sender = context.Pipe(duplex=False)
             how = (console.quiet, console.verbose, max(1, cores // len(jobs)))
-            processes.append(context.Process(target=_work, args=(name, job, how, sender)))
-            processes[-1].start()
+            process = context.Process(target=_work, args=(name, job, how, sender))
+            process.start()
+            processes.append(process)
             sender.close()
             waiting[receiver] = name
         found = _results(waiting)
