@@ -17,8 +17,8 @@ from vostool.core.allocator import keep_freed_memory
 from vostool.core.types import Retention
 from vostool.inference.engine import FrameResult, InferenceOptions, Member, run_video
 from vostool.inference.source import ArraySource, FrameSource
-from vostool.inference.strategies import parse_strategies
-from vostool.models import stm
+from vostool.inference.strategy import parse_strategies
+from vostool.models.systems import stm
 
 CLOCKS: dict[str, Callable[[], float]] = {"cpu": time.process_time, "wall": time.perf_counter}
 WARM_UP = 2

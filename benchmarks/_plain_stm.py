@@ -15,7 +15,7 @@ import torch
 from _measure import SPACING, fill
 from torch.nn import functional as F
 
-from vostool.models.stm import STM
+from vostool.models.systems.stm import STM
 
 Memory = list[tuple[int, torch.Tensor, torch.Tensor]]
 """Time, key `[N, hw, Ck]`, value `[N, hw, Cv]` of each frame held."""

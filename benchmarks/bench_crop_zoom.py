@@ -29,13 +29,13 @@ from rich.table import Table
 from torch import nn
 
 from vostool.core.types import ObjectIds
-from vostool.inference.boxes import Box
 from vostool.inference.crop_zoom.options import CropZoomOptions
 from vostool.inference.crop_zoom.window import Zoom, windows
 from vostool.inference.crop_zoom.zoomed_source import ZoomedSource
 from vostool.inference.engine import InferenceOptions
 from vostool.inference.prepare import prepare
 from vostool.inference.source import ArraySource, FrameSource
+from vostool.media.boxes import Box
 
 WHOLE = "whole frames"
 SIDES = (24, 60, 120)

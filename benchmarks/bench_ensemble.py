@@ -38,7 +38,7 @@ from vostool.inference.engine import InferenceOptions
 from vostool.inference.prepare import prepare
 from vostool.inference.source import FrameSource
 from vostool.inference.views import parse_views
-from vostool.models import famnet
+from vostool.models.systems import famnet
 from vostool.predictions.average import RunningMean
 from vostool.predictions.quantise import STEP, from_uint8, to_uint8
 

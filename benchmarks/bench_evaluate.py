@@ -149,7 +149,7 @@ def seconds(work: Callable[[], object], repeats: int = 3) -> tuple[float, object
 
 def from_files(table: Table, data: Path, every: int) -> None:
     """Rows for the whole command, decoding included."""
-    from vostool.stages.evaluate import evaluate
+    from vostool.stages.score.evaluate import evaluate
 
     sequences = single_object_files(data)
     files = [pair for sequence in sequences for pair in sequence]

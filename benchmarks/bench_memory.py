@@ -33,7 +33,7 @@ from vostool.core.types import ObjectIds
 from vostool.inference.engine import InferenceOptions, Member, run_video
 from vostool.inference.prepare import prepare
 from vostool.inference.source import SourceFrame
-from vostool.inference.strategies import parse_strategies
+from vostool.inference.strategy import parse_strategies
 
 ALLOWED_GROWTH = 1.02
 """Of the peak, from the first to the last point of the table."""

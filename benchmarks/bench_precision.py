@@ -99,7 +99,7 @@ def agreement(options: argparse.Namespace) -> Table:
     """J of bf16 masks with fp32 masks as truth, per video of a data set."""
     from vostool.predictions.folder import PredictionFolder
     from vostool.scoring.jaccard import region_similarity
-    from vostool.stages.infer import InferenceSettings, VideoChoice, infer
+    from vostool.stages.predict.infer import InferenceSettings, VideoChoice, infer
 
     choice = VideoChoice(options.dataset, options.video_root, options.split, tuple(options.video))
     table = Table(title=f"J of bf16 masks against fp32 masks, {options.checkpoint.name}")

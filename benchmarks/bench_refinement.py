@@ -24,7 +24,7 @@ from rich.table import Table
 from torch import nn
 
 from vostool.inference.prepare import prepare
-from vostool.models import scmn
+from vostool.models.systems import scmn
 
 PARTS: dict[str, dict] = {
     "STM": {},

@@ -26,12 +26,12 @@ from torch import nn
 from torch.nn import functional
 
 from vostool.core.types import ObjectIds, Retention, Video
-from vostool.datasets._catalogue import annotation, load_videos
+from vostool.datasets.catalogue import annotation, load_videos
 from vostool.inference.crop_zoom import CropZoomOptions, Verdict, parse_zoom, run_with_crop_zoom
 from vostool.inference.engine import InferenceOptions, Member, run_video
 from vostool.inference.source import SourceFrame
-from vostool.inference.strategies import parse_strategies
-from vostool.inference.trackers import make_tracker
+from vostool.inference.strategy import parse_strategies
+from vostool.inference.tracker import make_tracker
 from vostool.models import InputSpec
 from vostool.scoring.boundary import boundary_f
 from vostool.scoring.jaccard import region_similarity

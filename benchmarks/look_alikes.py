@@ -29,14 +29,14 @@ from rich.table import Table
 
 from vostool.core.allocator import keep_freed_memory
 from vostool.core.types import Video
-from vostool.datasets._catalogue import annotation, load_videos
+from vostool.datasets.catalogue import annotation, load_videos
 from vostool.inference.engine import Member, run_video
 from vostool.inference.prepare import prepare
 from vostool.inference.source import ArraySource
-from vostool.inference.strategies import parse_strategies
+from vostool.inference.strategy import parse_strategies
 from vostool.media.images import read_frame
 from vostool.scoring.jaccard import region_similarity
-from vostool.stages.load import load_segmenter
+from vostool.stages.predict.load import load_segmenter
 
 SMALLER = 0.5
 """The objects' size beside that of the sequence: two of them must fit into a frame."""

@@ -14,21 +14,25 @@ LAYERS = (
     {"core"},
     {"nn", "media"},
     {"models", "datasets", "predictions", "proposals", "downloads"},
-    {
-        "training",
-        "inference",
-        "ensembling",
-        "postprocess",
-        "scoring",
-        "submission",
-        "reporting",
-    },
+    {"training", "ensembling", "postprocess", "scoring", "submission", "reporting"},
+    {"inference"},
     {"recipe"},
     {"stages"},
     {"cli"},
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Dotted names below `vostool` that the file imports, imported names included."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if name.startswith("vostool.")}
 
 
 def imported_parts(path: Path) -> set[str]:
@@ -59,6 +63,15 @@ def test_imports_point_down(path: Path) -> None:
     assert own in LEVEL, f"{own} belongs to no layer: add it to LAYERS"
     for part in imported_parts(path) - {own, "__version__"}:
         assert LEVEL[part] < LEVEL[own], f"{own} must not import {part}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_an_underscore_means_private_to_its_folder(path: Path) -> None:
+    for name in imported_modules(path):
+        folder, _, module = name.rpartition(".")
+        if module.startswith("_") and not module.startswith("__"):
+            own = ".".join(("vostool", *path.relative_to(PACKAGE).parent.parts))
+            assert folder == own, f"{name} is private to {folder}"
 
 
 def test_the_check_sees_imports_inside_functions(tmp_path: Path) -> None:

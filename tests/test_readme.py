@@ -10,7 +10,7 @@ import numpy as np
 from vostool.core import registry
 from vostool.inference.engine import Member, run_video
 from vostool.inference.source import ArraySource
-from vostool.inference.strategies import parse_strategy
+from vostool.inference.strategy import parse_strategy
 from vostool.models import Segmenter
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ import pytest
 
 from vostool.core.errors import DataError, UsageError
 from vostool.recipe import load_recipe, parse_recipe, recipe_names, with_overrides
-from vostool.stages.recipes import as_toml
+from vostool.stages.train.recipes import as_toml
 
 PAPER_RECIPES = [
     f"famnet-{trunk}{stage}" for trunk in ("r50", "rx50") for stage in ("-pretrain", "", "-sgd")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from vostool.recipe import Recipe, load_recipe
-from vostool.stages._ablation_plan import read_plan
-from vostool.stages._inference_recipe import read_inference_recipe
+from vostool.stages.choose.ablation_plan import read_plan
+from vostool.stages.predict.inference_recipe import read_inference_recipe
 
 MAIN = ("scmn-rs101", "scmn-rs50", "scmn-mnv2-small")
 PARTS = ("aspp_rates", "spatial_constraint", "refinement")

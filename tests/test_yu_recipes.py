@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vostool.recipe import load_recipe, recipe_names
-from vostool.stages._inference_recipe import read_inference_recipe
+from vostool.stages.predict.inference_recipe import read_inference_recipe
 
 STAGES = ("yu-r50-pretrain", "yu-r50", "yu-refine50-pretrain", "yu-refine50")
 SMALL = (

@@ -18,7 +18,7 @@ from torch import nn
 from vostool.core import registry
 from vostool.core.errors import DataError, UsageError
 from vostool.core.toml import explain_mistakes, read_toml
-from vostool.models._segmenter import ENTRY_POINT_GROUP
+from vostool.models.segmenter import ENTRY_POINT_GROUP
 from vostool.training.config import (
     CheckpointOptions,
     CurriculumOptions,
@@ -174,7 +174,7 @@ def build_model(choice: ModelChoice, *, weights: str | None = None) -> nn.Module
         weights: replaces the recipe's choice of backbone weights: "none", "imagenet" or a file.
     """
     module = registry.load(
-        "vostool.models", choice.name, kind="model", entry_point_group=ENTRY_POINT_GROUP
+        "vostool.models.systems", choice.name, kind="model", entry_point_group=ENTRY_POINT_GROUP
     )
     values = choice.values if weights is None else {**choice.values, "weights": weights}
     return module.build(module.Config.model_validate(values))
@@ -259,7 +259,10 @@ def _model_config(table: Any) -> tuple[BaseModel | None, list[str]]:
         return None, []
     try:
         module = registry.load(
-            "vostool.models", table["name"], kind="model", entry_point_group=ENTRY_POINT_GROUP
+            "vostool.models.systems",
+            table["name"],
+            kind="model",
+            entry_point_group=ENTRY_POINT_GROUP,
         )
     except UsageError as error:
         return None, [f"model.name: {error}"]

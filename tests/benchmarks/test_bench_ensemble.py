@@ -23,7 +23,7 @@ def test_prints_the_ratio_and_the_members_agree(script, capsys):
 def test_members_differ_so_that_agreement_says_something(script):
     """Each of the separate runs, left out, would change the mean by more than rounding does."""
     ensemble, measure = script("bench_ensemble"), script("_measure")
-    famnet = importlib.import_module("vostool.models.famnet")
+    famnet = importlib.import_module("vostool.models.systems.famnet")
     small = {"key_channels": 8, "value_channels": 16, "decoder_channels": 8}
     networks = [measure.random_network("resnet18", famnet, **small)]
     video = measure.synthetic_video((48, 64), 6, 1)

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from vostool.datasets._catalogue import load_videos
-from vostool.models import stm
+from vostool.datasets.catalogue import load_videos
+from vostool.models.systems import stm
 from vostool.training.checkpoint import describe, save_checkpoint
 
 SIZE = (96, 160)

@@ -15,7 +15,7 @@ import pytest
 from vostool.core.errors import OutputError, UsageError
 from vostool.predictions.folder import PredictionFolder
 from vostool.recipe import load_recipe
-from vostool.stages.demo import RECIPES, DemoOptions, demo
+from vostool.stages.demo.demo import RECIPES, DemoOptions, demo
 
 LIMIT_SECONDS = 900
 

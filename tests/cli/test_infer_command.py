@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from vostool.cli.main import main
-from vostool.models import famnet
+from vostool.models.systems import famnet
 from vostool.predictions.folder import PredictionFolder
 from vostool.training.checkpoint import describe, save_checkpoint
 

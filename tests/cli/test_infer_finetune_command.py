@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vostool.cli.main import main
-from vostool.stages import infer as stage
+from vostool.stages.predict import infer as stage
 
 COMMON = ["infer", "--checkpoint", "c.ckpt", "--dataset", "davis2017", "--root", "d",
           "--split", "val"]  # fmt: skip

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from vostool.cli.main import main
-from vostool.datasets._catalogue import load_videos
+from vostool.datasets.catalogue import load_videos
 from vostool.media.images import frame_size
 from vostool.media.masks import DAVIS_PALETTE, encode_mask, read_mask, write_mask
 

@@ -13,9 +13,9 @@ import pytest
 from vostool.cli.main import main
 from vostool.media.masks import read_mask, write_mask
 from vostool.predictions.folder import PredictionFolder
-from vostool.stages._report_sections import spread
-from vostool.stages.demo_data import DemoDataOptions, make_demo_data
-from vostool.stages.report import ReportOptions, report
+from vostool.stages.demo.demo_data import DemoDataOptions, make_demo_data
+from vostool.stages.score._report_sections import spread
+from vostool.stages.score.report import ReportOptions, report
 
 FRAMES = 6
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vostool.cli.main import main
-from vostool.datasets._catalogue import load_videos
+from vostool.datasets.catalogue import load_videos
 from vostool.media.images import read_image
 from vostool.media.masks import read_mask, write_mask
 

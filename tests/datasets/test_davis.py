@@ -10,8 +10,8 @@ from small_data_sets import block, write_davis, write_frames
 
 from vostool.core.errors import DataError, UsageError
 from vostool.core.types import MaskEncoding
-from vostool.datasets._catalogue import annotation, given_mask, load_spec, load_videos
-from vostool.datasets._layout import FaultyVideos
+from vostool.datasets.catalogue import annotation, given_mask, load_spec, load_videos
+from vostool.datasets.layout import FaultyVideos
 
 
 def test_2017_objects_are_those_of_the_first_mask(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from small_data_sets import block, write_frames, write_grey
 
 from vostool.core.errors import DataError
 from vostool.core.types import MaskEncoding
-from vostool.datasets._catalogue import (
+from vostool.datasets.catalogue import (
     annotation,
     given_mask,
     load_spec,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from small_data_sets import block, write_davis
 
 from vostool.core.errors import DataError, UsageError
-from vostool.datasets._catalogue import base_split, load_videos, scoring_rule
-from vostool.datasets._split import (
+from vostool.datasets.catalogue import base_split, load_videos, scoring_rule
+from vostool.datasets.split import (
     SplitFile,
     choose_unseen,
     draw_split,

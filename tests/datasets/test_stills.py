@@ -17,7 +17,7 @@ from pycocotools import mask as coco_mask
 from small_data_sets import SIZE, block, write_davis, write_frames, write_grey, write_image
 
 from vostool.core.errors import DataError, UsageError
-from vostool.datasets.stills._catalogue import load_still_spec, load_stills, still_names
+from vostool.datasets.still_catalogue import load_still_spec, load_stills, still_names
 from vostool.datasets.stills.coco import decode_runs
 from vostool.media.masks import DAVIS_PALETTE, write_mask
 

@@ -11,15 +11,16 @@ import pytest
 from small_data_sets import block, write_frames, write_image, write_youtube_vos
 
 from vostool.core.errors import DataError
-from vostool.datasets import _catalogue, _objects
-from vostool.datasets._catalogue import (
+from vostool.datasets import catalogue as _catalogue
+from vostool.datasets import objects as _objects
+from vostool.datasets.catalogue import (
     annotation,
     given_mask,
     load_spec,
     load_videos,
     scoring_rule,
 )
-from vostool.datasets._youtube_vos import index, read_meta
+from vostool.datasets.youtube_vos import index, read_meta
 from vostool.media.masks import write_mask
 
 

@@ -13,11 +13,11 @@ from vostool.core.errors import DataError, OutputError, UsageError
 from vostool.core.types import ObjectIds
 from vostool.inference.engine import InferenceOptions, Member, run_video
 from vostool.inference.source import ArraySource
-from vostool.inference.strategies import parse_strategies
+from vostool.inference.strategy import parse_strategies
 from vostool.inference.views import parse_views
 from vostool.predictions.folder import PredictionFolder, PredictionWriter
 from vostool.predictions.quantise import to_uint8
-from vostool.stages.ensemble import ensemble
+from vostool.stages.predict.ensemble import ensemble
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))  # the stub network lives there
 

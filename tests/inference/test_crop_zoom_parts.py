@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vostool.core.errors import OutputError, UsageError
-from vostool.inference.boxes import Box, box_iou, mask_box, without_specks
 from vostool.inference.crop_zoom import CropZoomOptions, Rule, choose_zoom, parse_zoom
 from vostool.inference.crop_zoom.combine import combine, combined_labels
 from vostool.inference.crop_zoom.eligibility import judge
@@ -16,6 +15,7 @@ from vostool.inference.crop_zoom.store import ArrayStore
 from vostool.inference.crop_zoom.trail import Follower, Sight, Trail
 from vostool.inference.crop_zoom.window import Zoom, anchors, windows
 from vostool.inference.crop_zoom.zoomed_source import enlarge_mask, neighbours
+from vostool.media.boxes import Box, box_iou, mask_box, without_specks
 
 OPTIONS = CropZoomOptions()
 FRAME = (480, 854)

@@ -10,13 +10,13 @@ import torch
 from colour_stub import ColourStub
 from torch.nn import functional
 
-from vostool.inference.boxes import Box, mask_box
 from vostool.inference.crop_zoom import CropZoomOptions, Rule, run_with_crop_zoom
 from vostool.inference.engine import InferenceOptions, Member, run_video
 from vostool.inference.source import ArraySource
-from vostool.inference.strategies import parse_strategies
-from vostool.inference.trackers import make_tracker
+from vostool.inference.strategy import parse_strategies
+from vostool.inference.tracker import make_tracker
 from vostool.inference.views import View
+from vostool.media.boxes import Box, mask_box
 from vostool.predictions.quantise import to_uint8
 
 SIZE = (120, 200)

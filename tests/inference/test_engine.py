@@ -13,7 +13,7 @@ from vostool.core.errors import DataError
 from vostool.core.types import ObjectIds
 from vostool.inference.engine import Feedback, InferenceOptions, Member, run_video
 from vostool.inference.source import ArraySource, SourceFrame
-from vostool.inference.strategies import parse_strategies
+from vostool.inference.strategy import parse_strategies
 from vostool.inference.views import parse_views
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from vostool.core import registry
 from vostool.core.errors import DataError, UsageError
-from vostool.inference import trackers
-from vostool.inference.boxes import Box, box_iou, mask_box
-from vostool.inference.trackers import make_tracker
-from vostool.inference.trackers._opencv import OpenCVTracker
+from vostool.inference import tracker as trackers
+from vostool.inference.opencv_tracker import OpenCVTracker
+from vostool.inference.tracker import make_tracker
+from vostool.media.boxes import Box, box_iou, mask_box
 
 SIZE = (120, 160)
 FRAME = np.zeros((*SIZE, 3), np.uint8)
@@ -25,7 +25,7 @@ def filled(box: Box) -> np.ndarray:
 
 
 def test_the_folder_is_the_registry():
-    assert registry.names(trackers.__name__) == ["mask-box", "mil", "nano", "vit"]
+    assert registry.names(trackers.PACKAGE) == ["mask-box", "mil", "nano", "vit"]
 
 
 def test_unknown_name_lists_what_there_is():

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from vostool.core.types import Clip, Retention
-from vostool.models import Segmenter, scmn, stm
+from vostool.models import Segmenter
+from vostool.models.systems import scmn, stm
 from vostool.nn.aggregation import soft_aggregate
 
 SMALL = {

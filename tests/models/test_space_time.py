@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from vostool.core.types import Clip, Retention
-from vostool.models import Segmenter, famnet, scmn, stm
-from vostool.models._released_stm import convert, is_released
+from vostool.models import Segmenter
+from vostool.models.released_stm import convert, is_released
+from vostool.models.systems import famnet, scmn, stm
 from vostool.nn.aggregation import soft_aggregate
 
 SMALL = {

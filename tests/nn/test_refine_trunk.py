@@ -8,7 +8,7 @@ from torch import nn
 
 from vostool.core.errors import UsageError
 from vostool.core.types import Clip
-from vostool.models import famnet, stm
+from vostool.models.systems import famnet, stm
 from vostool.nn.folding import fold_batch_norm
 from vostool.nn.refine_trunk import RefineTrunk
 from vostool.nn.trunk import MaskStem, Trunk

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from vostool.core.types import ObjectIds
-from vostool.postprocess import drop_small, fill_holes, largest_component
-from vostool.postprocess._sequence import FrameEdit, MaskSequence
-from vostool.postprocess._steps import parse_steps, step_names
+from vostool.postprocess.chain import parse_steps, step_names
+from vostool.postprocess.sequence import FrameEdit, MaskSequence
+from vostool.postprocess.steps import drop_small, fill_holes, largest_component
 
 EIGHT = np.ones((3, 3))
 MASKS = arrays.arrays(np.uint8, (9, 11), elements=st.sampled_from([0, 0, 1, 1, 3]))

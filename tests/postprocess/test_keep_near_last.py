@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from vostool.core.types import ObjectIds
-from vostool.postprocess import keep_near_last
-from vostool.postprocess._sequence import FrameEdit, MaskSequence
+from vostool.postprocess.sequence import FrameEdit, MaskSequence
+from vostool.postprocess.steps import keep_near_last
 
 SIZE = (100, 160)  # the diagonal is 188.7, so the least radius is 9.4 pixels
 HOME, AWAY = (20, 20), (70, 130)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vostool.core.errors import UsageError
-from vostool.postprocess._steps import describe_steps, parse_steps, step_names
+from vostool.postprocess.chain import describe_steps, parse_steps, step_names
 
 
 def test_the_folder_is_the_registry():

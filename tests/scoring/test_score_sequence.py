@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vostool.core.types import Frame, Video, VideoObject
-from vostool.datasets._spec import Measure, ScoringRule
+from vostool.datasets.spec import Measure, ScoringRule
 from vostool.scoring.evaluate import BATCH, counted_frames, score_frames, score_sequence
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from vostool.datasets._spec import Measure, ScoringRule
+from vostool.datasets.spec import Measure, ScoringRule
 from vostool.scoring.report import COLUMNS, EvaluationReport
 from vostool.scoring.summary import ObjectScores, summarise
 

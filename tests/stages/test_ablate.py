@@ -10,13 +10,13 @@ import pytest
 
 from vostool.cli.main import main
 from vostool.core.errors import OutputError, UsageError, VostoolError
-from vostool.inference.trackers import mil
+from vostool.inference.tracker import mil
 from vostool.recipe import load_recipe
-from vostool.stages import ablate as stage
-from vostool.stages._ablation_plan import AblationPlan, parse_seeds, read_plan
-from vostool.stages._ablation_report import AblationReport, row_reports
-from vostool.stages._training_data import DataFolders
-from vostool.stages.ablate import AblationRun, ablate, parse_reuse, parse_tracker_models
+from vostool.stages.choose import ablate as stage
+from vostool.stages.choose.ablate import AblationRun, ablate, parse_reuse, parse_tracker_models
+from vostool.stages.choose.ablation_plan import AblationPlan, parse_seeds, read_plan
+from vostool.stages.choose.ablation_report import AblationReport, row_reports
+from vostool.stages.train.training_data import DataFolders
 from vostool.training.checkpoint import read_checkpoint
 
 sys.path.insert(0, str(Path(__file__).parent))

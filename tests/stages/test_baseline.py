@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from vostool.datasets._catalogue import load_videos
+from vostool.datasets.catalogue import load_videos
 from vostool.media.masks import read_mask
-from vostool.stages.baseline import baseline
-from vostool.stages.demo_data import DemoDataOptions, make_demo_data
+from vostool.stages.demo.demo_data import DemoDataOptions, make_demo_data
+from vostool.stages.predict.baseline import baseline
 
 
 def test_masks_stay_where_they_were_given(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vostool.stages.demo_data import CATEGORIES, DemoDataOptions, make_demo_data, render_video
+from vostool.stages.demo.demo_data import CATEGORIES, DemoDataOptions, make_demo_data, render_video
 
 OPTIONS = DemoDataOptions(train_videos=4, valid_videos=3, frames=12, height=64, width=112)
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from vostool.core.errors import DataError, UsageError
 from vostool.media.masks import read_mask, write_mask
-from vostool.stages.evaluate import evaluate
+from vostool.stages.score.evaluate import evaluate
 
 FRAMES = 6
 SIZE = (36, 64)

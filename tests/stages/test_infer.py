@@ -14,8 +14,8 @@ import pytest
 from vostool.core.errors import DataError, OutputError, UsageError
 from vostool.media.masks import write_mask
 from vostool.predictions.folder import PredictionFolder
-from vostool.stages import infer as stage
-from vostool.stages.infer import InferenceSettings, VideoChoice, infer
+from vostool.stages.predict import infer as stage
+from vostool.stages.predict.infer import InferenceSettings, VideoChoice, infer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))  # the stub network lives there
 

@@ -13,8 +13,8 @@ from vostool.core.console import Console
 from vostool.core.errors import DataError, UsageError
 from vostool.inference.crop_zoom import CropZoomOptions
 from vostool.predictions.folder import PredictionFolder
-from vostool.stages import infer as stage
-from vostool.stages.infer import InferenceSettings, infer
+from vostool.stages.predict import infer as stage
+from vostool.stages.predict.infer import InferenceSettings, infer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))  # the stub network lives there
 

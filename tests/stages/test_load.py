@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from vostool.core.errors import CheckpointError
-from vostool.models import _released_stm, stm
-from vostool.stages.load import load_segmenter
+from vostool.models import released_stm as _released_stm
+from vostool.models.systems import stm
+from vostool.stages.predict.load import load_segmenter
 
 
 def test_released_stm_file_is_ready_to_segment(tmp_path: Path) -> None:

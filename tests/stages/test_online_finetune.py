@@ -21,14 +21,14 @@ from vostool.inference.crop_zoom import CropZoomOptions
 from vostool.inference.engine import InferenceOptions, Member, run_video
 from vostool.inference.prepare import prepare
 from vostool.inference.source import ArraySource
-from vostool.inference.strategies import parse_strategies
+from vostool.inference.strategy import parse_strategies
 from vostool.inference.views import parse_views
 from vostool.media.masks import read_mask, write_mask
-from vostool.models import famnet, stm
+from vostool.models.systems import famnet, stm
 from vostool.predictions.folder import PredictionFolder
-from vostool.stages import _online_finetune as joining
-from vostool.stages._online_finetune import Arithmetic, OnlineFinetuning, TrainedNetwork
-from vostool.stages.infer import InferenceSettings, infer
+from vostool.stages.predict import online_finetune as joining
+from vostool.stages.predict.infer import InferenceSettings, infer
+from vostool.stages.predict.online_finetune import Arithmetic, OnlineFinetuning, TrainedNetwork
 from vostool.training.checkpoint import describe, save_checkpoint
 from vostool.training.finetune_options import FinetuneOptions
 

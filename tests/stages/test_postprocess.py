@@ -12,8 +12,8 @@ from vostool.core.errors import DataError, OutputError, UsageError
 from vostool.core.types import ObjectIds
 from vostool.media.masks import read_mask, write_mask
 from vostool.predictions.folder import PredictionFolder, PredictionWriter
-from vostool.stages.demo_data import DemoDataOptions, make_demo_data
-from vostool.stages.postprocess import DatasetChoice, postprocess
+from vostool.stages.demo.demo_data import DemoDataOptions, make_demo_data
+from vostool.stages.predict.postprocess import DatasetChoice, postprocess
 
 FRAMES = ("00000", "00005", "00010")
 

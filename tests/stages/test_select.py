@@ -14,14 +14,14 @@ from vostool.cli.main import main
 from vostool.core.console import Console
 from vostool.core.errors import CheckpointError, UsageError
 from vostool.core.files import write_json
-from vostool.datasets._split import SplitFile, write_split
-from vostool.datasets.stills._spec import Still
+from vostool.datasets.split import SplitFile, write_split
+from vostool.datasets.still_spec import Still
 from vostool.media.masks import write_mask
 from vostool.recipe import Recipe, build_model, parse_recipe
 from vostool.scoring.spread import Spread
-from vostool.stages._training_data import DataFolders, training_clips
-from vostool.stages._validation import Validation
-from vostool.stages.select import select
+from vostool.stages.choose.select import select
+from vostool.stages.choose.validation import Validation
+from vostool.stages.train.training_data import DataFolders, training_clips
 from vostool.training.averaging import average_checkpoints
 from vostool.training.checkpoint import describe, read_checkpoint, save_checkpoint
 from vostool.training.run_folder import RunFolder

@@ -14,7 +14,7 @@ import torch
 
 from vostool.core.console import Console
 from vostool.core.errors import DataError, VostoolError
-from vostool.stages._side_by_side import side_by_side
+from vostool.stages.demo.side_by_side import side_by_side
 
 QUIET = Console.silent()
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from vostool.core.errors import OutputError, UsageError
-from vostool.datasets._split import read_split
-from vostool.stages.split import split
+from vostool.datasets.split import read_split
+from vostool.stages.data.split import split
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from vostool.core.console import Console
 from vostool.core.errors import CheckpointError, DataError, OutputError, UsageError
 from vostool.core.types import Clip
 from vostool.recipe import Recipe, parse_recipe
-from vostool.stages._training_data import DataFolders
-from vostool.stages.load import load_segmenter
-from vostool.stages.select import select
-from vostool.stages.train import TrainingRun, train
+from vostool.stages.choose.select import select
+from vostool.stages.predict.load import load_segmenter
+from vostool.stages.train.train import TrainingRun, train
+from vostool.stages.train.training_data import DataFolders
 from vostool.training.checkpoint import read_checkpoint
 from vostool.training.metrics_log import read_metrics
 from vostool.training.run_folder import RunFolder
@@ -258,7 +258,7 @@ def test_a_state_from_before_an_option_existed_is_resumed(videos: Path, tmp_path
 
 
 def test_commands(tmp_path: Path, videos: Path, capsys) -> None:
-    from vostool.stages.recipes import as_toml
+    from vostool.stages.train.recipes import as_toml
 
     file, out = tmp_path / "tiny.toml", tmp_path / "run"
     file.write_text(as_toml(recipe()), encoding="utf-8")
@@ -278,7 +278,7 @@ def test_commands(tmp_path: Path, videos: Path, capsys) -> None:
 
 @pytest.mark.slow
 def test_two_processes_equal_one_with_the_same_global_batch(videos: Path, tmp_path: Path) -> None:
-    from vostool.stages.recipes import as_toml
+    from vostool.stages.train.recipes import as_toml
 
     file = tmp_path / "tiny.toml"
     file.write_text(as_toml(recipe(loop={"accumulation": 2})), encoding="utf-8")

@@ -13,14 +13,14 @@ import pytest
 
 from vostool.cli.main import main
 from vostool.core.errors import OutputError, UsageError
-from vostool.datasets._split import SplitFile, write_split
+from vostool.datasets.split import SplitFile, write_split
 from vostool.predictions.folder import PredictionFolder
-from vostool.stages import infer as infer_stage
-from vostool.stages._inference_recipe import read_inference_recipe
-from vostool.stages._tuning import TuningChoices, folder_name
-from vostool.stages.evaluate import evaluate
-from vostool.stages.infer import InferenceSettings, VideoChoice
-from vostool.stages.tune import tune
+from vostool.stages.choose.tune import tune
+from vostool.stages.choose.tuning import TuningChoices, folder_name
+from vostool.stages.predict import infer as infer_stage
+from vostool.stages.predict.infer import InferenceSettings, VideoChoice
+from vostool.stages.predict.inference_recipe import read_inference_recipe
+from vostool.stages.score.evaluate import evaluate
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))  # the stub network lives there
 sys.path.insert(0, str(Path(__file__).parent))

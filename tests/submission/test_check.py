@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from vostool.core.errors import DataError, UsageError
-from vostool.datasets._catalogue import load_spec, load_videos
+from vostool.datasets.catalogue import load_spec, load_videos
 from vostool.media.masks import encode_mask
-from vostool.stages.check_submission import check_submission
-from vostool.stages.package_submission import package_submission
+from vostool.stages.submit.check_submission import check_submission
+from vostool.stages.submit.package_submission import package_submission
 from vostool.submission.expected import expect
 from vostool.submission.mask_file import MaskProblem, check_mask
 

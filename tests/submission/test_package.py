@@ -15,8 +15,8 @@ from PIL import Image
 from vostool.core.console import Console
 from vostool.core.errors import DataError, OutputError, UsageError
 from vostool.media.masks import DAVIS_PALETTE, read_mask
-from vostool.stages.check_submission import check_submission
-from vostool.stages.package_submission import package_submission
+from vostool.stages.submit.check_submission import check_submission
+from vostool.stages.submit.package_submission import package_submission
 from vostool.submission.problems import SubmissionError
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from vostool.core.errors import UsageError
-from vostool.models import famnet, scmn
+from vostool.models.systems import famnet, scmn
 from vostool.training.config import LossOptions
 from vostool.training.finetune_clips import GivenFrame
 from vostool.training.finetune_options import FinetuneOptions, choose_finetune

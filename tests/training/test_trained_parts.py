@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from vostool.models import famnet, stm
+from vostool.models.systems import famnet, stm
 from vostool.training.trained_parts import choose_parameters
 
 SMALL = {"key_channels": 4, "value_channels": 8, "decoder_channels": 8}

@@ -54,9 +54,9 @@ def run(
     verbose: options.Verbose = False,
 ) -> None:
     """Run the command."""
-    from vostool.stages._ablation_plan import parse_seeds, read_plan
-    from vostool.stages._training_data import DataFolders
-    from vostool.stages.ablate import AblationRun, ablate, parse_reuse, parse_tracker_models
+    from vostool.stages.choose.ablate import AblationRun, ablate, parse_reuse, parse_tracker_models
+    from vostool.stages.choose.ablation_plan import parse_seeds, read_plan
+    from vostool.stages.train.training_data import DataFolders
 
     chosen = read_plan(plan)
     numbers = parse_seeds(seeds) if seeds else chosen.seeds

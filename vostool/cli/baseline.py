@@ -22,6 +22,6 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Copy masks."""
-    from vostool.stages.baseline import baseline
+    from vostool.stages.predict.baseline import baseline
 
     baseline(dataset, root, split, out, overwrite=overwrite, console=options.console(quiet))

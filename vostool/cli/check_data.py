@@ -32,8 +32,8 @@ def run(
     quick: Quick = False,
     quiet: options.Quiet = False,
 ) -> None:
-    from vostool.stages._check_data_table import show
-    from vostool.stages.check_data import check_data, check_stills
+    from vostool.stages.data.check_data import check_data, check_stills
+    from vostool.stages.data.check_data_table import show
 
     console = options.console(quiet)
     if stills and not dataset and not split:

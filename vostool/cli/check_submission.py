@@ -25,7 +25,7 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Run the command."""
-    from vostool.stages.check_submission import check_submission
+    from vostool.stages.submit.check_submission import check_submission
 
     report = check_submission(archive, dataset, root, split, console=options.console(quiet))
     for problem in report.problems:

@@ -27,7 +27,7 @@ def run(
     verbose: options.Verbose = False,
 ) -> None:
     """Run the command."""
-    from vostool.stages.demo import DemoOptions, demo, demo_table
+    from vostool.stages.demo.demo import DemoOptions, demo, demo_table
 
     chosen = DemoOptions.quick(seed) if quick else DemoOptions(seed=seed)
     result = demo(

@@ -29,7 +29,7 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Run the command."""
-    from vostool.stages.download import download, list_downloads
+    from vostool.stages.data.download import download, list_downloads
 
     if list_:
         print(list_downloads())

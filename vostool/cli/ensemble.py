@@ -33,7 +33,7 @@ def run(
     verbose: options.Verbose = False,
 ) -> None:
     """Run the command."""
-    from vostool.stages.ensemble import ensemble
+    from vostool.stages.predict.ensemble import ensemble
 
     result = ensemble(
         members,

@@ -53,7 +53,7 @@ def run(
 ) -> None:
     from rich.console import Console as Output
 
-    from vostool.stages.evaluate import evaluate
+    from vostool.stages.score.evaluate import evaluate
 
     report = evaluate(
         predictions,

@@ -31,7 +31,7 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Run the command."""
-    from vostool.stages.export_overlay import OverlayStyle, export_overlay
+    from vostool.stages.score.export_overlay import OverlayStyle, export_overlay
 
     style = OverlayStyle(alpha=alpha, contour=contour, frames_per_second=fps)
     result = export_overlay(

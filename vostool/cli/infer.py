@@ -93,8 +93,8 @@ def run(
 ) -> None:
     """Run the command."""
     from vostool.inference.crop_zoom import choose_zoom
-    from vostool.stages._inference_recipe import combine_settings, read_inference_recipe
-    from vostool.stages.infer import VideoChoice, infer
+    from vostool.stages.predict.infer import VideoChoice, infer
+    from vostool.stages.predict.inference_recipe import combine_settings, read_inference_recipe
     from vostool.training.finetune_options import choose_finetune
 
     chosen = None if recipe is None else read_inference_recipe(recipe)

@@ -26,7 +26,7 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Run the command."""
-    from vostool.stages.package_submission import package_submission
+    from vostool.stages.submit.package_submission import package_submission
 
     console = options.console(quiet)
     report = package_submission(

@@ -16,14 +16,14 @@ import typer
 from vostool.cli import options
 from vostool.core import registry
 
-STEPS = ", ".join(registry.names("vostool.postprocess"))
+STEPS = ", ".join(registry.names("vostool.postprocess.steps"))
 
 
 def show_steps(wanted: bool) -> None:
     """Print all steps with their parameters and stop."""
     if not wanted:
         return
-    from vostool.postprocess._steps import describe_steps
+    from vostool.postprocess.chain import describe_steps
 
     for name, about, fields in describe_steps():
         print(f"{name}: {about}")
@@ -54,11 +54,11 @@ def run(
     verbose: options.Verbose = False,
 ) -> None:
     """Run the command."""
-    from vostool.stages.postprocess import DatasetChoice, postprocess
+    from vostool.stages.predict.postprocess import DatasetChoice, postprocess
 
     names, values = [name for name in steps.split(",") if name.strip()], settings or []
     if recipe is not None and not names:
-        from vostool.stages._inference_recipe import read_inference_recipe
+        from vostool.stages.predict.inference_recipe import read_inference_recipe
 
         stated = read_inference_recipe(recipe).postprocess
         names, values = list(stated.steps), [*stated.settings, *values]

@@ -22,7 +22,7 @@ def run(
     from rich.console import Console
 
     from vostool.recipe import load_recipe
-    from vostool.stages.recipes import as_toml, list_recipes, recipe_table
+    from vostool.stages.train.recipes import as_toml, list_recipes, recipe_table
 
     if name is None:
         Console().print(recipe_table(list_recipes()))

@@ -30,7 +30,7 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Run the command."""
-    from vostool.stages.report import ReportOptions, report
+    from vostool.stages.score.report import ReportOptions, report
 
     shown = ReportOptions(title=title, videos=videos, frames=frames, worst=worst)
     result = report(

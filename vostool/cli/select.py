@@ -38,8 +38,8 @@ def run(
     verbose: options.Verbose = False,
 ) -> None:
     """Score the last checkpoints of a run on held-out videos and keep the best."""
-    from vostool.stages._training_data import DataFolders
-    from vostool.stages.select import select
+    from vostool.stages.choose.select import select
+    from vostool.stages.train.training_data import DataFolders
 
     result = select(
         run,

@@ -43,7 +43,7 @@ def run(
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
-    from vostool.stages.split import split
+    from vostool.stages.data.split import split
 
     split(
         dataset,

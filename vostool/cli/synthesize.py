@@ -44,7 +44,7 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Make short video clips from still images with masks."""
-    from vostool.stages.synthesize import clip_options, find_stills, synthesize
+    from vostool.stages.data.synthesize import clip_options, find_stills, synthesize
 
     result = synthesize(
         find_stills(stills, images, masks),

@@ -47,8 +47,8 @@ def run(
 ) -> None:
     """Train a network as a recipe says."""
     from vostool.recipe import load_recipe
-    from vostool.stages._training_data import DataFolders
-    from vostool.stages.train import TrainingRun, train
+    from vostool.stages.train.train import TrainingRun, train
+    from vostool.stages.train.training_data import DataFolders
     from vostool.training.distributed import is_main_process
 
     chosen = load_recipe(recipe, overrides or [])

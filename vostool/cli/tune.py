@@ -74,9 +74,9 @@ def run(
     verbose: options.Verbose = False,
 ) -> None:
     """Run the command."""
-    from vostool.stages._tuning import TuningChoices
-    from vostool.stages.infer import InferenceSettings, VideoChoice
-    from vostool.stages.tune import tune
+    from vostool.stages.choose.tune import tune
+    from vostool.stages.choose.tuning import TuningChoices
+    from vostool.stages.predict.infer import InferenceSettings, VideoChoice
 
     tried = {"tta": tta, "memory": memory, "max_memory": max_memory, "crop_zoom": crop_zoom}
     tried |= {"steps": steps, "set": step_values}

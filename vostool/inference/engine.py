@@ -18,7 +18,7 @@ from torch import nn
 from vostool.core.types import ObjectIds
 from vostool.inference.given import Cast, override, with_new_rows
 from vostool.inference.source import FrameSource, SourceFrame, check_frame
-from vostool.inference.strategies import Strategy
+from vostool.inference.strategy import Strategy
 from vostool.inference.track import EncodedFrame, Track
 from vostool.inference.views import View, ViewGroup, group_views
 from vostool.models import Segmenter

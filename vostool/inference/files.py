@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Collection, Iterator
 
 from vostool.core.types import ObjectIds, Video
-from vostool.datasets._catalogue import given_mask
+from vostool.datasets.catalogue import given_mask
 from vostool.inference.source import SourceFrame
 from vostool.media.reader import FrameReader
 

@@ -9,7 +9,7 @@ import torch
 
 from vostool.core.types import Retention
 from vostool.inference.given import Cast
-from vostool.inference.strategies import Sighting, Strategy
+from vostool.inference.strategy import Sighting, Strategy
 from vostool.models import Segmenter
 from vostool.nn.aggregation import soft_aggregate
 

@@ -12,7 +12,7 @@ from itertools import zip_longest
 import numpy as np
 
 from vostool.core.types import Video
-from vostool.datasets._spec import ScoringRule
+from vostool.datasets.spec import ScoringRule
 from vostool.scoring.boundary import TOLERANCE, boundary_scores
 from vostool.scoring.jaccard import region_similarities
 from vostool.scoring.mask_pair import MaskPair, Workspace

@@ -13,7 +13,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from vostool.datasets._spec import Measure, ScoringRule
+from vostool.datasets.spec import Measure, ScoringRule
 from vostool.scoring.summary import ObjectScores, Summary, davis_figures, summarise
 
 COLUMNS = (

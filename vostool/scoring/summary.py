@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vostool.datasets._spec import Measure, ScoringRule
+from vostool.datasets.spec import Measure, ScoringRule
 from vostool.scoring.statistics import Statistics, overflows
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from vostool.core.errors import DataError, UsageError
 from vostool.core.types import Video
-from vostool.datasets._spec import SubmissionProfile, VideoDatasetSpec
+from vostool.datasets.spec import SubmissionProfile, VideoDatasetSpec
 from vostool.media.images import frame_size, image_size
 
 

@@ -11,8 +11,8 @@ from pycocotools import mask as coco_mask
 
 from vostool.core.errors import DataError
 from vostool.core.types import VOID
-from vostool.datasets._layout import read_json
-from vostool.datasets.stills._spec import Still, StillSpec
+from vostool.datasets.layout import read_json
+from vostool.datasets.still_spec import Still, StillSpec
 
 REMEDY = "download instances_*.json of COCO again"
 

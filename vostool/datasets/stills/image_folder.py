@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from vostool.core.errors import DataError
-from vostool.datasets._layout import list_files
-from vostool.datasets.stills._masks import AnyMask
-from vostool.datasets.stills._spec import Still, StillSpec
+from vostool.datasets.layout import list_files
+from vostool.datasets.still_masks import AnyMask
+from vostool.datasets.still_spec import Still, StillSpec
 from vostool.media.images import IMAGE_SUFFIXES
 
 IMAGE_FOLDERS = ("images", "JPEGImages", "image", "imgs", "img")

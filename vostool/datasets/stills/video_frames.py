@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from vostool.core.errors import DataError
-from vostool.datasets._davis import names_in_list
-from vostool.datasets._layout import MASK_SUFFIXES, list_files, list_folders
-from vostool.datasets.stills._masks import AnyMask
-from vostool.datasets.stills._spec import Still, StillSpec
+from vostool.datasets.davis import names_in_list
+from vostool.datasets.layout import MASK_SUFFIXES, list_files, list_folders
+from vostool.datasets.still_masks import AnyMask
+from vostool.datasets.still_spec import Still, StillSpec
 
 TRAIN = "train"
 

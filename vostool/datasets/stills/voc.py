@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from vostool.core.errors import DataError
-from vostool.datasets._layout import MASK_SUFFIXES, list_files
-from vostool.datasets.stills._masks import IndexedMask
-from vostool.datasets.stills._spec import Still, StillSpec
+from vostool.datasets.layout import MASK_SUFFIXES, list_files
+from vostool.datasets.still_masks import IndexedMask
+from vostool.datasets.still_spec import Still, StillSpec
 
 WHERE = "give the folder that holds VOCdevkit, a year's folder, or JPEGImages"
 

@@ -6,10 +6,10 @@ import enum
 from dataclasses import dataclass
 from typing import Any
 
-from vostool.inference.boxes import Box
 from vostool.inference.crop_zoom.options import CropZoomOptions
 from vostool.inference.crop_zoom.trail import Trail
 from vostool.inference.crop_zoom.window import Zoom
+from vostool.media.boxes import Box
 
 
 class Rule(enum.Enum):

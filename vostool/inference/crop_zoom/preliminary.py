@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vostool.core.types import ObjectIds
-from vostool.inference.boxes import mask_box
 from vostool.inference.crop_zoom.eligibility import may_be_zoomed
 from vostool.inference.crop_zoom.options import CropZoomOptions
 from vostool.inference.crop_zoom.store import ArrayStore
 from vostool.inference.crop_zoom.trail import Follower, Trail
 from vostool.inference.engine import FrameResult, InferenceOptions, Member, run_video
 from vostool.inference.source import FrameSource, SourceFrame
-from vostool.inference.trackers import TrackerFactory
+from vostool.inference.tracker import TrackerFactory
+from vostool.media.boxes import mask_box
 from vostool.predictions.quantise import to_uint8
 
 MASK, PLANES, GIVEN = "mask", "planes", "given"

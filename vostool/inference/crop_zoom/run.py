@@ -23,7 +23,7 @@ from vostool.inference.crop_zoom.store import ArrayStore
 from vostool.inference.crop_zoom.zoomed_pass import ZoomedPass
 from vostool.inference.engine import FrameResult, InferenceOptions, Member
 from vostool.inference.source import FrameSource
-from vostool.inference.trackers import TrackerFactory
+from vostool.inference.tracker import TrackerFactory
 from vostool.predictions.quantise import from_uint8
 
 OnVerdicts = Callable[[Sequence[Verdict]], None]

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from vostool.inference.boxes import Box, box_iou, mask_box, without_specks
 from vostool.inference.crop_zoom.options import CropZoomOptions
-from vostool.inference.trackers import Tracker
+from vostool.inference.tracker import Tracker
+from vostool.media.boxes import Box, box_iou, mask_box, without_specks
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vostool.inference.boxes import Box
 from vostool.inference.crop_zoom.options import CropZoomOptions
 from vostool.inference.crop_zoom.trail import Trail
+from vostool.media.boxes import Box
 
 
 @dataclass(frozen=True)

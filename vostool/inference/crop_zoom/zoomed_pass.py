@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from vostool.core.types import ObjectIds
-from vostool.inference.boxes import Box, without_specks
 from vostool.inference.crop_zoom.eligibility import Rule, Verdict
 from vostool.inference.crop_zoom.options import CropZoomOptions
 from vostool.inference.crop_zoom.preliminary import GIVEN, MASK, Preliminary
@@ -19,6 +18,7 @@ from vostool.inference.crop_zoom.window import Anchor, Zoom, anchors, windows
 from vostool.inference.crop_zoom.zoomed_source import ZoomedSource, crop, neighbours
 from vostool.inference.engine import InferenceOptions, Member, run_video
 from vostool.inference.source import FrameSource
+from vostool.media.boxes import Box, without_specks
 from vostool.media.geometry import resize_image
 from vostool.predictions.quantise import from_uint8, to_uint8
 

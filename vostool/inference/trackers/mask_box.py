@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vostool.inference.boxes import Box, box_iou, mask_box, without_specks
-from vostool.inference.trackers._base import TrackerFactory
+from vostool.inference.tracker import TrackerFactory
+from vostool.media.boxes import Box, box_iou, mask_box, without_specks
 
 FILES: tuple[str, ...] = ()
 DOWNLOAD = None

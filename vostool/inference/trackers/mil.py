@@ -7,8 +7,8 @@ from typing import Any
 
 import cv2
 
-from vostool.inference.trackers._base import TrackerFactory
-from vostool.inference.trackers._opencv import OpenCVTracker, require
+from vostool.inference.opencv_tracker import OpenCVTracker, require
+from vostool.inference.tracker import TrackerFactory
 
 FILES: tuple[str, ...] = ()
 DOWNLOAD = None

@@ -10,8 +10,8 @@ from typing import Any
 
 import cv2
 
-from vostool.inference.trackers._base import TrackerFactory
-from vostool.inference.trackers._opencv import OpenCVTracker, require, try_model
+from vostool.inference.opencv_tracker import OpenCVTracker, require, try_model
+from vostool.inference.tracker import TrackerFactory
 
 FILES = ("nanotrack_backbone_sim.onnx", "nanotrack_head_sim.onnx")
 DOWNLOAD = "nanotrack"

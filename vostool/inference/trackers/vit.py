@@ -7,8 +7,8 @@ from typing import Any
 
 import cv2
 
-from vostool.inference.trackers._base import TrackerFactory
-from vostool.inference.trackers._opencv import OpenCVTracker, require, try_model
+from vostool.inference.opencv_tracker import OpenCVTracker, require, try_model
+from vostool.inference.tracker import TrackerFactory
 
 FILES = ("object_tracking_vittrack_2023sep.onnx",)
 DOWNLOAD = "vittrack"

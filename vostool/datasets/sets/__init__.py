@@ -1,0 +1,1 @@
+"""Video data sets: one module = one SPEC."""

@@ -1,7 +1,0 @@
-"""YouTube-VOS 2018 (Xu et al., arXiv 1809.03327)."""
-
-from __future__ import annotations
-
-from vostool.datasets._youtube_vos import youtube_vos_spec
-
-SPEC = youtube_vos_spec(2018)

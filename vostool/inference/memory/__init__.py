@@ -1,0 +1,1 @@
+"""Memory strategies, one module each, available as `--memory NAME[:ARGUMENTS]`."""

@@ -1,0 +1,87 @@
+"""Memory strategies: what one sees of an object in a frame, what it answers, finding one by name.
+
+A module of `inference/memory/` has `parse(arguments: tuple[str, ...]) -> Strategy`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from vostool.core import registry
+from vostool.core.errors import UsageError
+from vostool.core.types import Retention
+
+PACKAGE = "vostool.inference.memory"
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One object in one predicted frame.
+
+    Attributes:
+        frame: index of the frame; 0 is the first frame in which any object's mask is given.
+        since_start: frames since the object's own mask was given, at least 1.
+        since_memory: frames since the object last entered permanent memory, at least 1.
+        area: pixels of the frame that carry its label (not of the resized network input).
+        confidence: its mean probability over those pixels, 0 where there are none.
+    """
+
+    frame: int
+    since_start: int
+    since_memory: int
+    area: float = 0.0
+    confidence: float = 0.0
+
+
+class Strategy(Protocol):
+    """Decides, object by object, which predicted frames stay in memory.
+
+    Frames with given masks are not asked about: they always stay.
+    """
+
+    @property
+    def needs_mask(self) -> bool:
+        """Whether `area` and `confidence` must be filled in."""
+
+    @property
+    def max_memory(self) -> int | None:
+        """Permanent frames per object where the user sets no limit; None is no limit."""
+
+    def decide(self, sighting: Sighting) -> Retention:
+        """What becomes of this frame in this object's memory."""
+
+
+def whole_numbers(name: str, arguments: tuple[str, ...], usage: str, count: int) -> list[int]:
+    """Parse exactly `count` whole numbers of at least one, or raise UsageError with `usage`."""
+    values = [int(text) if text.isdecimal() else 0 for text in arguments]
+    if len(values) != count or min(values, default=1) < 1:
+        given = ":".join([name, ",".join(arguments)]).rstrip(":")
+        raise UsageError(f"cannot understand the memory strategy {given!r}", remedy=usage)
+    return values
+
+
+def parse_strategy(text: str) -> Strategy:
+    """Build the strategy that `NAME` or `NAME:A,B` stands for.
+
+    Raises:
+        UsageError: unknown name, or arguments that make no sense.
+    """
+    name, colon, rest = text.strip().partition(":")
+    module = registry.load(PACKAGE, name, kind="memory strategy")
+    arguments = tuple(part.strip() for part in rest.split(",")) if colon else ()
+    return module.parse(arguments)
+
+
+def parse_strategies(texts: Sequence[str]) -> tuple[Strategy, ...]:
+    """Build several. Raises UsageError as `parse_strategy`, for none, and for two equal ones."""
+    strategies = tuple(parse_strategy(text) for text in texts)
+    if not strategies:
+        raise UsageError("no memory strategy", remedy="pass --memory every:5, for example")
+    if len(set(strategies)) < len(strategies):
+        raise UsageError(
+            f"a memory strategy is given twice: {' '.join(texts)}",
+            remedy="it would only count double; drop one",
+        )
+    return strategies

@@ -1,0 +1,1 @@
+"""Networks: one module per system, with `Config` and `build(config)`."""

@@ -1,0 +1,1 @@
+"""Post-processing steps: one pure function per module."""

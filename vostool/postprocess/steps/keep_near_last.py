@@ -1,0 +1,265 @@
+"""Keep each object near where it was last seen (CAMN, arXiv 2205.08075, post-processing).
+
+The paper says only that components far from the last position are deleted; the radius, the
+velocity and the rules for objects that come back elsewhere are this project's. Lengths are in
+pixels; D is the image diagonal, d the diagonal of the last accepted mask's box, g the number of
+frames since then, v the object's velocity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import cv2
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from vostool.postprocess.components import Components
+from vostool.postprocess.sequence import FrameEdit, MaskSequence
+
+FORGET_VELOCITY_AFTER = 10
+"""Frames without the object after which its velocity says nothing any more."""
+
+
+ReadPlane = Callable[[], np.ndarray | None]
+"""Reads an object's probability `[H, W]` where it is needed, as files are slow."""
+
+
+class Params(BaseModel):
+    """How far an object may be, and when it is believed elsewhere."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_radius: float = Field(
+        0.05, gt=0, le=1, description="Least radius (fraction of the image diagonal)."
+    )
+    object_radius: float = Field(
+        1.0, ge=0, description="Radius (multiple of the object's box diagonal)."
+    )
+    growth: float = Field(
+        0.5, ge=0, description="Growth of the radius per frame without the object (fraction)."
+    )
+    max_radius: float = Field(
+        0.5, gt=0, description="Largest radius (fraction of the image diagonal)."
+    )
+    frame_gap: float = Field(
+        1.0,
+        gt=0,
+        description="Frames between neighbouring masks, as a multiple of the usual; the radius "
+        "grows with its root.",
+    )
+    reacquire_after: int = Field(
+        3, ge=1, description="Frames in a row that a far component must be seen to be believed."
+    )
+    reacquire_probability: float = Field(
+        0.8, ge=0, le=1, description="Least mean probability of a far component, where known."
+    )
+    reacquire_area_ratio: float = Field(
+        4.0, ge=1, description="Largest ratio of a far component's area to the last one's."
+    )
+    back_fill: bool = Field(
+        False, description="Give a far component that is believed the frames withheld before."
+    )
+
+
+def apply(sequence: MaskSequence, params: Params) -> MaskSequence:
+    """Remove what is far from the object's last position; needs the frames in time order."""
+    if not sequence.frames:
+        return sequence
+    diagonal = float(np.hypot(*sequence.frames[0].mask.shape[:2]))
+    tracks = {object_id: _Track(params, diagonal) for object_id in sequence.ids}
+    edits: list[FrameEdit] = []
+    for index in range(len(sequence.frames)):
+        edit = _filter_frame(sequence, index, tracks)
+        edits.append(edit)
+        for object_id, track in tracks.items():
+            _advance(sequence, index, track, object_id, edit)
+            if params.back_fill:
+                _back_fill(edits, track, object_id)
+    return replace(sequence, frames=tuple(edits))
+
+
+def _filter_frame(sequence: MaskSequence, index: int, tracks: dict[int, _Track]) -> FrameEdit:
+    def far(object_id: int, mask: np.ndarray) -> np.ndarray | None:
+        track = tracks.get(object_id)
+        if track is None:
+            return None
+        return mask & ~track.judge(mask, partial(sequence.probability, index, object_id)).kept
+
+    return sequence.remove(index, far)
+
+
+def _advance(
+    sequence: MaskSequence, index: int, track: _Track, object_id: int, edit: FrameEdit
+) -> None:
+    """Take a frame's final mask into the object's state."""
+    mask = edit.mask == object_id
+    if object_id in sequence.given[index]:
+        track.restart(mask)
+        return
+    withheld = edit.excluded.get(object_id, np.zeros_like(mask))
+    offered = mask | (withheld & (sequence.frames[index].mask == object_id))
+    judgement = track.judge(offered, partial(sequence.probability, index, object_id))
+    track.accept(replace(judgement, kept=mask), index)
+
+
+def _back_fill(edits: list[FrameEdit], track: _Track, object_id: int) -> None:
+    for index, pixels in track.believed:
+        free = pixels & (edits[index].mask == 0)
+        filled = np.where(free, np.uint8(object_id), edits[index].mask)
+        excluded = {**edits[index].excluded}
+        excluded[object_id] = excluded.get(object_id, np.zeros_like(free)) & ~free
+        edits[index] = FrameEdit(filled, excluded)
+
+
+@dataclass(frozen=True)
+class _Judgement:
+    """What is kept of a mask, bool `[H, W]`, and why."""
+
+    kept: np.ndarray
+    near: bool = False
+    candidate: _Candidate | None = None
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A far component that may be the object: how often in a row it was seen, and where."""
+
+    mask: np.ndarray
+    centroid: np.ndarray
+    count: int
+
+
+@dataclass
+class _Track:
+    """Where one object was last, bool `[H, W]`, and what speaks for it being elsewhere."""
+
+    params: Params
+    diagonal: float
+    last: np.ndarray | None = None
+    gap: int = 0
+    velocity: np.ndarray = field(default_factory=lambda: np.zeros(2))
+    candidate: _Candidate | None = None
+    withheld: list[tuple[int, np.ndarray]] = field(default_factory=list)
+    believed: list[tuple[int, np.ndarray]] = field(default_factory=list)
+    _area: int = 0
+    _box_diagonal: float = 0.0
+    _centroid: np.ndarray = field(default_factory=lambda: np.zeros(2))
+
+    @property
+    def radius(self) -> float:
+        """How far from the last position the object may be, in pixels."""
+        own = max(
+            self.params.min_radius * self.diagonal, self.params.object_radius * self._box_diagonal
+        )
+        grown = own * (1 + self.params.growth * self.gap)
+        return min(grown, self.params.max_radius * self.diagonal) * self.params.frame_gap**0.5
+
+    def restart(self, mask: np.ndarray) -> None:
+        """A given mask: position known, no velocity, nothing pending."""
+        self.believed = []
+        self._move_to(mask, still=True)
+
+    def judge(self, mask: np.ndarray, probability: ReadPlane) -> _Judgement:
+        """What of this frame's mask is believed, without changing the state.
+
+        Without a last position (or one in a frame of another size) all of it is.
+        """
+        if not mask.any() or self.last is None or self.last.shape != mask.shape:
+            return _Judgement(mask, near=bool(mask.any()))
+        components = Components.of(mask)
+        near = self._distances(components) <= self.radius
+        if near.all():
+            return _Judgement(mask, near=True)
+        if near.any():
+            return _Judgement(components.select(near), near=True)
+        candidate = self._candidate(components, components.means(probability()))
+        if candidate is not None and candidate.count >= self.params.reacquire_after:
+            return _Judgement(candidate.mask, candidate=candidate)
+        return _Judgement(np.zeros_like(mask), candidate=candidate)
+
+    def accept(self, judgement: _Judgement, index: int) -> None:
+        """Take a frame's judgement into the state."""
+        self.believed = []
+        if judgement.near:
+            self._move_to(judgement.kept, still=False)
+        elif judgement.kept.any():
+            self.believed = self.withheld
+            self._move_to(judgement.kept, still=True)
+        else:
+            self.gap += 1
+            self.candidate = judgement.candidate
+            if self.candidate is None or self.candidate.count == 1:
+                self.withheld = []
+            if self.candidate is not None:
+                self.withheld = [*self.withheld, (index, self.candidate.mask)]
+
+    def _move_to(self, mask: np.ndarray, *, still: bool) -> None:
+        known, before, frames = self.last is not None, self._centroid, self.gap + 1
+        self.candidate, self.withheld = None, []
+        if mask.any():
+            self.last, self._area = mask, int(mask.sum())
+            rows, columns = np.nonzero(mask)
+            self._centroid = np.array([columns.mean(), rows.mean()])
+            self._box_diagonal = float(np.hypot(np.ptp(columns) + 1, np.ptp(rows) + 1))
+        else:
+            self.last = None
+        if still or not known or self.gap >= FORGET_VELOCITY_AFTER:
+            self.velocity = np.zeros(2)
+        else:
+            self.velocity = (self.velocity + (self._centroid - before) / frames) / 2
+        self.gap = 0
+
+    def _distances(self, components: Components) -> np.ndarray:
+        """Least distance of each component to where the object was or should be by now, `[N]`."""
+        assert self.last is not None
+        expected = self.last | self._shifted()
+        touching = np.zeros(len(components) + 1, bool)
+        touching[components.labels[expected]] = True
+        distances = np.zeros(len(components))
+        if not touching[1:].all():
+            away = cv2.distanceTransform(
+                (~expected).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
+            )
+            for position in np.flatnonzero(~touching[1:]):
+                distances[position] = away[components.labels == position + 1].min()
+        return distances
+
+    def _shifted(self) -> np.ndarray:
+        """The last mask moved on by its velocity, at most by the radius."""
+        assert self.last is not None
+        shift = self.velocity * (self.gap + 1)
+        length = float(np.hypot(*shift))
+        if length > self.radius:
+            shift = shift * (self.radius / length)
+        columns, rows = (int(value) for value in np.rint(shift))
+        moved = np.zeros_like(self.last)
+        height, width = self.last.shape
+        target = (
+            slice(max(rows, 0), height + min(rows, 0)),
+            slice(max(columns, 0), width + min(columns, 0)),
+        )
+        source = (
+            slice(max(-rows, 0), height + min(-rows, 0)),
+            slice(max(-columns, 0), width + min(-columns, 0)),
+        )
+        moved[target] = self.last[source]
+        return moved
+
+    def _candidate(self, components: Components, means: np.ndarray) -> _Candidate | None:
+        """The likeliest far component, if it is credible."""
+        best = int((components.areas * means).argmax())
+        area, ratio = components.areas[best], self.params.reacquire_area_ratio
+        credible = means[best] >= self.params.reacquire_probability and (
+            self._area / ratio <= area <= self._area * ratio
+        )
+        if not credible:
+            return None
+        centroid, count = components.centroids[best], 1
+        reach = max(self.params.min_radius * self.diagonal, float(components.diagonals[best]))
+        before = self.candidate
+        if before is not None and np.hypot(*(centroid - before.centroid)) <= reach:
+            count = before.count + 1
+        return _Candidate(components.labels == best + 1, centroid, count)

@@ -1,0 +1,1 @@
+"""Which settings? Checkpoints, options and parts chosen on held-out videos."""

@@ -1,0 +1,192 @@
+"""Ablation files: rows of a published table, and how each is made here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, Field, model_validator
+
+from vostool.core.errors import UsageError
+from vostool.recipe import find_recipe
+from vostool.stages.predict.inference_recipe import (
+    InferenceValues,
+    PostprocessValues,
+    check_inference,
+    stated,
+)
+from vostool.stages.shipped_files import read_shipped
+from vostool.training.config import Options
+
+FOLDER = "ablations"
+
+
+class Stage(Options):
+    """One training of a row; it starts from the one before it."""
+
+    recipe: str
+    set: tuple[str, ...] = Field((), description="overrides, as `vostool train --set` takes them")
+
+
+class SharedOverrides(Options):
+    """What all trainings of one recipe have in common; a training's own `set` wins."""
+
+    set: tuple[str, ...] = Field((), description="overrides, as `vostool train --set` takes them")
+
+
+class Row(Options):
+    """One configuration."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    label: str = Field("", description="as in the paper's table")
+    table: str = Field("", description="rows of one table belong together")
+    paper: float | None = Field(None, description="the paper's figure, in percent")
+    note: str = ""
+    shown: bool = Field(True, description="false: made for other rows only")
+    train: tuple[Stage, ...] = Field((), description="trainings in order")
+    start: str | None = Field(
+        None, description="row whose network this one starts from, or uses as it is"
+    )
+    members: tuple[str, ...] = Field((), description="rows whose networks run in step")
+    inference: InferenceValues = InferenceValues()  # type: ignore[valid-type]
+    postprocess: PostprocessValues = PostprocessValues()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Rows that must be there before this one."""
+        return (*((self.start,) if self.start else ()), *self.members)
+
+    @model_validator(mode="after")
+    def _has_a_network(self) -> Row:
+        if self.members and (self.train or self.start):
+            raise ValueError("members run as they are, without train or start")
+        if not (self.members or self.train or self.start):
+            raise ValueError("give train, start or members")
+        return self
+
+
+class Evaluation(Options):
+    """What all rows are scored on."""
+
+    dataset: str
+    data: str | None = Field(None, description="name under --data; default the data set's")
+    split: str | None = Field(None, description="split of the data set")
+    section: bool = Field(False, description="the val part of the offline split instead")
+    videos: tuple[str, ...] = Field((), description="these only")
+
+    @property
+    def entry(self) -> str:
+        """Name under --data."""
+        return self.data or self.dataset
+
+    @model_validator(mode="after")
+    def _one_split(self) -> Evaluation:
+        if (self.split is None) == (not self.section):
+            raise ValueError("give either split or section = true")
+        return self
+
+
+class AblationPlan(Options):
+    """A paper's ablation tables."""
+
+    title: str
+    description: str = Field(min_length=1, description="what a reader of the figures must know")
+    paper_figure: str = Field(description="what the paper's figures are")
+    figure: str | None = Field(None, description="ours, such as G; default the one that ranks")
+    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    evaluate: Evaluation
+    inference: InferenceValues = InferenceValues()  # type: ignore[valid-type]
+    recipe: dict[str, SharedOverrides] = Field(
+        default_factory=dict, description="by a recipe's name: for all trainings of this recipe"
+    )
+    row: tuple[Row, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _rows_fit_together(self) -> AblationPlan:
+        known: set[str] = set()
+        for row in self.row:
+            if row.name in known:
+                raise ValueError(f"two rows are named {row.name}")
+            missing = [name for name in row.sources if name not in known]
+            if missing:
+                raise ValueError(f"row {row.name} needs {', '.join(missing)} above it")
+            known.add(row.name)
+        return self
+
+    @model_validator(mode="after")
+    def _recipes_are_used(self) -> AblationPlan:
+        used = {stage.recipe for row in self.row for stage in row.train}
+        unused = [name for name in self.recipe if name not in used]
+        if unused:
+            raise ValueError(
+                f"recipe.{', recipe.'.join(unused)}: no row is trained with it, but with "
+                f"{', '.join(sorted(used))}"
+            )
+        return self
+
+    def named(self, name: str) -> Row:
+        """The row of this name. Raises UsageError if there is none."""
+        for row in self.row:
+            if row.name == name:
+                return row
+        names = ", ".join(row.name for row in self.row)
+        raise UsageError(f"there is no row {name!r}", remedy=f"rows are {names}")
+
+    def needed(self, only: tuple[str, ...]) -> list[Row]:
+        """All rows, or those asked for."""
+        wanted = [self.named(name).name for name in only]
+        return [row for row in self.row if not wanted or row.name in wanted]
+
+
+def read_plan(name: str) -> AblationPlan:
+    """Read an ablation file, given by path or as the name of a shipped one.
+
+    Raises:
+        UsageError: there is none; unknown keys or wrong values, all of them listed.
+        DataError: not a TOML file.
+    """
+    path, plan = read_shipped(name, FOLDER, "ablation file", AblationPlan)
+    for row in plan.row:
+        if "tracker" in stated(row.inference) and "crop_zoom" not in inference_of(plan, row):
+            raise UsageError(
+                f"row {row.name} names a tracker, which only crop-then-zoom uses",
+                where=path,
+                remedy="add crop_zoom = {} to its inference",
+            )
+        check_inference(inference_of(plan, row), row.postprocess)
+    rows = tuple(_with_recipe_files(plan, row, path.parent) for row in plan.row)
+    return plan.model_copy(update={"row": rows})
+
+
+def _with_recipe_files(plan: AblationPlan, row: Row, beside: Path) -> Row:
+    """The row with its recipes' names replaced by their files; those beside come first.
+
+    What the trainings of a recipe share is put before their own overrides.
+    """
+    stages = tuple(
+        Stage(
+            recipe=str(find_recipe(stage.recipe, beside)),
+            set=(*plan.recipe.get(stage.recipe, SharedOverrides()).set, *stage.set),
+        )
+        for stage in row.train
+    )
+    return row.model_copy(update={"train": stages})
+
+
+def inference_of(plan: AblationPlan, row: Row) -> dict:
+    """Inference settings of a row on top of those of all rows.
+
+    A tracker that is named for all rows is that of those with crop-then-zoom.
+    """
+    common: BaseModel = plan.inference
+    values = {**stated(common), **stated(row.inference)}
+    if values.get("crop_zoom") is None and "tracker" not in stated(row.inference):
+        values.pop("tracker", None)
+    return values
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Read "0,1,2". Raises UsageError for anything else."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() for part in parts) or len(set(parts)) < len(parts):
+        raise UsageError(f"cannot read --seeds {text!r}", remedy="write --seeds 0,1,2")
+    return tuple(int(part) for part in parts)

@@ -1,0 +1,1 @@
+"""Which data? Getting, checking, splitting and making it."""

@@ -1,0 +1,1 @@
+"""All of it on a generated data set."""

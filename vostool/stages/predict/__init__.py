@@ -1,0 +1,1 @@
+"""Run it: networks over videos, and what is done with their predictions."""

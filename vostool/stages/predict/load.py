@@ -1,0 +1,62 @@
+"""Turns a checkpoint into a network that is ready to segment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from vostool.core.errors import CheckpointError, VostoolError
+from vostool.models import released_stm as _released_stm
+from vostool.models.systems import stm
+from vostool.nn.trunk import read_tensors
+from vostool.recipe import ModelChoice, build_model
+from vostool.training.checkpoint import load_weights, read_checkpoint
+
+RELEASED_SUFFIXES = (".pth", ".pt")
+
+
+def load_segmenter(
+    path: Path, device: torch.device | None = None
+) -> tuple[nn.Module, dict[str, Any]]:
+    """Build the network of a checkpoint, in evaluation mode, and return it with its recipe.
+
+    The weights file that STM's authors released (.pth) is understood too.
+
+    Raises:
+        CheckpointError: missing, truncated or pickled file, or one whose network is not known.
+    """
+    if Path(path).suffix in RELEASED_SUFFIXES:
+        return _load_released(Path(path)).to(device or torch.device("cpu")).eval(), {
+            "name": "stm-released",
+            "model": {"name": "stm", **stm.Config().model_dump(mode="json")},
+        }
+    weights, info = read_checkpoint(path)
+    try:
+        model = build_model(ModelChoice.model_validate(info.recipe["model"]), weights="none")
+    except (VostoolError, ValueError, KeyError) as error:
+        raise CheckpointError(
+            f"the checkpoint's network cannot be built: {error}",
+            where=path,
+            remedy="use the vostool version (and packages) that trained it",
+        ) from error
+    load_weights(model, weights, path)
+    return model.to(device or torch.device("cpu")).eval(), info.recipe
+
+
+def _load_released(path: Path) -> nn.Module:
+    """STM with the weights of its authors' file."""
+    state = read_tensors(path)
+    if not _released_stm.is_released(state):
+        raise CheckpointError(
+            "the file is neither a checkpoint of vostool nor the released STM weights",
+            where=path,
+            remedy="give a .ckpt file that `vostool train` wrote",
+        )
+    model = stm.build(stm.Config())
+    counters = {k: v for k, v in model.state_dict().items() if k.endswith("num_batches_tracked")}
+    # Frozen BatchNorm never reads its counters, and files of old torch versions lack them.
+    load_weights(model, {**counters, **_released_stm.convert(state)}, path)
+    return model

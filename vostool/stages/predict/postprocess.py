@@ -1,0 +1,257 @@
+"""`vostool postprocess`: filters over the masks of a prediction folder, into another folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vostool.core.console import Console
+from vostool.core.cores import available_cores
+from vostool.core.errors import DataError, UsageError
+from vostool.core.types import ObjectIds, Video
+from vostool.datasets.catalogue import load_videos
+from vostool.postprocess.chain import Step, parse_steps
+from vostool.postprocess.sequence import FrameEdit, MaskSequence
+from vostool.predictions.folder import PredictionFolder
+from vostool.predictions.manifest import video_entries
+from vostool.stages.predict.prediction_run import Planned, PredictionRun
+
+MOST_WORKERS = 4
+"""Videos in work at a time; each holds its masks in memory."""
+
+
+@dataclass(frozen=True)
+class DatasetChoice:
+    """Where the given masks are described."""
+
+    name: str
+    root: Path
+    split: str
+
+    @classmethod
+    def of(cls, name: str | None, root: Path | None, split: str | None) -> DatasetChoice | None:
+        """All three or none of them.
+
+        Raises:
+            UsageError: only some are given.
+        """
+        if name is None and root is None and split is None:
+            return None
+        if name is None or root is None or split is None:
+            raise UsageError(
+                "--dataset, --root and --split belong together", remedy="give all three or none"
+            )
+        return cls(name, root, split)
+
+
+@dataclass(frozen=True)
+class PostprocessResult:
+    """What was done.
+
+    Attributes:
+        folder: the new prediction folder.
+        videos: number of videos written, those skipped by `resume` left out.
+        changed_pixels: pixels whose label changed, over all frames written.
+        pixels: pixels of all frames written.
+    """
+
+    folder: Path
+    videos: int
+    changed_pixels: int
+    pixels: int
+
+    @property
+    def changed_fraction(self) -> float:
+        """Share of pixels that changed, 0 to 1."""
+        return self.changed_pixels / max(self.pixels, 1)
+
+
+def postprocess(
+    predictions: Path,
+    steps: Sequence[str],
+    out: Path,
+    *,
+    settings: Sequence[str] = (),
+    dataset: DatasetChoice | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    console: Console | None = None,
+) -> PostprocessResult:
+    """Run steps over every video of a prediction folder and write the masks into `out`.
+
+    Probabilities, where the folder has them, decide what becomes of removed pixels; they are not
+    copied, because they would contradict the new masks.
+
+    Args:
+        steps: names of modules of `vostool.postprocess`, in the order in which they run.
+        settings: parameters, such as "drop-small.min-area=64".
+        dataset: says in which frames masks are given; those are never changed. Without it the
+            first frame with an object is taken as given, per video.
+
+    Raises:
+        UsageError: unknown step or parameter; `out` is the input; resuming with other steps.
+        DataError: bad masks; videos or frames that the data set does not have.
+        OutputError: `out` is not empty and neither `resume` nor `overwrite` is set.
+    """
+    console = console or Console.silent()
+    plan, source = parse_steps(steps, settings), PredictionFolder(predictions)
+    described = None if dataset is None else _described(source, dataset)
+    if out.resolve().is_relative_to(source.root.resolve()):
+        raise UsageError(
+            "the output folder is the input folder or lies in it",
+            where=out,
+            remedy="choose another --out; predictions are never changed in place",
+        )
+    run = PredictionRun(
+        out,
+        _about(source, dataset),
+        _comparable(source, plan, dataset),
+        {name: _planned(source, name, described) for name in source.videos()},
+        resume=resume,
+        overwrite=overwrite,
+    )
+    if described is None:
+        console.warn(
+            "no --dataset given: the first frame with an object is taken as the given one, and "
+            "objects that come later are not protected where they start"
+        )
+    counts = _run_all(_Task(source, plan, run, described), console)
+    changed, pixels = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
+    return PostprocessResult(out, len(counts), changed, pixels)
+
+
+def _run_all(task: _Task, console: Console) -> list[tuple[int, int]]:
+    """Do what is to be done, several videos at a time; stops at the first error."""
+    names, counts = task.prediction_run.todo, []
+    pool = ThreadPoolExecutor(min(MOST_WORKERS, available_cores()))
+    try:
+        with console.progress("post-processing", len(names), "video") as progress:
+            for name, done in zip(names, pool.map(task.run, names), strict=True):
+                counts.append(done[:2])
+                task.prediction_run.finish(name, done[2])
+                progress.advance(note=name)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return counts
+
+
+@dataclass(frozen=True)
+class _Task:
+    source: PredictionFolder
+    steps: list[Step]
+    prediction_run: PredictionRun
+    described: dict[str, Video] | None
+
+    def run(self, video: str) -> tuple[int, int, float]:
+        """Filter and write one video; returns (changed pixels, pixels, seconds)."""
+        start = time.monotonic()
+        self.prediction_run.begin(video)
+        described = None if self.described is None else self.described[video]
+        frames = _in_order(self.source.frames(video), described)
+        sequence = _read(self.source, video, frames, described)
+        before = sequence.masks
+        for step in self.steps:
+            sequence = step(sequence)
+        for frame, mask in zip(frames, sequence.masks, strict=True):
+            self.prediction_run.writer.write_mask(video, frame, mask)
+        changed = sum(int((a != b).sum()) for a, b in zip(before, sequence.masks, strict=True))
+        return changed, sum(mask.size for mask in before), time.monotonic() - start
+
+
+def _read(
+    source: PredictionFolder, video: str, frames: tuple[str, ...], described: Video | None
+) -> MaskSequence:
+    masks = [source.mask(video, frame) for frame in frames]
+    if described is not None:
+        ids = described.ids
+        given = [frozenset(item.id for item in described.new_objects(frame)) for frame in frames]
+    else:
+        ids = ObjectIds.of(value for mask in masks for value in np.unique(mask) if value)
+        given = _first_is_given(masks)
+
+    @lru_cache(maxsize=1)
+    def planes(index: int) -> tuple[np.ndarray, ObjectIds] | None:
+        path = source.probabilities_path(video, frames[index])
+        if not path.is_file():
+            return None
+        read, ids = source.probabilities(video, frames[index])
+        if read.shape[1:] != masks[index].shape:
+            raise DataError(
+                f"probabilities are {read.shape[1:]} but the mask is {masks[index].shape}",
+                where=path,
+                remedy="make both in one run of vostool infer or ensemble",
+            )
+        return read, ids
+
+    return MaskSequence(tuple(map(FrameEdit, masks)), ids, tuple(given), planes)
+
+
+def _first_is_given(masks: list[np.ndarray]) -> list[frozenset[int]]:
+    given: list[frozenset[int]] = [frozenset()] * len(masks)
+    for index, mask in enumerate(masks):
+        if mask.any():
+            given[index] = frozenset(int(value) for value in np.unique(mask) if value)
+            break
+    return given
+
+
+def _in_order(frames: tuple[str, ...], described: Video | None) -> tuple[str, ...]:
+    return frames if described is None else tuple(sorted(frames, key=described.index))
+
+
+def _described(source: PredictionFolder, dataset: DatasetChoice) -> dict[str, Video]:
+    """The data set's videos by name, after checking that they cover the predictions."""
+    videos = {video.name: video for video in load_videos(dataset.name, dataset.root, dataset.split)}
+    for name in source.videos():
+        if name not in videos:
+            raise DataError(
+                f"{dataset.name} {dataset.split} has no video {name}",
+                where=source.root,
+                remedy="check --dataset and --split, or remove the folder",
+            )
+        known = set(videos[name].frame_names)
+        extra = [frame for frame in source.frames(name) if frame not in known]
+        if extra:
+            raise DataError(
+                f"video {name} of {dataset.name} has no frame {extra[0]}",
+                where=source.mask_path(name, extra[0]),
+                remedy="remove the mask, or check --dataset and --split",
+            )
+    return videos
+
+
+def _planned(source: PredictionFolder, name: str, described: dict[str, Video] | None) -> Planned:
+    entry = video_entries(source.manifest).get(name, {})
+    listed = entry.get("ids") if isinstance(entry.get("ids"), list) else []
+    ids = ObjectIds.of(listed or []) if described is None else described[name].ids
+    return Planned(source.frames(name), ids)
+
+
+def _about(source: PredictionFolder, dataset: DatasetChoice | None) -> dict[str, Any]:
+    """What the manifest says besides the settings: where the masks come from."""
+    manifest = source.manifest or {}
+    parent = {"path": str(source.root)} | {
+        key: manifest.get(key) for key in ("command", "settings", "parents")
+    }
+    about = {"command": "postprocess", "parents": [parent]}
+    chosen = (manifest.get("dataset"), manifest.get("split"))
+    name, split = (dataset.name, dataset.split) if dataset else chosen
+    return about | {k: v for k, v in (("dataset", name), ("split", split)) if v is not None}
+
+
+def _comparable(
+    source: PredictionFolder, steps: list[Step], dataset: DatasetChoice | None
+) -> dict[str, Any]:
+    """Everything that changes results."""
+    return {
+        "predictions": str(source.root),
+        "steps": [{"name": step.name, "params": step.params.model_dump()} for step in steps],
+        "dataset": None if dataset is None else [dataset.name, dataset.split],
+    }

@@ -1,0 +1,294 @@
+"""Score a prediction folder against a data set's ground truth."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vostool.core.console import Console
+from vostool.core.cores import available_cores
+from vostool.core.errors import DataError, UsageError
+from vostool.core.files import write_json, write_text
+from vostool.core.types import Frame, Video
+from vostool.datasets.catalogue import load_spec, load_videos, scoring_rule
+from vostool.datasets.spec import Measure, ScoringRule
+from vostool.media.images import frame_size
+from vostool.media.masks import read_mask
+from vostool.predictions.folder import PredictionFolder
+from vostool.scoring.evaluate import BATCH, counted_frames, score_pairs
+from vostool.scoring.mask_pair import MaskPair, Workspace
+from vostool.scoring.problems import Problems
+from vostool.scoring.report import EvaluationReport
+from vostool.scoring.summary import ObjectScores
+
+EXTRA_VIDEOS = "unknown videos"
+EXTRA_FRAMES = "unknown frames"
+EXTRA_IDS = "masks with unknown object ids"
+EXTRA = (EXTRA_VIDEOS, EXTRA_FRAMES, EXTRA_IDS)
+
+_local = threading.local()
+
+
+def evaluate(
+    predictions: Path,
+    dataset: str,
+    root: Path,
+    split: str,
+    *,
+    videos: Sequence[str] | None = None,
+    count_first: bool = False,
+    allow_extra: bool = False,
+    jobs: int | None = None,
+    json: Path | None = None,
+    csv: Path | None = None,
+    console: Console | None = None,
+) -> EvaluationReport:
+    """Score predicted masks: J, F, recall and decay (DAVIS), or G (YouTube-VOS).
+
+    Args:
+        predictions: prediction folder, or a folder `VIDEO/FRAME.png` of any tool.
+        dataset, root, split: ground truth.
+        videos: score these only; all by default.
+        count_first: count the frame in which an object's mask is given, too.
+        allow_extra: overlook unknown videos, frames and ids (as background), with a note.
+        jobs: threads; by default one per processor.
+        json, csv: files to write.
+
+    Raises:
+        UsageError: unknown data set, split or video; `jobs` below 1.
+        DataError: predictions are missing, damaged, or do not fit the ground truth (all such
+            problems at once); or the split has no public ground truth.
+    """
+    console = console or Console.silent()
+    everything = load_videos(dataset, root, split)
+    chosen = _choose(everything, videos)
+    rule = scoring_rule(dataset, root, split)
+    rule = dataclasses.replace(rule, skip_first=rule.skip_first and not count_first)
+    plans = [_Plan.of(video, rule) for video in chosen]
+    _require_ground_truth(plans, dataset, root, split)
+    folder, problems = PredictionFolder(predictions), Problems()
+    problems.extend(_structure(folder, chosen, {video.name for video in everything}))
+    objects = _score(folder, plans, problems, _thread_count(jobs), console)
+    overlooked = problems.take(EXTRA) if allow_extra else []
+    problems.raise_if_any(folder.root, "the predictions do not fit the data set", _remedy(problems))
+    notes = [*_notes(folder, chosen, rule), *(f"overlooked: {text}" for text in overlooked)]
+    report = EvaluationReport(
+        dataset, str(split), str(predictions), rule, tuple(objects), tuple(notes)
+    )
+    if json is not None:
+        write_json(json, report.as_json())
+    if csv is not None:
+        write_text(csv, report.as_csv())
+    return report
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What there is to do for one video."""
+
+    video: Video
+    ids: tuple[int, ...]
+    counted: dict[str, frozenset[int]]
+    """Ids that count in a frame; frames in which none counts are left out."""
+
+    @classmethod
+    def of(cls, video: Video, rule: ScoringRule) -> _Plan:
+        counted = {name: ids for name, ids in counted_frames(video, rule).items() if ids}
+        return cls(video, video.ids.values, counted)
+
+    def frames(self) -> list[Frame]:
+        """Frames to look at: those that count, and those that must be there."""
+        wanted = set(self.counted) | set(self.video.output_frames)
+        return [frame for frame in self.video.frames if frame.name in wanted]
+
+
+@dataclass
+class _Part:
+    """Result of a few frames of one video."""
+
+    frames: list[str]
+    j: np.ndarray
+    f: np.ndarray
+    problems: list[tuple[str, str]]
+
+
+def _choose(videos: list[Video], names: Sequence[str] | None) -> list[Video]:
+    if names is None:
+        return videos
+    known = {video.name for video in videos}
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        raise UsageError(
+            f"no such videos in this split: {', '.join(unknown)}" if unknown else "no video chosen",
+            remedy=f"it has {', '.join(sorted(known)[:10])}{', ...' if len(known) > 10 else ''}",
+        )
+    return [video for video in videos if video.name in set(names)]
+
+
+def _require_ground_truth(plans: list[_Plan], dataset: str, root: Path, split: str) -> None:
+    """Refuse splits whose later masks are not public: a late object's first mask is no truth."""
+    lacking = Problems()
+    for plan in plans:
+        there = {frame.name for frame in plan.video.frames if frame.annotation is not None}
+        listed = {name for item in plan.video.objects for name in item.frames}
+        for name in sorted(listed - there):
+            lacking.add("listed frames without a mask", f"{plan.video.name}/{name}")
+    public = ", ".join(load_spec(dataset).ground_truth_splits) or "none"
+    remedy = (
+        f"score a split with public ground truth ({public}) or one made by vostool split; "
+        "others are scored by their server (vostool package-submission)"
+    )
+    lacking.raise_if_any(root, f"{dataset} {split} has no complete ground truth", remedy)
+    if not any(plan.counted for plan in plans):
+        raise DataError(
+            f"{dataset} {split} has no annotated frame that counts", where=root, remedy=remedy
+        )
+
+
+def _thread_count(jobs: int | None) -> int:
+    if jobs is not None and jobs < 1:
+        raise UsageError(f"--jobs must be at least 1, got {jobs}")
+    return available_cores() if jobs is None else jobs
+
+
+def _structure(
+    folder: PredictionFolder, videos: list[Video], known: set[str]
+) -> Iterable[tuple[str, str]]:
+    """Videos and frames that are missing or unknown."""
+    there = set(folder.videos())
+    for name in sorted(there - known):
+        yield EXTRA_VIDEOS, name
+    for video in videos:
+        if video.name not in there:
+            yield "missing videos", video.name
+            continue
+        frames = set(folder.frames(video.name))
+        for name in video.output_frames:
+            if name not in frames:
+                yield "missing frames", f"{video.name}/{name}"
+        for name in sorted(frames - set(video.frame_names)):
+            yield EXTRA_FRAMES, f"{video.name}/{name}"
+
+
+def _score(
+    folder: PredictionFolder, plans: list[_Plan], problems: Problems, jobs: int, console: Console
+) -> list[ObjectScores]:
+    """Score all frames that are there, in threads; problems are added to `problems`."""
+    work = []
+    for plan in plans:
+        there = set(folder.frames(plan.video.name)) if plan.video.name in folder.videos() else set()
+        frames = [frame for frame in plan.frames() if frame.name in there]
+        work += [(plan, frames[i : i + BATCH]) for i in range(0, len(frames), BATCH)]
+    parts: dict[str, list[_Part]] = {plan.video.name: [] for plan in plans}
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        with console.progress("scoring", sum(len(frames) for _, frames in work), "frame") as bar:
+            for (plan, frames), part in zip(
+                work, pool.map(_score_part, [folder] * len(work), work)
+            ):
+                parts[plan.video.name].append(part)
+                problems.extend(part.problems)
+                bar.advance(len(frames), plan.video.name)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return [item for plan in plans for item in _objects(plan, parts[plan.video.name])]
+
+
+def _score_part(folder: PredictionFolder, task: tuple[_Plan, list[Frame]]) -> _Part:
+    plan, frames = task
+    names: list[str] = []
+    pairs: list[MaskPair] = []
+    problems: list[tuple[str, str]] = []
+    for frame in frames:
+        try:
+            pair = _read_pair(folder, plan, frame, problems)
+        except DataError as error:
+            problems.append(("unreadable masks", str(error)))
+            continue
+        if pair is not None:
+            names.append(frame.name)
+            pairs.append(pair)
+    return _Part(names, *score_pairs(pairs, plan.ids), problems)
+
+
+def _read_pair(
+    folder: PredictionFolder, plan: _Plan, frame: Frame, problems: list[tuple[str, str]]
+) -> MaskPair | None:
+    """Compare a frame's masks; None where the frame does not count or its masks do not fit."""
+    if not hasattr(_local, "workspace"):
+        _local.workspace = Workspace()
+    video = plan.video
+    place = f"{video.name}/{frame.name}"
+    predicted = read_mask(folder.mask_path(video.name, frame.name), video.encoding)
+    counts = frame.name in plan.counted
+    truth = read_mask(frame.annotation, video.encoding) if counts and frame.annotation else None
+    size = truth.shape if truth is not None else frame_size(frame)
+    if predicted.shape != size:
+        sizes = f"{predicted.shape[0]}x{predicted.shape[1]} instead of {size[0]}x{size[1]}"
+        problems.append(("masks of the wrong size", f"{place}: {sizes}"))
+        return None
+    pair = MaskPair.of(predicted, predicted if truth is None else truth, _local.workspace)
+    unknown = sorted(set(pair.predicted_ids().tolist()) - set(plan.ids))
+    if unknown:
+        problems.append((EXTRA_IDS, f"{place}: {', '.join(map(str, unknown))}"))
+    return None if truth is None else pair
+
+
+def _objects(plan: _Plan, parts: list[_Part]) -> list[ObjectScores]:
+    """Scores of a video's objects over the frames that count for each."""
+    names = [name for part in parts for name in part.frames]
+    empty = np.zeros((0, len(plan.ids)))
+    j = np.concatenate([empty, *(part.j for part in parts)])
+    f = np.concatenate([empty, *(part.f for part in parts)])
+    objects = []
+    for row, item in enumerate(plan.video.objects):
+        rows = [k for k, name in enumerate(names) if item.id in plan.counted[name]]
+        objects.append(
+            ObjectScores(
+                video=plan.video.name,
+                id=item.id,
+                category=item.category,
+                frames=tuple(names[k] for k in rows),
+                j=j[rows, row],
+                f=f[rows, row],
+            )
+        )
+    return objects
+
+
+def _remedy(problems: Problems) -> str:
+    if set(problems.places) <= set(EXTRA):
+        return "check --dataset and --split, or pass --allow-extra to overlook what is unknown"
+    return "complete the predictions (vostool infer --resume), or check --dataset and --split"
+
+
+def _notes(folder: PredictionFolder, videos: list[Video], rule: ScoringRule) -> list[str]:
+    """What the data says about how the figures may be compared."""
+    notes = []
+    if rule.measure is Measure.DAVIS:
+        gaps = [
+            video.name
+            for video in videos
+            if video.objects and video.ids.values[-1] != len(video.objects)
+        ]
+        if gaps:
+            notes.append(
+                "ids with gaps, for which the official code would score absent objects too: "
+                + ", ".join(gaps[:5])
+            )
+    else:
+        between = any(set(folder.frames(v.name)) - set(v.output_frames) for v in videos)
+        notes.append(
+            "the predictions hold frames between the annotated ones, so inference saw them; "
+            "annotated frames alone are scored"
+            if between
+            else "the predictions hold the annotated frames only; say whether inference saw those "
+            "between them, because G differs by 0.2 to 1 point"
+        )
+    return notes

@@ -1,0 +1,179 @@
+"""`vostool export-overlay`: predicted masks drawn over the frames, as images or as a movie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vostool.core.console import Advance, Console
+from vostool.core.errors import DataError, OutputError, UsageError
+from vostool.core.files import atomic_path, claim_output_folder
+from vostool.core.types import Video
+from vostool.datasets.catalogue import load_videos
+from vostool.media.images import read_frame
+from vostool.predictions.folder import PredictionFolder
+from vostool.reporting.movie import CODECS, write_movie
+from vostool.reporting.overlay import ALPHA, contour_width, draw_overlay
+
+JPEG_QUALITY = 92
+
+
+@dataclass(frozen=True)
+class OverlayStyle:
+    """How masks are drawn.
+
+    Attributes:
+        alpha: share of an object's colour inside its mask, 0 to 1.
+        contour: width of the contours in pixels; None goes by the frame's size, 0 for none.
+        frames_per_second: of a movie.
+    """
+
+    alpha: float = ALPHA
+    contour: int | None = None
+    frames_per_second: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.alpha <= 1:
+            raise UsageError(f"--alpha {self.alpha} makes no sense", remedy="choose 0 to 1")
+        if self.contour is not None and not 0 <= self.contour <= 50:
+            raise UsageError(f"--contour {self.contour} makes no sense", remedy="choose 0 to 50")
+        if not 0 < self.frames_per_second <= 240:
+            raise UsageError(
+                f"--fps {self.frames_per_second} makes no sense", remedy="choose a rate up to 240"
+            )
+
+    def draw(self, image: np.ndarray, ids: np.ndarray) -> np.ndarray:
+        """The overlay, uint8 RGB `[H, W, 3]`."""
+        contour = contour_width(image) if self.contour is None else self.contour
+        return draw_overlay(image, ids, self.alpha, contour)
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What was written: a folder of `VIDEO/FRAME.jpg`, or a movie."""
+
+    out: Path
+    videos: int
+    frames: int
+
+
+def export_overlay(
+    predictions: Path,
+    dataset: str,
+    root: Path,
+    split: str,
+    out: Path,
+    *,
+    videos: Sequence[str] | None = None,
+    style: OverlayStyle | None = None,
+    overwrite: bool = False,
+    console: Console | None = None,
+) -> ExportResult:
+    """Draw masks over the frames they belong to.
+
+    Args:
+        dataset, root, split: where the frames are.
+        out: a folder, or a file ending in .mp4 or .avi: all videos in one movie, in order.
+        videos: only these; all predicted ones by default.
+
+    Raises:
+        UsageError: unknown data set, split or video; a style that makes no sense.
+        DataError: predictions that do not fit the frames.
+        OutputError: `out` exists and `overwrite` is not set, or cannot be written.
+    """
+    console, style = console or Console.silent(), style or OverlayStyle()
+    folder = PredictionFolder(predictions)
+    chosen = choose_videos(folder, load_videos(dataset, root, split), videos)
+    total = sum(len(folder.frames(video.name)) for video in chosen)
+    is_movie = out.suffix.lower() in CODECS
+    if is_movie and out.exists() and not overwrite:
+        raise OutputError("the movie exists", where=out, remedy="pass --overwrite to replace it")
+    if not is_movie:
+        claim_output_folder(out, overwrite=overwrite)
+    with console.progress("drawing", total, "frame") as progress:
+        drawn = _draw_all(folder, chosen, style, progress)
+        if is_movie:
+            write_movie(out, (image for _, _, image in drawn), style.frames_per_second)
+        else:
+            for video, frame, image in drawn:
+                write_jpeg(out / video / f"{frame}.jpg", image)
+    return ExportResult(out, len(chosen), total)
+
+
+def choose_videos(
+    folder: PredictionFolder, videos: Sequence[Video], names: Sequence[str] | None
+) -> list[Video]:
+    """The data set's videos that are predicted, in order; those named, if names are given.
+
+    Raises:
+        UsageError: a name without predictions.
+        DataError: a predicted video or frame that the data set does not have.
+    """
+    known = {video.name: video for video in videos}
+    missing = sorted(set(names or ()) - set(folder.videos()))
+    if missing:
+        raise UsageError(
+            f"no predictions of {', '.join(missing)}",
+            where=folder.root,
+            remedy=f"it has {', '.join(folder.videos()[:10])}",
+        )
+    wanted = [name for name in folder.videos() if not names or name in names]
+    for name in wanted:
+        if name not in known:
+            raise DataError(
+                f"the data set has no video {name}",
+                where=folder.root,
+                remedy="check --dataset and --split",
+            )
+        extra = sorted(set(folder.frames(name)) - set(known[name].frame_names))
+        if extra:
+            raise DataError(
+                f"video {name} has no frame {extra[0]}",
+                where=folder.mask_path(name, extra[0]),
+                remedy="remove the mask, or check --dataset and --split",
+            )
+    return [known[name] for name in wanted]
+
+
+def read_predicted(
+    folder: PredictionFolder, video: Video, frame_name: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Frame uint8 RGB `[H, W, 3]` and its predicted ids uint8 `[H, W]`.
+
+    Raises:
+        DataError: one of them cannot be read, or their sizes differ.
+    """
+    image = read_frame(video.frames[video.index(frame_name)])
+    ids = folder.mask(video.name, frame_name)
+    if ids.shape != image.shape[:2]:
+        raise DataError(
+            f"the mask is {ids.shape[0]}x{ids.shape[1]}, but the frame is "
+            f"{image.shape[0]}x{image.shape[1]}",
+            where=folder.mask_path(video.name, frame_name),
+            remedy="predictions must have the size of the original frames",
+        )
+    return image, ids
+
+
+def write_jpeg(target: Path, image: np.ndarray) -> None:
+    """Write a uint8 RGB image atomically."""
+    with atomic_path(target) as temporary:
+        encoded = cv2.imencode(
+            ".jpg",
+            cv2.cvtColor(image, cv2.COLOR_RGB2BGR),
+            [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY],
+        )[1]
+        temporary.write_bytes(encoded.tobytes())
+
+
+def _draw_all(
+    folder: PredictionFolder, videos: Sequence[Video], style: OverlayStyle, progress: Advance
+) -> Iterator[tuple[str, str, np.ndarray]]:
+    for video in videos:
+        for frame in sorted(folder.frames(video.name), key=video.index):
+            yield video.name, frame, style.draw(*read_predicted(folder, video, frame))
+            progress.advance(note=video.name)

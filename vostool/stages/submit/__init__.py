@@ -1,0 +1,1 @@
+"""Hand it in: archives that a server accepts."""

@@ -1,0 +1,1 @@
+"""Which network? Training it, as a recipe says."""

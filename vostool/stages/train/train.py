@@ -1,0 +1,152 @@
+"""Trains a network as a recipe says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from vostool.core.console import Console
+from vostool.core.files import claim_output_folder, write_json
+from vostool.nn.precision import resolve_device
+from vostool.recipe import Recipe, build_model, parse_recipe
+from vostool.stages.train.training_data import DataFolders, held_out_videos, training_clips
+from vostool.training.checkpoint import load_start, read_checkpoint
+from vostool.training.distributed import Processes, process_group
+from vostool.training.feeding import total_samples
+from vostool.training.loop import (
+    Trainer,
+    TrainingOptions,
+    TrainingResult,
+    Validate,
+)
+from vostool.training.resuming import check_same_run
+from vostool.training.run_folder import RECIPE
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """Where a training reads and writes, and on what it computes; nothing that changes its result.
+
+    Attributes:
+        out: the run's folder.
+        data: folders of the recipe's data entries.
+        init: checkpoint to start from.
+        weights: backbone weights instead of the recipe's: "none", "imagenet" or a file.
+        resume: go on with an interrupted run in `out`.
+        overwrite: start anew in a folder that is not empty.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        workers: processes that load clips.
+        max_minutes: stop in a resumable state after this time.
+        tensorboard: write TensorBoard events too.
+    """
+
+    out: Path
+    data: DataFolders
+    init: Path | None = None
+    weights: str | None = None
+    resume: bool = False
+    overwrite: bool = False
+    device: str = "auto"
+    workers: int = 1
+    max_minutes: float | None = None
+    tensorboard: bool = False
+
+
+def train(recipe: Recipe, run: TrainingRun, console: Console | None = None) -> TrainingResult:
+    """Train, writing checkpoints and metrics into `run.out`.
+
+    Under torchrun, every process calls this with the same arguments.
+
+    Raises:
+        UsageError: data folders missing; resuming with another recipe.
+        DataError, CheckpointError: bad input.
+        OutputError: the folder is not empty and neither resume nor overwrite is set.
+        TrainingStopped: the loss is not finite.
+        KeyboardInterrupt: interrupted, with the state saved.
+    """
+    with process_group(resolve_device(run.device)) as processes:
+        console = (console or Console.silent()) if processes.is_main else Console.silent()
+        if processes.is_main:
+            claim_output_folder(run.out, resume=run.resume, overwrite=run.overwrite)
+        processes.wait()
+        return _train(recipe, run, processes, console)
+
+
+def _train(
+    recipe: Recipe, run: TrainingRun, processes: Processes, console: Console
+) -> TrainingResult:
+    samples = total_samples(recipe.loop, processes.count)
+    clips = training_clips(recipe, run.data, samples=samples, console=console)
+    trainer = Trainer(
+        _network(recipe, run, processes, console),
+        _options(recipe),
+        recipe.resolved(),
+        run.out,
+        processes,
+        _validate(recipe, run, console),
+    )
+    if not run.resume and processes.is_main:
+        trainer.files.clear()
+    if run.resume and trainer.files.resume_file.exists():
+        state = trainer.files.read_resume()
+        # Parsing fills in what a newer version has added, so that only real differences count.
+        before = parse_recipe(state.progress["recipe"], str(trainer.files.resume_file)).resolved()
+        check_same_run(state.progress | {"recipe": before}, recipe.resolved(), processes, run.out)
+        trainer.resume()
+        console.info(f"going on after {trainer.iteration} of {recipe.loop.iterations} iterations")
+    if processes.is_main:
+        write_json(run.out / RECIPE, recipe.resolved())
+    seconds = None if run.max_minutes is None else 60 * run.max_minutes
+    result = trainer.run(
+        clips,
+        workers=run.workers,
+        max_seconds=seconds,
+        tensorboard=run.tensorboard,
+        console=console,
+    )
+    for entry in trainer.files.entries():
+        if entry.metrics:
+            name, score = next(iter(entry.metrics.items()))
+            console.info(f"{entry.file}: {name} {score:.4f}")
+    return result
+
+
+def _validate(recipe: Recipe, run: TrainingRun, console: Console) -> Validate | None:
+    if not recipe.validation.every:
+        return None
+    validation = held_out_videos(recipe, run.data)
+
+    def validate(model: nn.Module, dtype: torch.dtype | None) -> Mapping[str, float]:
+        return validation.score(model, dtype, console)
+
+    return validate
+
+
+def _network(recipe: Recipe, run: TrainingRun, processes: Processes, console: Console) -> nn.Module:
+    """The network at its start, equal in all processes: initialised, or from a checkpoint."""
+    torch.manual_seed(recipe.loop.seed)
+    if run.init is None:
+        return build_model(recipe.model, weights=run.weights).to(processes.device)
+    model = build_model(recipe.model, weights="none")
+    weights, _ = read_checkpoint(run.init)
+    new, unused = load_start(model, weights, run.init)
+    if new:
+        console.info(f"{run.init} has no fitting {', '.join(new)}: new, from initialisation")
+    if unused:
+        console.info(f"{run.init}: not used: {', '.join(unused)}")
+    return model.to(processes.device)
+
+
+def _options(recipe: Recipe) -> TrainingOptions:
+    return TrainingOptions(
+        loop=recipe.loop,
+        optimiser=recipe.optimiser,
+        schedule=recipe.schedule,
+        losses=recipe.losses,
+        checkpoints=recipe.checkpoints,
+        validate_every=recipe.validation.every,
+    )

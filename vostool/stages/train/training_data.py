@@ -1,0 +1,178 @@
+"""Clips to train on and videos to validate on, from a recipe's data entries and their folders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch.utils.data import Dataset
+
+from vostool.core.console import Console
+from vostool.core.errors import DataError, UsageError
+from vostool.core.types import Clip, Video
+from vostool.datasets.catalogue import load_videos, scoring_rule
+from vostool.datasets.split import read_split
+from vostool.datasets.still_catalogue import load_stills
+from vostool.recipe import DataEntry, Recipe
+from vostool.stages.choose.validation import Validation
+from vostool.training.curriculum import SkipCurriculum
+from vostool.training.mixture import Mixture
+from vostool.training.sampling import StillClips
+from vostool.training.video_clips import VideoClips
+
+
+@dataclass(frozen=True)
+class DataFolders:
+    """Where the entries of a recipe are.
+
+    Attributes:
+        folders: entry name -> folder.
+        split_file: offline split written by `vostool split`, for entries with a section.
+    """
+
+    folders: Mapping[str, Path]
+    split_file: Path | None = None
+
+    @classmethod
+    def parse(cls, texts: Sequence[str], split_file: Path | None = None) -> DataFolders:
+        """Read `ENTRY=FOLDER` texts. Raises UsageError for anything else or a missing folder."""
+        folders: dict[str, Path] = {}
+        for text in texts:
+            name, separator, folder = text.partition("=")
+            if not separator or not name or not folder or name in folders:
+                raise UsageError(
+                    f"cannot use --data {text!r}", remedy="write --data ENTRY=FOLDER, once each"
+                )
+            if not Path(folder).is_dir():
+                raise UsageError(f"there is no folder for --data {name}", where=folder)
+            folders[name] = Path(folder)
+        return cls(folders, split_file)
+
+
+def check_folders(recipe: Recipe, places: DataFolders, console: Console) -> list[str]:
+    """Names of the entries to train on.
+
+    Raises:
+        UsageError: a folder for an unknown entry, or none for one that is needed.
+    """
+    unknown = sorted(places.folders.keys() - recipe.data.keys())
+    if unknown:
+        raise UsageError(
+            f"recipe {recipe.name} has no data entry {', '.join(unknown)}",
+            remedy=f"it has {', '.join(recipe.data)}",
+        )
+    used = [name for name, entry in recipe.data.items() if entry.weight > 0]
+    missing = [n for n in used if n not in places.folders and not recipe.data[n].optional]
+    if missing:
+        raise UsageError(
+            f"recipe {recipe.name} needs data that was not given: {', '.join(missing)}",
+            remedy=" ".join(f"--data {name}=FOLDER" for name in missing),
+        )
+    for name in used:
+        if name not in places.folders:
+            console.warn(f"training without {name}: no --data {name}=FOLDER was given")
+    chosen = [name for name in used if name in places.folders]
+    if not chosen:
+        raise UsageError(
+            f"recipe {recipe.name} was given no data", remedy=f"--data {used[0]}=FOLDER"
+        )
+    return chosen
+
+
+def training_clips(
+    recipe: Recipe, places: DataFolders, *, samples: int, console: Console
+) -> Dataset[Clip]:
+    """Sample number -> clip, over all entries by weight."""
+    names = check_folders(recipe, places, console)
+    sources = [_clips(recipe, name, places, samples, console) for name in names]
+    weights = [recipe.data[name].weight for name in names]
+    return Mixture(sources, weights, samples=samples, seed=recipe.loop.seed)
+
+
+def held_out_videos(recipe: Recipe, places: DataFolders) -> Validation:
+    """What the recipe's validation scores: held-out videos with annotations.
+
+    Raises:
+        UsageError: no folder for the entry, or no word on which videos are held out.
+        DataError: videos are missing.
+    """
+    options = recipe.validation
+    if options.data is None or options.data not in places.folders:
+        raise UsageError(
+            f"validation needs the videos of {options.data or 'a data entry (validation.data)'}",
+            remedy=f"--data {options.data or 'ENTRY'}=FOLDER, or --set validation.every=0",
+        )
+    entry, root = recipe.data[options.data], places.folders[options.data]
+    assert entry.video is not None
+    if options.videos:
+        videos = _named(_load(entry, root), options.videos, root)
+        rule = scoring_rule(entry.video, root, entry.split)
+    else:
+        videos = _section(entry, root, places, "val")
+        rule = scoring_rule(entry.video, root, f"{places.split_file}:val")
+    return Validation(videos[: options.max_videos], rule, options.memory, options.max_frames)
+
+
+def _named(videos: list[Video], names: Sequence[str], root: Path) -> list[Video]:
+    missing = set(names) - {video.name for video in videos}
+    if missing:
+        raise DataError(
+            f"held-out videos are missing: {', '.join(sorted(missing))}",
+            where=root,
+            remedy="name others with --set validation.videos=[...]",
+        )
+    return [video for video in videos if video.name in set(names)]
+
+
+def _clips(
+    recipe: Recipe, name: str, places: DataFolders, samples: int, console: Console
+) -> Dataset[Clip]:
+    entry, root = recipe.data[name], places.folders[name]
+    held_out = set(recipe.validation.videos) | _held_out_by_split(places)
+    if entry.stills is not None:
+        if entry.section is not None:
+            _split_of(places, entry.stills)
+        stills = load_stills(entry.stills, root, held_out)
+        console.info(f"{name}: {len(stills)} still images")
+        return StillClips(stills, recipe.synthesis, samples=samples, seed=recipe.loop.seed)
+    if entry.section is None:
+        videos = _load(entry, root)
+    else:
+        videos = _section(entry, root, places, entry.section)
+    videos = [video for video in videos if video.name not in held_out]
+    console.info(f"{name}: {len(videos)} videos")
+    curriculum = SkipCurriculum(
+        recipe.curriculum.max_skip, samples, recipe.curriculum.previous_until
+    )
+    return VideoClips(
+        videos, recipe.clip, curriculum=curriculum, samples=samples, seed=recipe.loop.seed
+    )
+
+
+def _held_out_by_split(places: DataFolders) -> set[str]:
+    """Videos outside the training part of the offline split: no stills to train on either."""
+    if places.split_file is None:
+        return set()
+    split = read_split(places.split_file)
+    return {*split.val, *split.left_out}
+
+
+def _load(entry: DataEntry, root: Path) -> list[Video]:
+    assert entry.video is not None
+    return load_videos(entry.video, root, entry.split)
+
+
+def _section(entry: DataEntry, root: Path, places: DataFolders, section: str) -> list[Video]:
+    """Videos of one part of the offline split."""
+    assert entry.video is not None
+    return load_videos(entry.video, root, f"{_split_of(places, entry.video)}:{section}")
+
+
+def _split_of(places: DataFolders, source: str) -> Path:
+    if places.split_file is None:
+        raise UsageError(
+            f"the recipe leaves out the held-out videos of an offline split ({source})",
+            remedy="write one with `vostool split` and pass --split-file FILE",
+        )
+    return places.split_file
