@@ -10,7 +10,7 @@ import pytest
 
 from vostool.cli.main import main
 from vostool.core.errors import OutputError, UsageError, VostoolError
-from vostool.inference.tracker import mil
+from vostool.inference.trackers import mil
 from vostool.recipe import load_recipe
 from vostool.stages.choose import ablate as stage
 from vostool.stages.choose.ablate import AblationRun, ablate, parse_reuse, parse_tracker_models
