@@ -11,7 +11,7 @@ from vostool.inference.memory.early import Early
 from vostool.inference.memory.every import Every
 from vostool.inference.memory.first_previous import FirstPrevious
 from vostool.inference.memory.visible import Visible
-from vostool.inference.strategy import Sighting, parse_strategies, parse_strategy
+from vostool.inference.strategy import PACKAGE, Sighting, parse_strategies, parse_strategy
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,8 @@ def test_none_and_doubles_are_refused():
 
 def test_every_module_of_the_folder_parses_and_decides():
     arguments = {"early": ("2", "5")}
-    for name in registry.names("vostool.inference.strategy"):
-        module = registry.load("vostool.inference.strategy", name, kind="memory strategy")
+    for name in registry.names(PACKAGE):
+        module = registry.load(PACKAGE, name, kind="memory strategy")
         strategy = module.parse(arguments.get(name, ()))
         assert isinstance(strategy.decide(Sighting(7, 7, 7)), Retention)
         assert isinstance(strategy.needs_mask, bool)
