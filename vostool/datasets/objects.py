@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from vostool.core.errors import DataError
+from vostool.core.threads import ordered_map
 from vostool.core.types import MaskEncoding, VideoObject
 from vostool.media.masks import read_mask
-
-READING_THREADS = 4
 
 
 def ids_in(mask: np.ndarray) -> list[int]:
@@ -62,10 +60,9 @@ def objects_of_masks(masks: Iterable[tuple[str, Path]]) -> tuple[VideoObject, ..
     """
     masks = list(masks)
     first: dict[int, str] = {}
-    with ThreadPoolExecutor(READING_THREADS) as pool:
-        for (name, _), ids in zip(masks, pool.map(_ids_of_file, masks), strict=True):
-            for value in ids:
-                first.setdefault(value, name)
+    for (name, _), ids in zip(masks, ordered_map(_ids_of_file, masks), strict=True):
+        for value in ids:
+            first.setdefault(value, name)
     return tuple(VideoObject(value, first[value]) for value in sorted(first))
 
 

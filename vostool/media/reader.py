@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 
+from vostool.core.threads import ordered_map
 from vostool.core.types import Frame, Video
 from vostool.media.images import read_frame
 from vostool.media.movie import MovieReader
@@ -36,21 +35,15 @@ class FrameReader:
         return len(self._frames)
 
     def __iter__(self) -> Iterator[tuple[Frame, np.ndarray]]:
-        waiting: deque[tuple[Frame, Future[np.ndarray]]] = deque()
-        source = _Source()
         # One thread: a movie has one position. Decoding a file of 480p takes milliseconds.
-        with ExitStack() as stack:
-            stack.callback(source.close)
-            pool = ThreadPoolExecutor(1, thread_name_prefix="frame-reader")
-            stack.callback(pool.shutdown, wait=True, cancel_futures=True)
-            for frame in self._frames:
-                waiting.append((frame, pool.submit(source.read, frame)))
-                if len(waiting) > self._ahead:
-                    due, image = waiting.popleft()
-                    yield due, image.result()
-            while waiting:
-                due, image = waiting.popleft()
-                yield due, image.result()
+        with closing(_Source()) as source:
+            yield from ordered_map(
+                lambda frame: (frame, source.read(frame)),
+                self._frames,
+                threads=1,
+                ahead=self._ahead,
+                name="frame-reader",
+            )
 
 
 class _Source:

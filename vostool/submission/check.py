@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from vostool.core.console import Console
 from vostool.core.errors import DataError
-from vostool.submission._parallel import ordered_map
+from vostool.core.threads import ordered_map
 from vostool.submission.expected import Expectation, ExpectedVideo
 from vostool.submission.mask_file import (
     HEADER_BYTES,

@@ -16,9 +16,9 @@ import numpy as np
 from vostool.core.console import Console
 from vostool.core.errors import DataError, OutputError, UsageError
 from vostool.core.files import atomic_path
+from vostool.core.threads import ordered_map
 from vostool.media.masks import encode_mask
 from vostool.predictions.folder import PredictionFolder
-from vostool.submission._parallel import ordered_map
 from vostool.submission.check import check_archive
 from vostool.submission.expected import Expectation, ExpectedVideo
 from vostool.submission.mask_file import MaskProblem, read_prediction

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -14,8 +13,8 @@ from typing import TypeVar
 import numpy as np
 
 from vostool.core.console import Console
-from vostool.core.cores import available_cores
 from vostool.core.errors import DataError
+from vostool.core.threads import ordered_map
 from vostool.core.types import Frame, Video
 from vostool.datasets.catalogue import annotation, given_mask, load_videos
 from vostool.datasets.layout import FaultyVideos
@@ -23,8 +22,6 @@ from vostool.datasets.still_catalogue import load_stills
 from vostool.datasets.still_spec import Still
 from vostool.media.images import frame_size, image_size, open_image, read_frame
 from vostool.media.reader import FrameReader
-
-MOST_THREADS = 8
 
 Result = TypeVar("Result")
 
@@ -128,19 +125,11 @@ def _in_threads(
 ) -> list[Inventory]:
     """Run checks side by side, keeping their order; decoding releases the interpreter lock."""
     tasks = list(work)
-    threads = min(MOST_THREADS, available_cores())
     found = []
-    with (
-        ThreadPoolExecutor(threads) as pool,
-        console.progress(label, len(tasks), "items") as progress,
-    ):
-        try:
-            for item in pool.map(lambda task: task(), tasks):
-                found.append(item)
-                progress.advance()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    with console.progress(label, len(tasks), "items") as progress:
+        for item in ordered_map(lambda task: task(), tasks):
+            found.append(item)
+            progress.advance()
     return found
 
 

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,9 @@ import cv2
 import numpy as np
 
 from vostool.core.console import Console
-from vostool.core.cores import available_cores
 from vostool.core.errors import DataError, OutputError, UsageError
 from vostool.core.files import atomic_path, claim_output_folder, write_json, write_text
+from vostool.core.threads import ordered_map
 from vostool.datasets.layout import list_files
 from vostool.datasets.still_catalogue import load_stills
 from vostool.datasets.still_masks import AnyMask
@@ -34,7 +33,6 @@ TRAIN_LIST = Path("ImageSets", "2017", "train.txt")
 RECORD, CONTACT_SHEET = "synthesis.json", "contact-sheet.png"
 SHEET_CLIPS, SHEET_HEIGHT = 12, 160
 JPEG_QUALITY = 95
-MOST_THREADS = 8
 SMALLEST, LARGEST = 16, 4096
 
 
@@ -155,14 +153,9 @@ def write_contact_sheet(root: Path, names: Sequence[str]) -> Path:
 
 def _write_all(source: StillClips, out: Path, todo: Sequence[int], console: Console) -> None:
     """Write clips in threads, which share the work well because decoders and warps release GIL."""
-    threads = min(MOST_THREADS, available_cores())
-    pool = ThreadPoolExecutor(threads)
-    try:
-        with console.progress("synthesize", len(todo), "clips") as bar:
-            for _ in pool.map(lambda number: _write_clip(source, out, number), todo):
-                bar.advance()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with console.progress("synthesize", len(todo), "clips") as bar:
+        for _ in ordered_map(lambda number: _write_clip(source, out, number), todo):
+            bar.advance()
 
 
 def _write_clip(source: StillClips, out: Path, number: int) -> None:

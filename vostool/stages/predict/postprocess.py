@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from vostool.core.console import Console
 from vostool.core.cores import available_cores
 from vostool.core.errors import DataError, UsageError
+from vostool.core.threads import ordered_map
 from vostool.core.types import ObjectIds, Video
 from vostool.datasets.catalogue import load_videos
 from vostool.postprocess.chain import Step, parse_steps
@@ -23,7 +23,7 @@ from vostool.predictions.folder import PredictionFolder
 from vostool.predictions.manifest import video_entries
 from vostool.stages.predict.prediction_run import Planned, PredictionRun
 
-MOST_WORKERS = 4
+MOST_THREADS = 4
 """Videos in work at a time; each holds its masks in memory."""
 
 
@@ -130,15 +130,12 @@ def postprocess(
 def _run_all(task: _Task, console: Console) -> list[tuple[int, int]]:
     """Do what is to be done, several videos at a time; stops at the first error."""
     names, counts = task.prediction_run.todo, []
-    pool = ThreadPoolExecutor(min(MOST_WORKERS, available_cores()))
-    try:
-        with console.progress("post-processing", len(names), "video") as progress:
-            for name, done in zip(names, pool.map(task.run, names), strict=True):
-                counts.append(done[:2])
-                task.prediction_run.finish(name, done[2])
-                progress.advance(note=name)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    threads = min(MOST_THREADS, available_cores())
+    with console.progress("post-processing", len(names), "video") as progress:
+        for name, done in zip(names, ordered_map(task.run, names, threads=threads), strict=True):
+            counts.append(done[:2])
+            task.prediction_run.finish(name, done[2])
+            progress.advance(note=name)
     return counts
 
 

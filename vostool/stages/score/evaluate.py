@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from vostool.core.console import Console
 from vostool.core.cores import available_cores
 from vostool.core.errors import DataError, UsageError
 from vostool.core.files import write_json, write_text
+from vostool.core.threads import ordered_map
 from vostool.core.types import Frame, Video
 from vostool.datasets.catalogue import load_spec, load_videos, scoring_rule
 from vostool.datasets.spec import Measure, ScoringRule
@@ -186,17 +186,12 @@ def _score(
         frames = [frame for frame in plan.frames() if frame.name in there]
         work += [(plan, frames[i : i + BATCH]) for i in range(0, len(frames), BATCH)]
     parts: dict[str, list[_Part]] = {plan.video.name: [] for plan in plans}
-    pool = ThreadPoolExecutor(jobs)
-    try:
-        with console.progress("scoring", sum(len(frames) for _, frames in work), "frame") as bar:
-            for (plan, frames), part in zip(
-                work, pool.map(_score_part, [folder] * len(work), work)
-            ):
-                parts[plan.video.name].append(part)
-                problems.extend(part.problems)
-                bar.advance(len(frames), plan.video.name)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    scored = ordered_map(lambda task: _score_part(folder, task), work, threads=jobs)
+    with console.progress("scoring", sum(len(frames) for _, frames in work), "frame") as bar:
+        for (plan, frames), part in zip(work, scored, strict=True):
+            parts[plan.video.name].append(part)
+            problems.extend(part.problems)
+            bar.advance(len(frames), plan.video.name)
     return [item for plan in plans for item in _objects(plan, parts[plan.video.name])]
 
 
