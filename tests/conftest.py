@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -30,6 +32,16 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("real videos (../shared/data) are not here")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _messages_as_before() -> Iterator[None]:
+    """Commands set up how messages are shown; the next test starts without."""
+    log = logging.getLogger("vostool")
+    handlers, level = list(log.handlers), log.level
+    yield
+    log.handlers[:] = handlers
+    log.setLevel(level)
 
 
 @pytest.fixture

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from pathlib import Path
 
 import pytest
 
-from vostool.core.console import Console
 from vostool.core.errors import DataError, UsageError
 from vostool.inference.crop_zoom import CropZoomOptions
 from vostool.predictions.folder import PredictionFolder
@@ -49,10 +47,9 @@ def written(root):
     }
 
 
-def test_verdicts_are_in_the_manifest_and_on_screen(tmp_path, checkpoint, video):
-    screen = io.StringIO()
-    console = Console(verbose=True, stream=screen)
-    infer([checkpoint], [video[0]], tmp_path / "out", SMALL, console=console)
+def test_verdicts_are_in_the_manifest_and_on_screen(tmp_path, checkpoint, video, caplog):
+    caplog.set_level("DEBUG", logger="vostool")
+    infer([checkpoint], [video[0]], tmp_path / "out", SMALL)
     manifest = json.loads((tmp_path / "out" / "run.json").read_text())
     verdicts = manifest["videos"]["a"]["crop_zoom"]
     assert [(item["object"], item["rule"], item["zoomed"]) for item in verdicts] == [
@@ -61,7 +58,7 @@ def test_verdicts_are_in_the_manifest_and_on_screen(tmp_path, checkpoint, video)
     ]
     assert manifest["settings"]["crop_zoom"]["zoom_height"] == 48
     assert manifest["settings"]["crop_zoom"]["tracker"] == "mask-box"
-    assert "a: object 2: zoomed: it is small throughout" in screen.getvalue()
+    assert "a: object 2: zoomed: it is small throughout" in caplog.text
     folder = PredictionFolder(tmp_path / "out")
     for frame, mask in video[1].items():
         assert (folder.mask("a", frame) != mask).mean() < 0.01

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 import math
 import sys
@@ -14,7 +13,6 @@ import numpy as np
 import pytest
 import torch
 
-from vostool.core.console import Console
 from vostool.core.errors import UsageError
 from vostool.core.types import VideoObject
 from vostool.inference.crop_zoom import CropZoomOptions
@@ -99,10 +97,10 @@ def manifest(root):
     return json.loads((root / "run.json").read_text())
 
 
-def run_all(finetuning, source, options=None, console=None):
+def run_all(finetuning, source, options=None):
     """Results of a video, and what is said about it."""
     about = {}
-    with finetuning.tuning(source, about, lambda words: None, console or Console.silent()) as seen:
+    with finetuning.tuning(source, about, lambda words: None) as seen:
         results = list(run_video(seen, finetuning.members, options or InferenceOptions()))
     return results, about["online_finetune"]
 
@@ -115,7 +113,7 @@ def test_the_result_is_the_mean_of_tuned_and_untuned_runs(tta):
     strategies = parse_strategies(("every:2", "first-previous"))
     finetuning = online(network(), network(stm, 1), strategies=strategies)
     merged, tuned = [], []
-    with finetuning.tuning(source, {}, lambda words: None, Console.silent()) as seen:
+    with finetuning.tuning(source, {}, lambda words: None) as seen:
         for result in run_video(seen, finetuning.members, options):
             merged.append(result.probabilities)
             tuned = [twin.network for twin in finetuning.twins]
@@ -137,7 +135,7 @@ def test_late_objects_are_learned_where_they_appear():
     finetuning, networks, words = online(network()), [], []
     about = {}
     source = ArraySource("v", images, given)
-    with finetuning.tuning(source, about, words.append, Console.silent()) as seen:
+    with finetuning.tuning(source, about, words.append) as seen:
         for _ in run_video(seen, finetuning.members):
             networks.append(finetuning.twins[0].network)
     runs = about["online_finetune"]
@@ -184,7 +182,7 @@ def test_weights_are_restored_bit_by_bit_whatever_happens(where, error):
 
     def go():
         source = ArraySource("v", images, given)
-        with finetuning.tuning(source, {}, lambda words: None, Console.silent()) as seen:
+        with finetuning.tuning(source, {}, lambda words: None) as seen:
             for count, _ in enumerate(run_video(seen, finetuning.members)):
                 assert twin.network is not ready
                 if count == 2:
@@ -224,18 +222,21 @@ class NotFinite(famnet.FAMNet):
 
 
 @pytest.mark.parametrize(("healthy", "changed"), [(0, False), (3, True)])
-def test_a_loss_that_is_not_finite_gives_the_untuned_results_and_a_warning(healthy, changed):
+def test_a_loss_that_is_not_finite_gives_the_untuned_results_and_a_warning(
+    healthy, changed, caplog
+):
     torch.manual_seed(0)
     item = NotFinite(famnet.Config(**CHOICES)).eval()
     item.healthy = healthy
     finetuning = online(item)
     images, _, given = squares(6, starts={7: 3})
     source = ArraySource("v", images, given)
-    options, screen = InferenceOptions(probabilities=True), io.StringIO()
-    results, runs = run_all(finetuning, source, options, Console(quiet=True, stream=screen))
+    options = InferenceOptions(probabilities=True)
+    results, runs = run_all(finetuning, source, options)
     assert runs[-1]["ending"] == "loss is not finite"
-    assert screen.getvalue().count("warning: v, frame 0000") == 1
-    assert "used as it was trained" in screen.getvalue()
+    (warning,) = caplog.messages
+    assert warning.startswith("v, frame 0000")
+    assert "used as it was trained" in warning
     untuned = list(run_video(source, [finetuning.members[0]], options))
     equal = [torch.equal(a.probabilities, b.probabilities) for a, b in zip(results, untuned)]
     assert all(equal) is not changed
@@ -272,10 +273,9 @@ def test_networks_without_a_training_pass_are_refused():
 # The whole stage
 
 
-def test_figures_are_in_the_manifest_and_on_screen(tmp_path, checkpoint, videos):
-    screen = io.StringIO()
-    console = Console(verbose=True, stream=screen)
-    result = infer([checkpoint], videos, tmp_path / "out", FAST, console=console)
+def test_figures_are_in_the_manifest_and_on_screen(tmp_path, checkpoint, videos, caplog):
+    caplog.set_level("DEBUG", logger="vostool")
+    result = infer([checkpoint], videos, tmp_path / "out", FAST)
     assert result.videos == ("a", "b", "c")
     said = manifest(tmp_path / "out")
     frames = {
@@ -293,8 +293,8 @@ def test_figures_are_in_the_manifest_and_on_screen(tmp_path, checkpoint, videos)
     assert 0 < run["seconds"] < said["videos"]["a"]["seconds"]
     assert run["first_loss"] > 0
     assert said["settings"]["online_finetune"]["iterations"] == 3
-    assert "a, frame 00000, " in screen.getvalue()
-    assert "tuned for 3 iterations" in screen.getvalue()
+    assert "a, frame 00000, " in caplog.text
+    assert "tuned for 3 iterations" in caplog.text
     for video in videos:
         assert PredictionFolder(tmp_path / "out").frames(video.name) == video.output_frames
 

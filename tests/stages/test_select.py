@@ -11,7 +11,6 @@ import torch
 from PIL import Image
 
 from vostool.cli.main import main
-from vostool.core.console import Console
 from vostool.core.errors import CheckpointError, UsageError
 from vostool.core.files import write_json
 from vostool.datasets.split import SplitFile, write_split
@@ -98,7 +97,7 @@ def score_by_iteration(monkeypatch: pytest.MonkeyPatch, run: Path, average: floa
         for n, score in ((1, 0.5), (2, 0.7), (3, 0.6))
     }
 
-    def score(self, model, dtype=None, console=None):
+    def score(self, model, dtype=None):
         found = scores.get(float(first_weight(model.state_dict())), average)
         return {"G": found, "J-seen": found / 2}
 
@@ -203,7 +202,6 @@ def test_frames_of_held_out_videos_are_no_stills(
     monkeypatch.setattr(Still, "read", lambda still: (read.add(still.group), original(still))[1])
     clips = training_clips(
         recipe(**STILLS), DataFolders({"frames": videos}, split), samples=12,
-        console=Console.silent(),
     )  # fmt: skip
     for number in range(12):
         clips[number]
@@ -212,8 +210,6 @@ def test_frames_of_held_out_videos_are_no_stills(
 
 def test_stills_that_need_a_split(videos: Path) -> None:
     with pytest.raises(UsageError, match=r"offline split \(video-frames\).*--split-file"):
-        training_clips(
-            recipe(**STILLS), DataFolders({"frames": videos}), samples=4, console=Console.silent()
-        )
+        training_clips(recipe(**STILLS), DataFolders({"frames": videos}), samples=4)
     with pytest.raises(UsageError, match="section cannot be val"):
         recipe(**{**STILLS, "data": {"frames": {"stills": "video-frames", "section": "val"}}})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import multiprocessing
 import os
 import signal
@@ -12,31 +13,31 @@ from pathlib import Path
 import pytest
 import torch
 
-from vostool.core.console import Console
+from vostool.core.console import level, show_messages
 from vostool.core.errors import DataError, VostoolError
 from vostool.stages.demo.side_by_side import side_by_side
 
-QUIET = Console.silent()
+log = logging.getLogger("vostool.job")
 
 
-def _who(console: Console) -> tuple[int, int]:
+def _who() -> tuple[int, int]:
     """Process id and threads that torch uses in it."""
     return os.getpid(), torch.get_num_threads()
 
 
-def _say(line: str, console: Console) -> None:
-    console.info(line)
+def _say(line: str) -> None:
+    log.info(line)
 
 
-def _fail(error: Exception, console: Console) -> None:
+def _fail(error: Exception) -> None:
     raise error
 
 
-def _die(console: Console) -> None:
+def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _wait_for_the_end(folder: Path, console: Console) -> None:
+def _wait_for_the_end(folder: Path) -> None:
     """Leave a file when SIGTERM comes, as a training saves its state."""
 
     def end(*_: object) -> None:
@@ -48,30 +49,32 @@ def _wait_for_the_end(folder: Path, console: Console) -> None:
     time.sleep(120)
 
 
-def _fail_when_ready(folder: Path, console: Console) -> None:
+def _fail_when_ready(folder: Path) -> None:
     while not (folder / "ready").exists():
         time.sleep(0.05)
     raise DataError("no frames", where="video 3")
 
 
 def test_jobs_get_processes_of_their_own_and_their_share_of_the_cores():
-    found = side_by_side({"one": _who, "two": _who}, QUIET, cores=4)
+    found = side_by_side({"one": _who, "two": _who}, cores=4)
     assert list(found) == ["one", "two"]
     assert len({os.getpid(), found["one"][0], found["two"][0]}) == 3
     assert [threads for _, threads in found.values()] == [2, 2]
 
 
 def test_one_core_or_one_job_needs_no_process():
-    assert side_by_side({"one": _who, "two": _who}, QUIET, cores=1)["two"][0] == os.getpid()
-    assert side_by_side({"one": _who}, QUIET, cores=4)["one"][0] == os.getpid()
+    assert side_by_side({"one": _who, "two": _who}, cores=1)["two"][0] == os.getpid()
+    assert side_by_side({"one": _who}, cores=4)["one"][0] == os.getpid()
 
 
 def test_lines_carry_the_name_of_their_job(capfd):
+    show_messages()
     jobs = {name: functools.partial(_say, f"loss [{name}]") for name in ("first", "second")}
-    side_by_side(jobs, Console(), cores=2)
+    side_by_side(jobs, cores=2)
     shown = capfd.readouterr().err.splitlines()
     assert sorted(shown) == ["first: loss [first]", "second: loss [second]"]
-    side_by_side(jobs, QUIET, cores=2)
+    show_messages(level(quiet=True))
+    side_by_side(jobs, cores=2)
     assert capfd.readouterr().err == ""
 
 
@@ -81,7 +84,7 @@ def test_an_error_keeps_its_sentence_and_lets_the_others_save_their_state(tmp_pa
         "fails": functools.partial(_fail_when_ready, tmp_path),
     }
     with pytest.raises(DataError, match=r"^no frames \(video 3\)$") as raised:
-        side_by_side(jobs, QUIET, cores=2)
+        side_by_side(jobs, cores=2)
     assert raised.value.where == "video 3"
     assert (tmp_path / "saved").exists()
 
@@ -89,17 +92,17 @@ def test_an_error_keeps_its_sentence_and_lets_the_others_save_their_state(tmp_pa
 def test_a_defect_and_a_killed_process_say_which_job_it_was():
     defect = functools.partial(_fail, ZeroDivisionError("7 / 0"))
     with pytest.raises(ZeroDivisionError) as raised:
-        side_by_side({"one": _who, "two": defect}, QUIET, cores=2)
+        side_by_side({"one": _who, "two": defect}, cores=2)
     assert any("in two:" in note and "_fail" in note for note in raised.value.__notes__)
     with pytest.raises(VostoolError, match="two was ended from outside: run again with --resume"):
-        side_by_side({"one": _who, "two": _die}, QUIET, cores=2)
+        side_by_side({"one": _who, "two": _die}, cores=2)
 
 
 def _start_two_that_wait(folder: Path) -> None:
     for name in ("one", "two"):
         (folder / name).mkdir()
     jobs = {n: functools.partial(_wait_for_the_end, folder / n) for n in ("one", "two")}
-    side_by_side(jobs, QUIET, cores=2)
+    side_by_side(jobs, cores=2)
 
 
 def test_jobs_end_with_the_process_that_waits_for_them(tmp_path):

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vostool.core.console import Console
 from vostool.core.errors import DataError, OutputError, UsageError
 from vostool.media.masks import DAVIS_PALETTE, read_mask
 from vostool.stages.submit.check_submission import check_submission
@@ -175,13 +174,13 @@ def test_many_problems_are_counted_not_listed(davis, tmp_path, monkeypatch):
     assert caught.value.problems[-1] == "... and 4 more problems"
 
 
-def test_an_interrupt_leaves_nothing_behind(davis, tmp_path):
-    class Interrupted(Console):
-        @contextlib.contextmanager
-        def progress(self, label, total, unit="it"):
-            raise KeyboardInterrupt
-            yield
+def test_an_interrupt_leaves_nothing_behind(davis, tmp_path, monkeypatch):
+    @contextlib.contextmanager
+    def interrupted(label, total, unit="it"):
+        raise KeyboardInterrupt
+        yield
 
+    monkeypatch.setattr("vostool.submission.package.progress", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        package(davis, tmp_path / "out" / "out.zip", console=Interrupted())
+        package(davis, tmp_path / "out" / "out.zip")
     assert list((tmp_path / "out").iterdir()) == []

@@ -129,20 +129,19 @@ def test_a_crash_after_a_checkpoint_is_resumed_from_it(tmp_path: Path) -> None:
     assert losses(whole) == losses(crashed)
 
 
-def test_sigterm_saves_and_says_how_to_go_on(tmp_path: Path, capsys) -> None:
+def test_sigterm_saves_and_says_how_to_go_on(tmp_path: Path, caplog) -> None:
     class Terminating(Clips):
         def __getitem__(self, number: int) -> Clip:
             if number == 4:
                 os.kill(os.getpid(), signal.SIGTERM)
             return super().__getitem__(number)
 
-    from vostool.core.console import Console
-
+    caplog.set_level("INFO", logger="vostool")
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt):
-        trainer(tmp_path / "run", options()).run(Terminating(), console=Console())
+        trainer(tmp_path / "run", options()).run(Terminating())
     assert signal.getsignal(signal.SIGTERM) is before
-    assert "after 3 of 6 iterations" in capsys.readouterr().err
+    assert "after 3 of 6 iterations" in caplog.text
     again = trainer(tmp_path / "run", options())
     again.resume()
     again.run(Clips())

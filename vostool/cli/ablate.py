@@ -58,6 +58,7 @@ def run(
     from vostool.stages.choose.ablation_plan import parse_seeds, read_plan
     from vostool.stages.train.training_data import DataFolders
 
+    options.show_messages(quiet, verbose)
     chosen = read_plan(plan)
     numbers = parse_seeds(seeds) if seeds else chosen.seeds
     task = AblationRun(
@@ -74,6 +75,6 @@ def run(
         resume=resume,
         overwrite=overwrite,
     )
-    report = ablate(chosen, task, options.console(quiet, verbose))
+    report = ablate(chosen, task)
     for item in (*report.tables(), *(f"note: {note}" for note in report.notes())):
         options.results().print(item)

@@ -24,4 +24,5 @@ def run(
     """Copy masks."""
     from vostool.stages.predict.baseline import baseline
 
-    baseline(dataset, root, split, out, overwrite=overwrite, console=options.console(quiet))
+    options.show_messages(quiet)
+    baseline(dataset, root, split, out, overwrite=overwrite)

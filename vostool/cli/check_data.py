@@ -35,11 +35,11 @@ def run(
     from vostool.stages.data.check_data import check_data, check_stills
     from vostool.stages.data.check_data_table import show
 
-    console = options.console(quiet)
+    options.show_messages(quiet)
     if stills and not dataset and not split:
-        report = check_stills(stills, root, quick=quick, console=console)
+        report = check_stills(stills, root, quick=quick)
     elif dataset and split and not stills:
-        report = check_data(dataset, root, split, quick=quick, console=console)
+        report = check_data(dataset, root, split, quick=quick)
     else:
         raise UsageError("nothing to check", remedy="give --dataset and --split, or --stills")
     show(report)

@@ -27,7 +27,8 @@ def run(
     """Run the command."""
     from vostool.stages.submit.check_submission import check_submission
 
-    report = check_submission(archive, dataset, root, split, console=options.console(quiet))
+    options.show_messages(quiet)
+    report = check_submission(archive, dataset, root, split)
     for problem in report.problems:
         print(problem)
     if not report.ok:

@@ -29,9 +29,8 @@ def run(
     """Run the command."""
     from vostool.stages.demo.demo import DemoOptions, demo, demo_table
 
+    options.show_messages(quiet, verbose)
     chosen = DemoOptions.quick(seed) if quick else DemoOptions(seed=seed)
-    result = demo(
-        out, chosen, resume=resume, overwrite=overwrite, console=options.console(quiet, verbose)
-    )
+    result = demo(out, chosen, resume=resume, overwrite=overwrite)
     print(demo_table(result))
     print(f"submission: {result.archive}\nreport: {result.page}")

@@ -31,10 +31,9 @@ def run(
     """Run the command."""
     from vostool.stages.data.download import download, list_downloads
 
+    options.show_messages(quiet)
     if list_:
         print(list_downloads())
         return
-    outcomes = download(
-        names or [], root, keep_archives=keep_archives, console=options.console(quiet)
-    )
+    outcomes = download(names or [], root, keep_archives=keep_archives)
     print("\n".join(outcome.text for outcome in outcomes))

@@ -35,6 +35,7 @@ def run(
     """Run the command."""
     from vostool.stages.predict.ensemble import ensemble
 
+    options.show_messages(quiet, verbose)
     result = ensemble(
         members,
         out,
@@ -43,7 +44,6 @@ def run(
         save_probabilities=save_probabilities,
         resume=resume,
         overwrite=overwrite,
-        console=options.console(quiet, verbose),
     )
     print(f"{result.folder} ({result.method}, {result.frames} frames)")
 

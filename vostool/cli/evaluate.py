@@ -55,6 +55,7 @@ def run(
 
     from vostool.stages.score.evaluate import evaluate
 
+    options.show_messages(quiet, verbose)
     report = evaluate(
         predictions,
         dataset,
@@ -66,7 +67,6 @@ def run(
         jobs=jobs,
         json=json,
         csv=csv,
-        console=options.console(quiet, verbose),
     )
     width = None if sys.stdout.isatty() else PLAIN_WIDTH
     Output(width=width).print(report.table(per_object))

@@ -33,9 +33,9 @@ def run(
     """Run the command."""
     from vostool.stages.score.export_overlay import OverlayStyle, export_overlay
 
+    options.show_messages(quiet)
     style = OverlayStyle(alpha=alpha, contour=contour, frames_per_second=fps)
     result = export_overlay(
         predictions, dataset, root, split, out, videos=video, style=style, overwrite=overwrite,
-        console=options.console(quiet),
     )  # fmt: skip
     print(f"{result.out} ({result.videos} videos, {result.frames} frames)")

@@ -97,6 +97,7 @@ def run(
     from vostool.stages.predict.inference_recipe import combine_settings, read_inference_recipe
     from vostool.training.finetune_options import choose_finetune
 
+    options.show_messages(quiet, verbose)
     chosen = None if recipe is None else read_inference_recipe(recipe)
     given = {
         "compile" if name == "compile_networks" else name for name in options.explicit(context)
@@ -126,7 +127,7 @@ def run(
     choice = VideoChoice(dataset, root, split, tuple(video or ()))
     result = infer(
         checkpoint, choice, out, combine_settings(chosen, values, given), resume=resume,
-        overwrite=overwrite, console=options.console(quiet, verbose),
+        overwrite=overwrite,
     )  # fmt: skip
     rate = result.frames / max(result.seconds, 1e-9)
     print(f"{result.folder} ({len(result.videos)} videos, {rate:.2f} frames per second)")

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console as RichConsole
+from rich.console import Console
 
-from vostool.core.console import Console
+from vostool.core import console
 
 PLAIN_WIDTH = 140
 """Columns of tables that go to a file or another program."""
@@ -33,11 +33,11 @@ def explicit(context: typer.Context) -> set[str]:
     return {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
 
 
-def results() -> RichConsole:
+def results() -> Console:
     """Where tables of results go: standard output, wide when that is no terminal."""
-    return RichConsole(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
 
-def console(quiet: bool = False, verbose: bool = False) -> Console:
-    """The console for these two options."""
-    return Console(quiet=quiet, verbose=verbose)
+def show_messages(quiet: bool = False, verbose: bool = False) -> None:
+    """Show what the command says, as these two options ask."""
+    console.show_messages(console.level(quiet=quiet, verbose=verbose))

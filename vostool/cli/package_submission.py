@@ -5,6 +5,7 @@ Example: `vostool package-submission out --dataset mose --root data/MOSE --split
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,8 @@ from vostool.cli import options
 
 Predictions = Annotated[Path, typer.Argument(help="Prediction folder.")]
 Out = Annotated[Path, typer.Option("--out", help="Archive to write, ending in .zip.")]
+
+log = logging.getLogger(__name__)
 
 
 def run(
@@ -28,14 +31,12 @@ def run(
     """Run the command."""
     from vostool.stages.submit.package_submission import package_submission
 
-    console = options.console(quiet)
-    report = package_submission(
-        predictions, dataset, root, split, out, overwrite=overwrite, console=console
-    )
+    options.show_messages(quiet)
+    report = package_submission(predictions, dataset, root, split, out, overwrite=overwrite)
     print(
         f"{report.archive}: {report.videos} videos, {report.frames} frames, "
         f"{report.bytes / 1e6:.1f} MB, checked for {report.title} ({report.converted} masks "
         f"converted, {report.left_out} frames left out)"
     )
     if report.note:
-        console.info(f"note on this server: {report.note}")
+        log.info(f"note on this server: {report.note}")

@@ -56,6 +56,7 @@ def run(
     """Run the command."""
     from vostool.stages.predict.postprocess import DatasetChoice, postprocess
 
+    options.show_messages(quiet, verbose)
     names, values = [name for name in steps.split(",") if name.strip()], settings or []
     if recipe is not None and not names:
         from vostool.stages.predict.inference_recipe import read_inference_recipe
@@ -70,6 +71,5 @@ def run(
         dataset=DatasetChoice.of(dataset, root, split),
         resume=resume,
         overwrite=overwrite,
-        console=options.console(quiet, verbose),
     )
     print(f"{result.folder} ({result.changed_fraction:.2%} of the pixels changed)")

@@ -32,9 +32,9 @@ def run(
     """Run the command."""
     from vostool.stages.score.report import ReportOptions, report
 
+    options.show_messages(quiet)
     shown = ReportOptions(title=title, videos=videos, frames=frames, worst=worst)
     result = report(
         predictions, dataset, root, split, out, options=shown, overwrite=overwrite,
-        console=options.console(quiet),
     )  # fmt: skip
     print(result.page)

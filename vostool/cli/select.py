@@ -41,6 +41,7 @@ def run(
     from vostool.stages.choose.select import select
     from vostool.stages.train.training_data import DataFolders
 
+    options.show_messages(quiet, verbose)
     result = select(
         run,
         DataFolders.parse(data or [], split_file),
@@ -48,6 +49,5 @@ def run(
         average=average,
         overrides=overrides or [],
         device=device,
-        console=options.console(quiet, verbose),
     )
     options.results().print(result.table())

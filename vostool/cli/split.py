@@ -45,6 +45,7 @@ def run(
 ) -> None:
     from vostool.stages.data.split import split
 
+    options.show_messages(quiet)
     split(
         dataset,
         root,
@@ -54,5 +55,4 @@ def run(
         seed=seed,
         unseen_categories=unseen_categories,
         overwrite=overwrite,
-        console=options.console(quiet),
     )

@@ -46,6 +46,7 @@ def run(
     """Make short video clips from still images with masks."""
     from vostool.stages.data.synthesize import clip_options, find_stills, synthesize
 
+    options.show_messages(quiet)
     result = synthesize(
         find_stills(stills, images, masks),
         out,
@@ -54,6 +55,5 @@ def run(
         seed=seed,
         resume=resume,
         overwrite=overwrite,
-        console=options.console(quiet),
     )
     print(f"{result.clips} clips in {result.folder}, shown in {result.contact_sheet}")

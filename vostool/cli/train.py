@@ -51,6 +51,7 @@ def run(
     from vostool.stages.train.training_data import DataFolders
     from vostool.training.distributed import is_main_process
 
+    options.show_messages(quiet or not is_main_process(), verbose)
     chosen = load_recipe(recipe, overrides or [])
     task = TrainingRun(
         out=out or Path("runs") / chosen.name,
@@ -64,6 +65,6 @@ def run(
         max_minutes=max_minutes,
         tensorboard=tensorboard,
     )
-    result = train(chosen, task, options.console(quiet, verbose))
+    result = train(chosen, task)
     if is_main_process():
         print(result.best or result.folder)

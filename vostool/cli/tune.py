@@ -78,6 +78,7 @@ def run(
     from vostool.stages.choose.tuning import TuningChoices
     from vostool.stages.predict.infer import InferenceSettings, VideoChoice
 
+    options.show_messages(quiet, verbose)
     tried = {"tta": tta, "memory": memory, "max_memory": max_memory, "crop_zoom": crop_zoom}
     tried |= {"steps": steps, "set": step_values}
     common = InferenceSettings(
@@ -88,7 +89,6 @@ def run(
         checkpoint, VideoChoice(dataset, root, split, tuple(video or ())),
         TuningChoices(**{name: tuple(values) for name, values in tried.items() if values}), out,
         work=work, settings=common, resume=resume, overwrite=overwrite,
-        console=options.console(quiet, verbose),
     )  # fmt: skip
     options.results().print(result.table())
     print(result.recipe)

@@ -1,13 +1,20 @@
-"""What long work says while it runs: a progress bar with rate and time left, or plain lines."""
+"""What long work says while it runs: log messages and progress, both on standard error.
+
+Modules write to `logging.getLogger(__name__)`. The command line shows that with `show_messages`;
+a program that uses vostool without it sees warnings only, as logging does by default.
+"""
 
 from __future__ import annotations
 
-import sys
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
-from rich.console import Console as RichConsole
+from rich.console import Console, ConsoleRenderable
+from rich.highlighter import NullHighlighter
+from rich.logging import RichHandler
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -16,55 +23,80 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 PLAIN_INTERVAL_SECONDS = 30.0
 """How often a log without a terminal gets a progress line."""
 
+log = logging.getLogger(__name__)
+_TOP = logging.getLogger("vostool")
 
-class Console:
-    """Messages go to standard error, so that standard output stays for results.
+
+def level(*, quiet: bool = False, verbose: bool = False) -> int:
+    """Logging level of --quiet and --verbose; quiet wins."""
+    if quiet:
+        return logging.WARNING
+    return logging.DEBUG if verbose else logging.INFO
+
+
+def show_messages(level: int = logging.INFO, stream: IO[str] | None = None) -> None:
+    """Show vostool's messages from `level` on as plain lines, in place of an earlier call.
 
     Args:
-        quiet: only warnings.
-        verbose: details too.
-        stream: where to write; default standard error.
+        level: a level of `logging`.
+        stream: where to; default standard error, so that standard output stays for results.
     """
+    for handler in list(_TOP.handlers):
+        if isinstance(handler, _Lines):
+            _TOP.removeHandler(handler)
+    _TOP.addHandler(_Lines(stream))
+    _TOP.setLevel(level)
 
-    def __init__(self, *, quiet: bool = False, verbose: bool = False, stream=None):
-        self.quiet, self.verbose = quiet, verbose
-        self._rich = RichConsole(file=stream or sys.stderr, highlight=False, soft_wrap=True)
 
-    @classmethod
-    def silent(cls) -> Console:
-        """A console that prints warnings only, for use from Python."""
-        return cls(quiet=True)
+class _Lines(RichHandler):
+    """Messages as they are, each as one line however long; warnings say that they are."""
 
-    def info(self, message: str) -> None:
-        """Print a line unless quiet."""
-        if not self.quiet:
-            self._rich.print(message, markup=False)
+    def __init__(self, stream: IO[str] | None):
+        console = Console(file=stream, stderr=stream is None, highlight=False, soft_wrap=True)
+        super().__init__(console=console, highlighter=NullHighlighter(), keywords=[])
 
-    def detail(self, message: str) -> None:
-        """Print a line if verbose."""
-        if self.verbose and not self.quiet:
-            self._rich.print(message, markup=False)
+    def render(
+        self,
+        *,
+        record: logging.LogRecord,
+        traceback: object,
+        message_renderable: ConsoleRenderable,
+    ) -> ConsoleRenderable:
+        """Without rich's columns of time, level and path."""
+        assert isinstance(message_renderable, Text)
+        if record.levelno < logging.WARNING:
+            return message_renderable
+        return Text.assemble("warning: ", message_renderable, style="yellow")
 
-    def warn(self, message: str) -> None:
-        """Print a warning, always."""
-        self._rich.print(f"warning: {message}", markup=False, style="yellow")
 
-    @contextmanager
-    def progress(self, label: str, total: int | None, unit: str = "it") -> Iterator[Advance]:
-        """Show progress over `total` units; yields an object with `advance(n=1, note="")`."""
-        if self.quiet:
-            yield Advance()
-        elif self._rich.is_terminal:
-            with _bar(self._rich, unit) as bar:
-                yield _BarAdvance(bar, bar.add_task(label, total=total, note="", rate=""), unit)
-        else:
-            lines = _LineAdvance(self, label, total, unit)
-            yield lines
-            lines.finish()
+@contextmanager
+def progress(label: str, total: int | None, unit: str = "it") -> Iterator[Advance]:
+    """Show progress over `total` units; yields an object with `advance(n=1, note="")`.
+
+    A bar where messages go to a terminal, else a message now and then; nothing where messages of
+    level INFO are not shown.
+    """
+    terminal = _terminal()
+    if not log.isEnabledFor(logging.INFO):
+        yield Advance()
+    elif terminal is not None:
+        with _bar(terminal, unit) as bar:
+            yield _BarAdvance(bar, bar.add_task(label, total=total, note="", rate=""), unit)
+    else:
+        lines = _LineAdvance(label, total, unit)
+        yield lines
+        lines.finish()
+
+
+def _terminal() -> Console | None:
+    """The terminal that messages go to, if it is one."""
+    consoles = [item.console for item in _TOP.handlers if isinstance(item, _Lines)]
+    return next((console for console in consoles if console.is_terminal), None)
 
 
 class Advance:
@@ -89,8 +121,8 @@ class _BarAdvance(Advance):
 
 
 class _LineAdvance(Advance):
-    def __init__(self, console: Console, label: str, total: int | None, unit: str):
-        self._console, self._label, self._total, self._unit = console, label, total, unit
+    def __init__(self, label: str, total: int | None, unit: str):
+        self._label, self._total, self._unit = label, total, unit
         self._start = self._last = time.monotonic()
 
     def advance(self, amount: int = 1, note: str = "") -> None:
@@ -110,13 +142,13 @@ class _LineAdvance(Advance):
         left = ""
         if self._total and 0 < self.done < self._total:
             left = f", {(self._total - self.done) / max(rate, 1e-9):.0f} s left"
-        self._console.info(
+        log.info(
             f"{self._label}: {self.done}{of} {self._unit}, {rate:.1f} {self._unit}/s{left}"
             + (f" ({note})" if note else "")
         )
 
 
-def _bar(console: RichConsole, unit: str) -> Progress:
+def _bar(console: Console, unit: str) -> Progress:
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from vostool.core.console import Console
+from vostool.core.console import progress
 from vostool.core.errors import DataError, OutputError
 from vostool.core.files import atomic_path, explain_write_errors
 
@@ -72,7 +72,6 @@ def extract(
     *,
     may_differ: Collection[str] = (),
     limits: Limits | None = None,
-    console: Console | None = None,
 ) -> dict[str, int]:
     """Extract a zip or tar file into `folder`, all or nothing.
 
@@ -89,13 +88,13 @@ def extract(
         DataError: an existing file has other content.
         OutputError: not enough space.
     """
-    limits, console = limits or Limits(), console or Console.silent()
+    limits = limits or Limits()
     with explain_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=".extracting-", dir=folder))
     try:
         with explain_write_errors(folder):
-            sizes = _unpack(archive, staging, limits, console)
+            sizes = _unpack(archive, staging, limits)
             _put_into_place(archive, staging, folder, sizes, frozenset(may_differ))
     except DAMAGED as error:
         raise BadArchive(
@@ -106,12 +105,12 @@ def extract(
     return sizes
 
 
-def _unpack(archive: Path, staging: Path, limits: Limits, console: Console) -> dict[str, int]:
+def _unpack(archive: Path, staging: Path, limits: Limits) -> dict[str, int]:
     """Write all members below `staging`; returns their sizes."""
     budget = min(limits.total_bytes, int(limits.ratio * archive.stat().st_size))
     sizes: dict[str, int] = {}
     label = f"extracting {archive.name}"
-    with _opened(archive) as members, console.progress(label, members.count, "files") as bar:
+    with _opened(archive) as members, progress(label, members.count, "files") as bar:
         if members.announced is not None:
             _check_space(archive, staging, min(members.announced, budget))
         for member in members.read(archive):

@@ -8,6 +8,7 @@ gets its name only when its length and checksum are right. RFC 9110 sections 13.
 from __future__ import annotations
 
 import http.client
+import logging
 import shutil
 import ssl
 import time
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from vostool.core.console import Advance, Console
+from vostool.core.console import Advance, progress
 from vostool.core.errors import DataError, OutputError
 from vostool.core.files import explain_write_errors
 from vostool.downloads._http import (
@@ -35,6 +36,8 @@ from vostool.downloads._http import (
 )
 from vostool.downloads.catalogue import Archive
 from vostool.downloads.verifying import megabytes, verify
+
+log = logging.getLogger(__name__)
 
 BLOCK = 1 << 18
 SPARE_BYTES = 64 << 20
@@ -76,7 +79,6 @@ def fetch(
     archive: Archive,
     target: Path,
     options: FetchOptions | None = None,
-    console: Console | None = None,
 ) -> Path:
     """Download an archive to `target`, continuing `target`.part, and verify it.
 
@@ -89,22 +91,22 @@ def fetch(
         DataError: no address gives the file, or its size or checksum is not the published one.
         OutputError: not enough space.
     """
-    options, console = options or FetchOptions(), console or Console.silent()
+    options = options or FetchOptions()
     for url in archive.urls:
         require_http(url)
     if target.is_file():
-        verify(archive, target, console)
+        verify(archive, target)
         return target
     with explain_write_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
     refusals = []
     for url in archive.urls:
         try:
-            part = _Download(url, archive, target, options, console).run()
+            part = _Download(url, archive, target, options).run()
         except Refused as refusal:
             refusals.append(f"{url}: {refusal}")
             continue
-        verify(archive, part, console)
+        verify(archive, part)
         part.replace(target)
         validator_file(part).unlink(missing_ok=True)
         return target
@@ -117,10 +119,8 @@ def fetch(
 class _Download:
     """One file from one address, over as many connections as it takes."""
 
-    def __init__(
-        self, url: str, archive: Archive, target: Path, options: FetchOptions, console: Console
-    ):
-        self.url, self.archive, self.options, self.console = url, archive, options, console
+    def __init__(self, url: str, archive: Archive, target: Path, options: FetchOptions):
+        self.url, self.archive, self.options = url, archive, options
         self.part = target.with_name(target.name + ".part")
         self.total: int | None = archive.size
         self._space_checked = False
@@ -140,7 +140,7 @@ class _Download:
                 if fruitless >= self.options.attempts:
                     raise Refused(f"{failure} ({fruitless} attempts in a row)") from None
                 pause = self._pause(fruitless, failure)
-                self.console.info(f"{self.archive.file}: {failure}; trying again in {pause:.0f} s")
+                log.info(f"{self.archive.file}: {failure}; trying again in {pause:.0f} s")
                 self.options.sleep(pause)
 
     def _pause(self, fruitless: int, failure: _TryAgain) -> float:
@@ -211,15 +211,15 @@ class _Download:
                 raise _TryAgain("the server sent another part than was asked for")
         else:
             if have:
-                self.console.info(f"{self.archive.file}: cannot be continued, starting afresh")
+                log.info(f"{self.archive.file}: cannot be continued, starting afresh")
                 self._restart()
             have, total = 0, length
         self._check_total(total)
         self._check_space(have)
         with explain_write_errors(self.part):
             write_validator(self.part, self.url, response.headers)
-        with self._progress(have) as progress, open(self.part, "ab" if have else "wb") as out:
-            self._copy(response, out, progress)
+        with self._progress(have) as bar, open(self.part, "ab" if have else "wb") as out:
+            self._copy(response, out, bar)
         if self.total is not None and self._have() < self.total:
             got, of = megabytes(self._have()), megabytes(self.total)
             raise _TryAgain(f"the connection was cut after {got} of {of}")
@@ -270,7 +270,7 @@ class _Download:
         if have:
             label += f" (from {megabytes(have)} on)"
         rest = None if self.total is None else self.total - have
-        return _Megabytes(self.console, label, rest)
+        return _Megabytes(label, rest)
 
 
 class _Nothing:
@@ -286,9 +286,9 @@ class _Nothing:
 class _Megabytes:
     """Progress in whole megabytes, from counts of bytes."""
 
-    def __init__(self, console: Console, label: str, total: int | None):
+    def __init__(self, label: str, total: int | None):
         count = None if total is None else max(1, round(total / 1e6))
-        self._context = console.progress(label, count, unit="MB")
+        self._context = progress(label, count, unit="MB")
         self._bytes = 0
         self._bar: Advance | None = None
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import filecmp
 import json
+import logging
 import shutil
 from pathlib import Path
 
-from vostool.core.console import Console
 from vostool.core.errors import DataError
 from vostool.core.files import atomic_path, write_text
 from vostool.downloads.catalogue import Archive
 from vostool.downloads.extraction import BadArchive, Limits, extract
 from vostool.downloads.fetching import FetchOptions, fetch
+
+log = logging.getLogger(__name__)
 
 WORK_FOLDER = ".vostool-downloads"
 """Below the user's root: archives being worked on, and a record of each that is in place."""
@@ -25,7 +27,6 @@ def install(
     keep_archive: bool = False,
     options: FetchOptions | None = None,
     limits: Limits | None = None,
-    console: Console | None = None,
 ) -> bool:
     """Fetch, verify and extract an archive below `root`, unless that is done already.
 
@@ -38,19 +39,16 @@ def install(
     Raises:
         DataError, OutputError, UsageError: as `fetch` and `extract`.
     """
-    console = console or Console.silent()
     record, folder = _record(archive, root), root / archive.folder
     lost = missing_files(archive, root)
     if lost is not None and not lost:
         return False
     if lost:
-        console.warn(f"{len(lost)} files of {archive.file} are gone, such as {lost[0]}")
-    local = fetch(archive, root / WORK_FOLDER / archive.file, options, console)
+        log.warning(f"{len(lost)} files of {archive.file} are gone, such as {lost[0]}")
+    local = fetch(archive, root / WORK_FOLDER / archive.file, options)
     try:
         if archive.extracted:
-            sizes = extract(
-                local, folder, may_differ=archive.may_differ, limits=limits, console=console
-            )
+            sizes = extract(local, folder, may_differ=archive.may_differ, limits=limits)
         else:
             sizes = _place(local, folder, archive.file)
     except BadArchive:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from vostool.core.console import Console
+from vostool.core.console import progress
 from vostool.core.errors import DataError
 from vostool.downloads.catalogue import Archive
 
 BLOCK = 1 << 22
 
 
-def verify(archive: Archive, path: Path, console: Console | None = None) -> None:
+def verify(archive: Archive, path: Path) -> None:
     """Compare a file's size and digest with the published ones; a wrong file is deleted.
 
     Raises:
@@ -24,18 +24,17 @@ def verify(archive: Archive, path: Path, console: Console | None = None) -> None
     algorithm, published = ("sha256", archive.sha256) if archive.sha256 else ("md5", archive.md5)
     if not published:
         return
-    found = digest(path, algorithm, console)
+    found = digest(path, algorithm)
     if found != published.lower():
         name = {"sha256": "SHA-256", "md5": "MD5"}[algorithm]
         raise _deleted(archive, path, f"is corrupted: its {name} is {found} instead of {published}")
 
 
-def digest(path: Path, algorithm: str, console: Console | None = None) -> str:
+def digest(path: Path, algorithm: str) -> str:
     """Lower-case hexadecimal digest of a file; `algorithm` as for `hashlib.new`."""
-    console = console or Console.silent()
     state = hashlib.new(algorithm, usedforsecurity=False)
     blocks = -(-path.stat().st_size // BLOCK)
-    with open(path, "rb") as file, console.progress("verifying", blocks, unit="blocks") as bar:
+    with open(path, "rb") as file, progress("verifying", blocks, unit="blocks") as bar:
         while block := file.read(BLOCK):
             state.update(block)
             bar.advance()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from vostool.core.console import Console
+from vostool.core.console import progress
 from vostool.core.errors import DataError
 from vostool.core.threads import ordered_map
 from vostool.submission.expected import Expectation, ExpectedVideo
@@ -69,9 +69,7 @@ class CheckReport:
         return not self.problems
 
 
-def check_archive(
-    archive: Path, expected: Expectation, console: Console | None = None
-) -> CheckReport:
+def check_archive(archive: Path, expected: Expectation) -> CheckReport:
     """Hold an archive against what the server expects.
 
     Raises:
@@ -86,7 +84,7 @@ def check_archive(
         problems.add(archive.name, _why_not_zip(archive))
     else:
         with handle:
-            _check(handle, expected, problems, console or Console.silent())
+            _check(handle, expected, problems)
     return CheckReport(
         archive, expected.title, len(expected.videos), expected.frame_count, problems.lines()
     )
@@ -102,9 +100,7 @@ def _why_not_zip(archive: Path) -> str:
     return f"is not a zip archive; {REPACK}"
 
 
-def _check(
-    handle: zipfile.ZipFile, expected: Expectation, problems: Problems, console: Console
-) -> None:
+def _check(handle: zipfile.ZipFile, expected: Expectation, problems: Problems) -> None:
     count = len(handle.infolist())
     if count > MOST_ENTRIES_PER_MASK * expected.frame_count + 1000:
         problems.add(
@@ -117,7 +113,7 @@ def _check(
         _check_top_level(handle, expected, problems)
     masks = _match(entries, expected, found_prefix, problems)
     judge = partial(_judge, handle)
-    with console.progress("checking", len(masks), "frames") as bar:
+    with progress("checking", len(masks), "frames") as bar:
         for name, problem in ordered_map(judge, masks):
             bar.advance()
             if problem:

@@ -6,6 +6,7 @@ The archive's bytes depend on nothing but the masks: entries are sorted, stored 
 
 from __future__ import annotations
 
+import logging
 import zipfile
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vostool.core.console import Console
+from vostool.core.console import progress
 from vostool.core.errors import DataError, OutputError, UsageError
 from vostool.core.files import atomic_path
 from vostool.core.threads import ordered_map
@@ -23,6 +24,8 @@ from vostool.submission.check import check_archive
 from vostool.submission.expected import Expectation, ExpectedVideo
 from vostool.submission.mask_file import MaskProblem, read_prediction
 from vostool.submission.problems import Problems, SubmissionError, some
+
+log = logging.getLogger(__name__)
 
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 """The earliest that zip can express."""
@@ -60,7 +63,6 @@ def package(
     out: Path,
     *,
     overwrite: bool = False,
-    console: Console | None = None,
 ) -> PackageReport:
     """Verify predictions, write the archive and check it; `out` appears only if all is well.
 
@@ -70,13 +72,12 @@ def package(
         DataError: the server would reject this split whatever the masks.
         SubmissionError: predictions are not what the server takes; lists the problems.
     """
-    console = console or Console.silent()
     _check_output(out, overwrite)
     _check_single_top_level(expected)
     problems = Problems()
     left_out = _check_names(predictions, expected, problems)
     with atomic_path(out) as temporary:
-        converted = _write(predictions, expected, temporary, problems, console)
+        converted = _write(predictions, expected, temporary, problems)
         if problems:
             raise SubmissionError(
                 f"the predictions do not fit {expected.title}",
@@ -84,7 +85,7 @@ def package(
                 problems.lines(),
                 "nothing was written; correct these:",
             )
-        report = check_archive(temporary, expected, console)
+        report = check_archive(temporary, expected)
         if not report.ok:
             raise SubmissionError(
                 "the archive does not pass its own check",
@@ -93,7 +94,7 @@ def package(
                 "nothing was written; please report this:",
             )
     if left_out:
-        console.info(f"{left_out} predicted frames that the server does not take are left out")
+        log.info(f"{left_out} predicted frames that the server does not take are left out")
     return PackageReport(
         out,
         expected.title,
@@ -164,7 +165,6 @@ def _write(
     expected: Expectation,
     archive: Path,
     problems: Problems,
-    console: Console,
 ) -> int:
     """Write all masks that are there; returns how many had to be converted."""
     jobs: list[_Job] = [
@@ -177,7 +177,7 @@ def _write(
     pack = partial(_pack, predictions, expected)
     with (
         zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as handle,
-        console.progress("packing", len(jobs), "frames") as bar,
+        progress("packing", len(jobs), "frames") as bar,
     ):
         for name, data, was_converted, problem in ordered_map(pack, jobs):
             bar.advance()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +15,7 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-from vostool.core.console import Advance, Console
+from vostool.core.console import Advance, progress
 from vostool.core.errors import UsageError, VostoolError
 from vostool.core.types import Clip
 from vostool.nn.precision import autocast, resolve_precision
@@ -39,6 +40,8 @@ from vostool.training.optimiser import (
 )
 from vostool.training.run_folder import RunFolder
 from vostool.training.schedule import learning_rate_factor
+
+log = logging.getLogger(__name__)
 
 Validate = Callable[[nn.Module, torch.dtype | None], Mapping[str, float]]
 """Scores a model on held-out videos, with autocast to a dtype; the first figure ranks."""
@@ -138,7 +141,6 @@ class Trainer:
         workers: int = 0,
         max_seconds: float | None = None,
         tensorboard: bool = False,
-        console: Console | None = None,
     ) -> TrainingResult:
         """Train to the end of the schedule, or until interrupted or out of time.
 
@@ -152,27 +154,26 @@ class Trainer:
             TrainingStopped: the loss is not finite.
             KeyboardInterrupt: after Ctrl-C or SIGTERM, with the state saved.
         """
-        console = (console or Console.silent()) if self.processes.is_main else Console.silent()
-        log = None
+        metrics = None
         if self.processes.is_main:
             folder = self.files.folder
-            log = MetricsLog(folder, tensorboard=tensorboard, resume_at=self.iteration)
+            metrics = MetricsLog(folder, tensorboard=tensorboard, resume_at=self.iteration)
         deadline = math.inf if max_seconds is None else time.monotonic() + max_seconds
         total = self.options.loop.iterations
         try:
             with (
                 listen() as stop,
-                console.progress("training", total - self.iteration, "it") as progress,
+                progress("training", total - self.iteration, "it") as bar,
             ):
-                self._steps(dataset, workers, stop, deadline, log, progress)
+                self._steps(dataset, workers, stop, deadline, metrics, bar)
         finally:
-            if log is not None:
-                log.close()
+            if metrics is not None:
+                metrics.close()
         if stop.asked and self.iteration < total:
-            console.info(self._how_to_go_on("interrupted"))
+            log.info(self._how_to_go_on("interrupted"))
             raise KeyboardInterrupt
         if self.iteration < total:
-            console.info(self._how_to_go_on("out of time"))
+            log.info(self._how_to_go_on("out of time"))
         return self._result()
 
     def _result(self) -> TrainingResult:
@@ -193,7 +194,7 @@ class Trainer:
         workers: int,
         stop: StopRequest,
         deadline: float,
-        log: MetricsLog | None,
+        metrics: MetricsLog | None,
         progress: Advance,
     ) -> None:
         loop, processes = self.options.loop, self.processes
@@ -216,9 +217,9 @@ class Trainer:
                 self.iteration += 1
                 meters.add(values | {"step_seconds": time.monotonic() - started})
                 if self.iteration % loop.log_every == 0 or self.iteration == loop.iterations:
-                    self._write(log, meters.take())
+                    self._write(metrics, meters.take())
                 progress.advance(1, f"loss {values['loss']:.3f}")
-                self._save_when_due(log)
+                self._save_when_due(metrics)
                 if processes.any(stop.asked or time.monotonic() > deadline):
                     self._save_resume()
                     return
@@ -271,22 +272,22 @@ class Trainer:
             "or loop.precision = 'fp32'",
         )
 
-    def _write(self, log: MetricsLog | None, values: Mapping[str, float]) -> None:
+    def _write(self, metrics: MetricsLog | None, values: Mapping[str, float]) -> None:
         means = {name: self.processes.mean(value) for name, value in values.items()}
-        if log is not None:
-            log.write("train", self.iteration, means)
+        if metrics is not None:
+            metrics.write("train", self.iteration, means)
 
-    def _save_when_due(self, log: MetricsLog | None) -> None:
+    def _save_when_due(self, metrics: MetricsLog | None) -> None:
         last = self.iteration == self.options.loop.iterations
         every = self.options.validate_every
         figures: dict[str, float] = {}
         if validated := bool(every) and (self.iteration % every == 0 or last):
-            figures = self._validate(log)
+            figures = self._validate(metrics)
         if validated or last or self.iteration % self.options.checkpoints.every == 0:
             self._save_checkpoint(figures)
             self._save_resume()
 
-    def _validate(self, log: MetricsLog | None) -> dict[str, float]:
+    def _validate(self, metrics: MetricsLog | None) -> dict[str, float]:
         """Score on the main process, which alone gets figures; the others wait."""
         figures: dict[str, float] = {}
         if self.processes.is_main and self.validate is not None:
@@ -295,8 +296,8 @@ class Trainer:
                 figures = dict(self.validate(self.model, self.dtype))
             finally:
                 train_mode(self.model)
-        if log is not None:
-            log.write("validation", self.iteration, figures)
+        if metrics is not None:
+            metrics.write("validation", self.iteration, figures)
         self.processes.wait()
         return figures
 

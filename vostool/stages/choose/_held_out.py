@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from vostool.core.console import Console
 from vostool.core.errors import UsageError
 from vostool.datasets.catalogue import load_spec, parse_split
 from vostool.stages.predict.infer import VideoChoice
 from vostool.training.checkpoint import read_info
+
+log = logging.getLogger(__name__)
 
 TRAINING = "train"
 REMEDY = (
@@ -58,7 +60,7 @@ def require_held_out(choice: VideoChoice) -> None:
         raise UsageError(f"{reported} as a whole is not held out", remedy=REMEDY)
 
 
-def warn_if_trained_on(checkpoints: Sequence[Path], choice: VideoChoice, console: Console) -> None:
+def warn_if_trained_on(checkpoints: Sequence[Path], choice: VideoChoice) -> None:
     """Say which of the videos named one by one a checkpoint's recipe does not hold out."""
     for path in checkpoints:
         if not choice.names or Path(path).suffix != ".ckpt":
@@ -66,4 +68,4 @@ def warn_if_trained_on(checkpoints: Sequence[Path], choice: VideoChoice, console
         held_out = read_info(Path(path)).recipe.get("validation", {}).get("videos", [])
         seen = sorted(set(choice.names) - set(held_out))
         if seen:
-            console.warn(f"the training of {path} does not name as held out: {', '.join(seen)}")
+            log.warning(f"the training of {path} does not name as held out: {', '.join(seen)}")

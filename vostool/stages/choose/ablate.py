@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from vostool.core.console import Console
 from vostool.core.errors import UsageError, VostoolError
 from vostool.core.files import claim_output_folder, write_json, write_text
 from vostool.inference.tracker import DEFAULT as DEFAULT_TRACKER
@@ -26,12 +26,14 @@ from vostool.stages.train.train import TrainingRun, train
 from vostool.stages.train.training_data import DataFolders
 from vostool.training.run_folder import RunFolder
 
+log = logging.getLogger(__name__)
+
 __all__ = ["AblationRun", "ablate", "parse_reuse", "parse_tracker_models"]
 
 RESULT, TABLE, NUMBERS, ROWS = "result.json", "ablation.md", "ablation.json", "rows"
 
 
-def ablate(plan: AblationPlan, run: AblationRun, console: Console | None = None) -> AblationReport:
+def ablate(plan: AblationPlan, run: AblationRun) -> AblationReport:
     """Make every row for every seed and write `ablation.md` and `ablation.json` after each.
 
     With `run.resume`, finished trainings, predictions and scores are kept, an interrupted training
@@ -43,11 +45,10 @@ def ablate(plan: AblationPlan, run: AblationRun, console: Console | None = None)
         OutputError: `out` is not empty and neither resume nor overwrite is set.
         Others as `train`, `infer`, `postprocess` and `evaluate`.
     """
-    console = console or Console.silent()
     seeds = run.seeds or plan.seeds
     wanted = plan.needed(run.only)
     _check_reuse(plan, run, seeds)
-    maker = _Maker(plan, run, console)
+    maker = _Maker(plan, run)
     maker.check(wanted)
     claim_output_folder(run.out, resume=run.resume, overwrite=run.overwrite)
     figures: dict[str, dict[int, dict[str, float]]] = {}
@@ -57,7 +58,7 @@ def ablate(plan: AblationPlan, run: AblationRun, console: Console | None = None)
     for row in wanted:
         for seed in seeds:
             if maker.is_scored(row):
-                console.info(f"row {row.name}, seed {seed}")
+                log.info(f"row {row.name}, seed {seed}")
                 figures.setdefault(row.name, {})[seed] = maker.scores(row, seed)
                 report = _report(plan, run, seeds, figures)
                 write_json(run.out / NUMBERS, report.as_json())
@@ -101,8 +102,8 @@ def _scored_on(what: Evaluation, split_file: Path | None) -> str:
 class _Maker:
     """Makes networks and scores of rows, each once."""
 
-    def __init__(self, plan: AblationPlan, run: AblationRun, console: Console):
-        self._plan, self._run, self._console = plan, run, console
+    def __init__(self, plan: AblationPlan, run: AblationRun):
+        self._plan, self._run = plan, run
         self._made: dict[tuple[str, int], tuple[Path, ...]] = {}
 
     def check(self, wanted: Sequence[Row]) -> None:
@@ -205,7 +206,6 @@ class _Maker:
                 device=run.device,
                 workers=run.workers,
             ),
-            self._console,
         )
         assert result.finished and result.best is not None
         return result.best
@@ -276,7 +276,6 @@ class _Maker:
             self._settings(row),
             resume=not again,
             overwrite=again,
-            console=self._console,
         )
         if row.postprocess.steps:
             raw, masks = masks, folder / "postprocessed"
@@ -288,7 +287,6 @@ class _Maker:
                 dataset=DatasetChoice(videos.dataset, videos.root, videos.split),
                 resume=not again,
                 overwrite=again,
-                console=self._console,
             )
         report = evaluate(
             masks,
@@ -297,7 +295,6 @@ class _Maker:
             videos.split,
             videos=videos.names or None,
             json=folder / "scores.json",
-            console=self._console,
         )
         figures = report.summary.figures
         return {name: value for name, value in figures.items() if not math.isnan(value)}

@@ -7,6 +7,7 @@ and the mean of the best checkpoints' weights can be tried.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,6 @@ from pathlib import Path
 import torch
 from rich.table import Table
 
-from vostool.core.console import Console
 from vostool.core.errors import DataError, UsageError
 from vostool.core.files import write_json
 from vostool.nn.precision import resolve_device, resolve_precision
@@ -26,6 +26,8 @@ from vostool.stages.train.training_data import DataFolders, held_out_videos
 from vostool.training.averaging import average_checkpoints
 from vostool.training.checkpoint import describe, load_weights, save_checkpoint
 from vostool.training.run_folder import RECIPE, SELECTION, RunFolder
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,6 @@ def select(
     average: int | None = None,
     overrides: Sequence[str] = (),
     device: str = "auto",
-    console: Console | None = None,
 ) -> Selection:
     """Score checkpoints of a run on its held-out videos; copy the best one to `best.ckpt`.
 
@@ -148,7 +149,6 @@ def select(
             fewer than two checkpoints or of more than there are.
         CheckpointError: a damaged checkpoint.
     """
-    console = console or Console.silent()
     trained = _recipe(run)
     recipe = with_overrides(trained, overrides)
     files = RunFolder(run)
@@ -161,18 +161,18 @@ def select(
             remedy=f"choose --average from 2 to {len(entries)}",
         )
     validation = held_out_videos(recipe, data)
-    _warn_if_trained_on(trained, recipe, console)
+    _warn_if_trained_on(trained, recipe)
     where = resolve_device(device)
     dtype = resolve_precision(recipe.loop.precision, where)
     scored = []
     for entry in entries:
         model, _ = load_segmenter(run / entry.file, where)
-        figures = validation.score(model, dtype, console)
+        figures = validation.score(model, dtype)
         scored.append(ScoredCheckpoint(run / entry.file, entry.iteration, figures))
-        console.info(f"{entry.file}: {next(iter(figures))} {scored[-1].score:.4f}")
+        log.info(f"{entry.file}: {next(iter(figures))} {scored[-1].score:.4f}")
     result = Selection(tuple(scored), tuple(video.name for video in validation.videos))
     if average is not None:
-        result = _with_average(result, average, validation, where, dtype, console)
+        result = _with_average(result, average, validation, where, dtype)
     files.make_best(result.best.path)
     write_json(run / SELECTION, result.as_json())
     return result
@@ -184,7 +184,6 @@ def _with_average(
     validation: Validation,
     device: torch.device,
     dtype: torch.dtype | None,
-    console: Console,
 ) -> Selection:
     """Score the mean of the best checkpoints' weights; save it if it is better than all."""
     ranked = sorted(single.checkpoints, key=lambda item: -item.score)[:count]
@@ -193,16 +192,16 @@ def _with_average(
     load_weights(model, weights, ranked[0].path)
     iteration = max(item.iteration for item in ranked)
     path = ranked[0].path.with_name(f"average-{count}.ckpt")
-    figures = validation.score(model, dtype, console)
+    figures = validation.score(model, dtype)
     average = ScoredCheckpoint(path, iteration, figures)
     result = replace(single, average=average, averaged=tuple(ranked))
     scores = f"{average.score:.4f} against {single.best.score:.4f} of {single.best.path.name}"
     if result.best is average:
         save_checkpoint(path, model, describe(info.recipe, iteration, figures))
-        console.info(f"the average of {count} is better, {scores}, and was kept as {path.name}")
+        log.info(f"the average of {count} is better, {scores}, and was kept as {path.name}")
     else:
         path.unlink(missing_ok=True)
-        console.info(f"the average of {count} is not better, {scores}, and was not kept")
+        log.info(f"the average of {count} is not better, {scores}, and was not kept")
     return result
 
 
@@ -216,8 +215,8 @@ def _recipe(run: Path) -> Recipe:
         ) from error
 
 
-def _warn_if_trained_on(trained: Recipe, recipe: Recipe, console: Console) -> None:
+def _warn_if_trained_on(trained: Recipe, recipe: Recipe) -> None:
     """Selecting on videos that were trained on picks the most overfitted checkpoint."""
     seen = set(recipe.validation.videos) - set(trained.validation.videos)
     if seen:
-        console.warn(f"the training did not hold out {', '.join(sorted(seen))}")
+        log.warning(f"the training did not hold out {', '.join(sorted(seen))}")

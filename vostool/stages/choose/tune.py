@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vostool.core.console import Console
 from vostool.core.errors import OutputError, UsageError
 from vostool.core.files import claim_output_folder, write_json, write_text
 from vostool.inference.tracker import DEFAULT as DEFAULT_TRACKER
@@ -29,6 +29,8 @@ from vostool.stages.predict.postprocess import DatasetChoice, postprocess
 from vostool.stages.score.evaluate import evaluate
 from vostool.stages.train.recipes import toml_text
 
+log = logging.getLogger(__name__)
+
 SCORES, MASKS = "scores.json", "masks"
 
 
@@ -42,7 +44,6 @@ def tune(
     settings: InferenceSettings | None = None,
     resume: bool = False,
     overwrite: bool = False,
-    console: Console | None = None,
 ) -> TuneResult:
     """Try all combinations on held-out videos and write the best one as an inference recipe.
 
@@ -60,7 +61,6 @@ def tune(
             networks or videos.
         DataError, CheckpointError, OutputError: as `infer`, `postprocess` and `evaluate`.
     """
-    console = console or Console.silent()
     require_held_out(videos)
     networks, post_processings = choices.networks(), choices.post_processings()
     settings = settings or InferenceSettings()
@@ -69,14 +69,14 @@ def tune(
         raise UsageError("the recipe must be a .toml file", where=out, remedy="--out tuned.toml")
     if out.exists() and not (resume or overwrite):
         raise OutputError("the recipe exists", where=out, remedy="pass --resume or --overwrite")
-    warn_if_trained_on(checkpoints, videos, console)
+    warn_if_trained_on(checkpoints, videos)
     folder = work or out.with_name(f"{out.stem}-settings")
     claim_output_folder(folder, resume=resume, overwrite=overwrite)
     task = _Task(tuple(checkpoints), videos, settings, folder, overwrite)
     trials: list[Trial] = []
     for number, network in enumerate(networks, 1):
-        console.info(f"setting {number} of {len(networks)}: {network.folder}")
-        trials += task.try_all(network, post_processings, console)
+        log.info(f"setting {number} of {len(networks)}: {network.folder}")
+        trials += task.try_all(network, post_processings)
     result = TuneResult(tuple(trials), out, task.names())
     write_json(folder / "results.json", [trial.as_json() for trial in trials])
     write_text(out, _recipe(result, task))
@@ -104,9 +104,7 @@ class _Task:
     work: Path
     overwrite: bool
 
-    def try_all(
-        self, network: NetworkSetting, steps: Sequence[StepsSetting], console: Console
-    ) -> list[Trial]:
+    def try_all(self, network: NetworkSetting, steps: Sequence[StepsSetting]) -> list[Trial]:
         """Run the networks once and score what each of the post-processings makes of it."""
         place = self.work / network.folder
         known = {} if self.overwrite else _known(place / SCORES, self._identity(network))
@@ -116,15 +114,15 @@ class _Task:
             "identity": self._identity(network), "figures": {}, "rate": None
         }  # fmt: skip
         if missing:
-            rate = self._run(network, place, console)
+            rate = self._run(network, place)
             record["rate"] = record["rate"] if rate is None else rate
         figures = record["figures"]
         for item in missing:
-            figures[item.text] = self._score(place, item, console)
+            figures[item.text] = self._score(place, item)
             write_json(place / SCORES, record)
         return [Trial(network, item, figures[item.text], record["rate"]) for item in steps]
 
-    def _run(self, network: NetworkSetting, place: Path, console: Console) -> float | None:
+    def _run(self, network: NetworkSetting, place: Path) -> float | None:
         """Frames per second, or None if all masks were there."""
         result = infer(
             self.checkpoints,
@@ -133,11 +131,10 @@ class _Task:
             network.on_top_of(self.settings),
             resume=not self.overwrite,
             overwrite=self.overwrite,
-            console=console,
         )
         return round(result.frames / max(result.seconds, 1e-9), 3) if result.frames else None
 
-    def _score(self, place: Path, steps: StepsSetting, console: Console) -> dict[str, float]:
+    def _score(self, place: Path, steps: StepsSetting) -> dict[str, float]:
         masks, choice = place / MASKS, self.videos
         if steps.names:
             masks = place / steps.folder
@@ -149,7 +146,6 @@ class _Task:
                 dataset=DatasetChoice(choice.dataset, choice.root, choice.split),
                 resume=not self.overwrite,
                 overwrite=self.overwrite,
-                console=console,
             )
         report = evaluate(
             masks,
@@ -157,7 +153,6 @@ class _Task:
             choice.root,
             choice.split,
             videos=choice.names or None,
-            console=console,
         )
         figures = report.summary.figures
         return {name: value for name, value in figures.items() if not math.isnan(value)}

@@ -10,7 +10,7 @@ from typing import cast
 import torch
 from torch import nn
 
-from vostool.core.console import Advance, Console
+from vostool.core.console import Advance, progress
 from vostool.core.errors import DataError
 from vostool.core.types import Video
 from vostool.datasets.catalogue import annotation
@@ -40,9 +40,7 @@ class Validation:
     memory: str = "every:5"
     max_frames: int | None = None
 
-    def score(
-        self, model: nn.Module, dtype: torch.dtype | None = None, console: Console | None = None
-    ) -> dict[str, float]:
+    def score(self, model: nn.Module, dtype: torch.dtype | None = None) -> dict[str, float]:
         """Figures in [0, 1] by their usual names, the one that ranks first.
 
         Args:
@@ -58,10 +56,9 @@ class Validation:
         videos = [first_frames(video, self.max_frames) for video in self.videos]
         objects: list[ObjectScores] = []
         total = sum(len(video.frames) for video in videos)
-        console = console or Console.silent()
-        with console.progress("validation", total, "frames") as progress:
+        with progress("validation", total, "frames") as bar:
             for video in videos:
-                objects += _score_video(video, member, dtype, self.rule, progress)
+                objects += _score_video(video, member, dtype, self.rule, bar)
         figures = summarise(objects, self.rule).figures
         if math.isnan(next(iter(figures.values()))):
             raise DataError(

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from vostool.core.console import Console
+from vostool.core.console import progress
 from vostool.core.errors import DataError
 from vostool.core.threads import ordered_map
 from vostool.core.types import Frame, Video
@@ -81,9 +81,7 @@ class DataReport:
         return sum((getattr(item, attribute) for item in self.items), Counter())
 
 
-def check_data(
-    dataset: str, root: Path, split: str, *, quick: bool = False, console: Console | None = None
-) -> DataReport:
+def check_data(dataset: str, root: Path, split: str, *, quick: bool = False) -> DataReport:
     """Look at every video of a split.
 
     Args:
@@ -94,42 +92,36 @@ def check_data(
         UsageError: unknown data set or split.
         DataError: nothing can be loaded at all.
     """
-    console = console or Console.silent()
     faults: tuple[str, ...] = ()
     try:
         videos = load_videos(dataset, root, split)
     except FaultyVideos as error:
         videos, faults = list(error.videos), tuple(error.problems.values())
     work = [partial(_check_video, video, quick) for video in videos]
-    items = _in_threads(work, "checking videos", console)
+    items = _in_threads(work, "checking videos")
     return DataReport(f"{dataset} {split}", tuple(items), faults)
 
 
-def check_stills(
-    source: str, root: Path, *, quick: bool = False, console: Console | None = None
-) -> DataReport:
+def check_stills(source: str, root: Path, *, quick: bool = False) -> DataReport:
     """Look at every still image; `quick` reads image headers only and no masks.
 
     Raises:
         UsageError: unknown kind of source.
         DataError: nothing can be loaded at all.
     """
-    console = console or Console.silent()
     stills = load_stills(source, root)
     work = [partial(_check_still, still, quick) for still in stills]
-    return DataReport(source, tuple(_in_threads(work, "checking images", console)))
+    return DataReport(source, tuple(_in_threads(work, "checking images")))
 
 
-def _in_threads(
-    work: Iterable[Callable[[], Inventory]], label: str, console: Console
-) -> list[Inventory]:
+def _in_threads(work: Iterable[Callable[[], Inventory]], label: str) -> list[Inventory]:
     """Run checks side by side, keeping their order; decoding releases the interpreter lock."""
     tasks = list(work)
     found = []
-    with console.progress(label, len(tasks), "items") as progress:
+    with progress(label, len(tasks), "items") as bar:
         for item in ordered_map(lambda task: task(), tasks):
             found.append(item)
-            progress.advance()
+            bar.advance()
     return found
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vostool.core.console import Console
 from vostool.core.errors import UsageError
 from vostool.downloads.catalogue import SOURCES, Source, find
 from vostool.downloads.fetching import FetchOptions
@@ -51,7 +50,6 @@ def download(
     keep_archives: bool = False,
     options: FetchOptions | None = None,
     sources: Iterable[Source] = SOURCES,
-    console: Console | None = None,
 ) -> list[Outcome]:
     """Download data sets by name; what is complete is left alone, what is begun is continued.
 
@@ -65,23 +63,20 @@ def download(
         DataError: an archive cannot be had or is not the published one.
         OutputError: no space, or `root` cannot be written.
     """
-    console, sources = console or Console.silent(), tuple(sources)
+    sources = tuple(sources)
     if not names:
         raise UsageError(
             "no data set was named", remedy="vostool download --list shows what there is"
         )
     chosen = [find(name, sources) for name in dict.fromkeys(names)]
-    return [_one(source, root, keep_archives, options, console) for source in chosen]
+    return [_one(source, root, keep_archives, options) for source in chosen]
 
 
-def _one(
-    source: Source, root: Path, keep: bool, options: FetchOptions | None, console: Console
-) -> Outcome:
+def _one(source: Source, root: Path, keep: bool, options: FetchOptions | None) -> Outcome:
     if source.needs_login:
         return Outcome(source, State.NEEDS_LOGIN, root)
     new = [
-        install(archive, root, keep_archive=keep, options=options, console=console)
-        for archive in source.archives
+        install(archive, root, keep_archive=keep, options=options) for archive in source.archives
     ]
     return Outcome(source, State.INSTALLED if any(new) else State.THERE, root)
 

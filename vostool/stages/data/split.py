@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
-from vostool.core.console import Console
 from vostool.core.errors import OutputError, UsageError
 from vostool.datasets.catalogue import load_spec, load_videos
 from vostool.datasets.spec import VideoDatasetSpec
 from vostool.datasets.split import SplitFile, choose_unseen, draw_split, write_split
+
+log = logging.getLogger(__name__)
 
 DEFAULT_FRACTION = 10
 """One video in this many is held out where the data set names no number."""
@@ -24,7 +26,6 @@ def split(
     seed: int = 0,
     unseen_categories: str | None = None,
     overwrite: bool = False,
-    console: Console | None = None,
 ) -> SplitFile:
     """Draw an offline validation set and store it as lists of names.
 
@@ -45,7 +46,6 @@ def split(
         DataError: the data set cannot be read.
         OutputError: `out` exists and `overwrite` is not given.
     """
-    console = console or Console.silent()
     out = Path(out)
     if out.exists() and not overwrite:
         raise OutputError(
@@ -61,7 +61,7 @@ def split(
     train, val, left_out = draw_split(categories, holdout=holdout, seed=seed, unseen=unseen)
     result = SplitFile(spec.name, base, seed, train, val, unseen, left_out)
     write_split(out, result)
-    console.info(_summary(result, out))
+    log.info(_summary(result, out))
     return result
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from vostool.core.console import Console
+from vostool.core.console import progress
 from vostool.core.errors import DataError, OutputError, UsageError
 from vostool.core.files import atomic_path, claim_output_folder, write_json, write_text
 from vostool.core.threads import ordered_map
@@ -104,7 +104,6 @@ def synthesize(
     seed: int = 0,
     resume: bool = False,
     overwrite: bool = False,
-    console: Console | None = None,
 ) -> SynthesisResult:
     """Write clips made from stills as a data set; clip k depends on (seed, k) alone.
 
@@ -118,13 +117,12 @@ def synthesize(
         OutputError: the folder holds something else, or clips made in another way.
         DataError: unreadable stills, or none with a large enough object.
     """
-    console = console or Console.silent()
     source = StillClips(stills, options, samples=clips, seed=seed)
     out = claim_output_folder(out, resume=resume, overwrite=overwrite)
     _prepare(out, _record(stills, options, seed), resume=resume)
     (out / TRAIN_LIST).unlink(missing_ok=True)
     todo = [k for k in range(clips) if not _finished(out, k, options.frames)]
-    _write_all(source, out, todo, console)
+    _write_all(source, out, todo)
     write_text(out / TRAIN_LIST, "".join(f"{clip_name(k)}\n" for k in range(clips)))
     sheet = write_contact_sheet(out, [clip_name(k) for k in range(min(clips, SHEET_CLIPS))])
     return SynthesisResult(out, clips, clips - len(todo), sheet)
@@ -151,9 +149,9 @@ def write_contact_sheet(root: Path, names: Sequence[str]) -> Path:
     return target
 
 
-def _write_all(source: StillClips, out: Path, todo: Sequence[int], console: Console) -> None:
+def _write_all(source: StillClips, out: Path, todo: Sequence[int]) -> None:
     """Write clips in threads, which share the work well because decoders and warps release GIL."""
-    with console.progress("synthesize", len(todo), "clips") as bar:
+    with progress("synthesize", len(todo), "clips") as bar:
         for _ in ordered_map(lambda number: _write_clip(source, out, number), todo):
             bar.advance()
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from vostool.core.console import Console
 from vostool.core.errors import DataError, UsageError
 from vostool.core.files import claim_output_folder, write_json
 from vostool.recipe import load_recipe
@@ -26,6 +26,8 @@ from vostool.stages.submit.check_submission import check_submission
 from vostool.stages.submit.package_submission import package_submission
 from vostool.stages.train.train import TrainingRun, train
 from vostool.stages.train.training_data import DataFolders
+
+log = logging.getLogger(__name__)
 
 DATASET, SPLIT = "youtubevos2019", "valid"
 RECIPES = ("demo-stm", "demo-famnet-rx")
@@ -83,7 +85,6 @@ def demo(
     *,
     resume: bool = False,
     overwrite: bool = False,
-    console: Console | None = None,
 ) -> DemoResult:
     """Make data, train two networks, infer, ensemble, post-process, score, package, report.
 
@@ -97,7 +98,7 @@ def demo(
     out, options = Path(out), options or DemoOptions()
     claim_output_folder(out, resume=resume, overwrite=overwrite)
     _remember(out / SETTINGS, options, resume)
-    run = _Demo(out, options, resume, overwrite, console or Console.silent())
+    run = _Demo(out, options, resume, overwrite)
     run.make_data()
     members = run.members()
     merged = run.ensemble(list(members.values()))
@@ -128,10 +129,8 @@ def _remember(path: Path, options: DemoOptions, resume: bool) -> None:
 class _Demo:
     """The steps, each a stage function with this demo's folders."""
 
-    def __init__(
-        self, out: Path, options: DemoOptions, resume: bool, overwrite: bool, console: Console
-    ):
-        self.out, self.options, self.console = out, options, console
+    def __init__(self, out: Path, options: DemoOptions, resume: bool, overwrite: bool):
+        self.out, self.options = out, options
         self.resume, self.overwrite = resume, overwrite
         self.data = out / "data"
         self.where = f"--dataset {DATASET} --root {self.data} --split {SPLIT}"
@@ -140,7 +139,7 @@ class _Demo:
     @contextmanager
     def _step(self, name: str, command: str) -> Iterator[None]:
         """Announce a step and take its time."""
-        self.console.info(f"\n{name}\n$ {command}")
+        log.info(f"\n{name}\n$ {command}")
         start = time.monotonic()
         yield
         self.seconds[name] = time.monotonic() - start
@@ -150,13 +149,13 @@ class _Demo:
         if self.resume and (self.data / SPLIT / "meta.json").is_file():
             return
         with self._step("data: a small video data set in the YouTube-VOS layout", "(generated)"):
-            make_demo_data(self.data, self.options.seed, self.options.data, self.console)
+            make_demo_data(self.data, self.options.seed, self.options.data)
 
     def members(self) -> dict[str, Path]:
         """Both networks' predictions, trained and made side by side."""
         how = (self.out, self.options, self.resume, self.overwrite)
         jobs = {recipe: functools.partial(_member, recipe, *how) for recipe in RECIPES}
-        done = side_by_side(jobs, self.console)
+        done = side_by_side(jobs)
         for _, seconds in done.values():
             self.seconds.update(seconds)
         return {recipe: folder for recipe, (folder, _) in done.items()}
@@ -182,7 +181,6 @@ class _Demo:
                     resume=self.resume,
                     overwrite=self.overwrite,
                 ),
-                self.console,
             )
         assert result.best is not None  # a finished training has a checkpoint
         return result.best
@@ -209,7 +207,6 @@ class _Demo:
                 ),
                 resume=self.resume,
                 overwrite=self.overwrite,
-                console=self.console,
             )
         return folder
 
@@ -225,7 +222,6 @@ class _Demo:
                 save_probabilities=True,
                 resume=self.resume,
                 overwrite=self.overwrite,
-                console=self.console,
             )
         return folder
 
@@ -246,7 +242,6 @@ class _Demo:
                 dataset=DatasetChoice(DATASET, self.data, SPLIT),
                 resume=self.resume,
                 overwrite=self.overwrite,
-                console=self.console,
             )
         return folder
 
@@ -265,7 +260,7 @@ class _Demo:
                 where=archive,
                 remedy="report this as a bug",
             )
-        self.console.info(f"{archive}: {checked.videos} videos, {checked.frames} frames, no faults")
+        log.info(f"{archive}: {checked.videos} videos, {checked.frames} frames, no faults")
         return archive
 
     def baseline(self) -> Path:
@@ -273,7 +268,7 @@ class _Demo:
         folder = self.out / "preds" / "first-mask"
         with self._step("baseline", f"vostool baseline {self.where} --out {folder}"):
             again = self.resume or self.overwrite
-            baseline(DATASET, self.data, SPLIT, folder, overwrite=again, console=self.console)
+            baseline(DATASET, self.data, SPLIT, folder, overwrite=again)
         return folder
 
     def report(self, rows: dict[str, Path]) -> tuple[Path, dict[str, EvaluationReport]]:
@@ -289,16 +284,15 @@ class _Demo:
                 folder,
                 options=ReportOptions(title="vostool demo"),
                 overwrite=self.resume or self.overwrite,
-                console=self.console,
             )
         return result.page, result.scores
 
 
 def _member(
-    recipe: str, out: Path, options: DemoOptions, resume: bool, overwrite: bool, console: Console
+    recipe: str, out: Path, options: DemoOptions, resume: bool, overwrite: bool
 ) -> tuple[Path, dict[str, float]]:
     """Train one network and infer with it: its predictions, and seconds per step."""
-    run = _Demo(out, options, resume, overwrite, console)
+    run = _Demo(out, options, resume, overwrite)
     return run.infer(recipe, run.train(recipe)), run.seconds
 
 

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from vostool.core.console import Console
+from vostool.core.console import progress
 from vostool.core.files import atomic_path, write_json
 from vostool.media.masks import write_mask
 
@@ -84,16 +84,15 @@ def make_demo_data(
     root: Path,
     seed: int = 0,
     options: DemoDataOptions | None = None,
-    console: Console | None = None,
 ) -> Path:
     """Write `train` and `valid` in the YouTube-VOS layout under `root` and return `root`.
 
     All frames of both splits are annotated, `meta.json` lists the frames of each object, and the
     same seed gives the same pixels.
     """
-    options, console = options or DemoDataOptions(), console or Console.silent()
+    options = options or DemoDataOptions()
     counts = {"train": options.train_videos, "valid": options.valid_videos}
-    with console.progress("making videos", sum(counts.values()), "video") as progress:
+    with progress("making videos", sum(counts.values()), "video") as bar:
         for position, (split, count) in enumerate(counts.items()):
             meta: dict[str, Any] = {"videos": {}}
             for number in range(count):
@@ -104,7 +103,7 @@ def make_demo_data(
                 meta["videos"][name] = _write_video(
                     Path(root) / split, name, rng, categories, late, options
                 )
-                progress.advance()
+                bar.advance()
             write_json(Path(root) / split / "meta.json", meta)
     return Path(root)
 

@@ -7,6 +7,7 @@ take as long as one.
 from __future__ import annotations
 
 import contextlib
+import logging
 import multiprocessing
 import os
 import signal
@@ -15,20 +16,19 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection, wait
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar, cast
 
-from vostool.core.console import Console
+from vostool.core.console import show_messages
 from vostool.core.cores import available_cores
 from vostool.core.errors import VostoolError
 
+log = logging.getLogger(__name__)
 Result = TypeVar("Result")
-Job = Callable[[Console], Result]
-"""Something to do that says what it does on the console given; must be picklable."""
+Job = Callable[[], Result]
+"""Something to do; must be picklable."""
 
 
-def side_by_side(
-    jobs: Mapping[str, Job[Result]], console: Console, cores: int | None = None
-) -> dict[str, Result]:
+def side_by_side(jobs: Mapping[str, Job[Result]], cores: int | None = None) -> dict[str, Result]:
     """Do all jobs at once, or one after the other where there is one core (or one job).
 
     The jobs' lines come out with their names in front. When one fails, or on Ctrl-C, the others
@@ -46,14 +46,14 @@ def side_by_side(
     """
     cores = available_cores() if cores is None else cores
     if min(cores, len(jobs)) < 2:
-        return {name: job(console) for name, job in jobs.items()}
+        return {name: job() for name, job in jobs.items()}
     context = multiprocessing.get_context("spawn")
     processes: list[Any] = []
     waiting: dict[Any, str] = {}
     try:
         for name, job in jobs.items():
             receiver, sender = context.Pipe(duplex=False)
-            how = (console.quiet, console.verbose, max(1, cores // len(jobs)))
+            how = (log.getEffectiveLevel(), max(1, cores // len(jobs)))
             process = context.Process(target=_work, args=(name, job, how, sender))
             process.start()
             processes.append(process)
@@ -88,16 +88,16 @@ def _results(waiting: dict[Any, str]) -> dict[str, Any]:
     return found
 
 
-def _work(name: str, job: Job[Result], how: tuple[bool, bool, int], sender: Connection) -> None:
+def _work(name: str, job: Job[Result], how: tuple[int, int], sender: Connection) -> None:
     """Do one job in a process of its own and send what came of it."""
     import torch
 
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    quiet, verbose, threads = how
+    level, threads = how
     torch.set_num_threads(threads)
-    console = Console(quiet=quiet, verbose=verbose, stream=_NamedLines(name))
+    show_messages(level, cast(IO[str], _NamedLines(name)))
     try:
-        outcome: tuple[bool, Any] = (True, job(console))
+        outcome: tuple[bool, Any] = (True, job())
     except VostoolError as error:
         outcome = (False, error)
     except BaseException as error:

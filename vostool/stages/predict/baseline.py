@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vostool.core.console import Console
+from vostool.core.console import progress
 from vostool.core.files import claim_output_folder
 from vostool.core.types import Video
 from vostool.datasets.catalogue import given_mask, load_videos
@@ -20,7 +20,6 @@ def baseline(
     out: Path,
     *,
     overwrite: bool = False,
-    console: Console | None = None,
 ) -> Path:
     """Copy given masks into all later frames; returns the prediction folder.
 
@@ -31,7 +30,7 @@ def baseline(
     videos = load_videos(dataset, Path(root), split)
     writer = PredictionWriter(claim_output_folder(out, overwrite=overwrite))
     total = sum(len(video.frames) for video in videos)
-    with (console or Console.silent()).progress("copy", total, "frames") as bar:
+    with progress("copy", total, "frames") as bar:
         for video in videos:
             _copy(video, writer)
             bar.advance(len(video.frames), video.name)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from vostool.core.console import Advance, Console
+from vostool.core.console import Advance, progress
 from vostool.core.errors import DataError, UsageError
 from vostool.core.types import ObjectIds
 from vostool.ensembling.agreement import check_agreement, video_ids
@@ -50,7 +50,6 @@ def ensemble(
     save_probabilities: bool = False,
     resume: bool = False,
     overwrite: bool = False,
-    console: Console | None = None,
 ) -> EnsembleResult:
     """Combine prediction folders frame by frame; nothing but one frame is in memory.
 
@@ -64,7 +63,6 @@ def ensemble(
         UsageError, OutputError: before anything is written.
         DataError: members disagree (all differences in one message) or a file is damaged.
     """
-    console = console or Console.silent()
     shares = _weights(weights, members)
     if any(Path(out).resolve() == Path(path).resolve() for path in members):
         raise UsageError(
@@ -93,9 +91,9 @@ def ensemble(
     combiner = _Combiner(folders, chosen, shares, probable, save_probabilities)
     total = sum(len(first.frames(video)) for video in run.todo)
     label = f"ensemble ({chosen})"
-    with console.progress(label, total, "frames") as progress, WriteBehind() as writer:
+    with progress(label, total, "frames") as bar, WriteBehind() as writer:
         for video in run.todo:
-            _write_video(run, combiner, video, writer, progress)
+            _write_video(run, combiner, video, writer, bar)
     return EnsembleResult(Path(out), chosen, tuple(run.todo), total)
 
 

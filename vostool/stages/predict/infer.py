@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Sequence
@@ -11,7 +12,6 @@ from typing import Any, cast
 
 import torch
 
-from vostool.core.console import Console
 from vostool.core.errors import UsageError, VostoolError
 from vostool.core.types import Video
 from vostool.datasets.catalogue import load_videos
@@ -30,6 +30,8 @@ from vostool.stages.predict.load import load_segmenter
 from vostool.stages.predict.online_finetune import Arithmetic, OnlineFinetuning, TrainedNetwork
 from vostool.stages.predict.prediction_run import Planned, PredictionRun
 from vostool.stages.predict.video_worker import CropZoom, VideoWorker
+
+log = logging.getLogger(__name__)
 
 __all__ = ["InferenceResult", "InferenceSettings", "VideoChoice", "infer"]
 
@@ -59,7 +61,6 @@ def infer(
     *,
     resume: bool = False,
     overwrite: bool = False,
-    console: Console | None = None,
 ) -> InferenceResult:
     """Run all checkpoints in step over videos; write masks, perhaps probabilities, and run.json.
 
@@ -70,7 +71,7 @@ def infer(
         UsageError, CheckpointError, OutputError: before anything is run.
         DataError: a video could not be read; the first one, naming the file.
     """
-    settings, console = settings or InferenceSettings(), console or Console.silent()
+    settings = settings or InferenceSettings()
     options, device = _options(settings)
     crop_zoom = _crop_zoom(settings)
     shard = Shard.of_environment()
@@ -92,11 +93,11 @@ def infer(
     )
     todo = [video for video in mine if video.name in run.todo]
     if len(todo) < len(mine):
-        console.info(f"{len(mine) - len(todo)} videos are finished already")
+        log.info(f"{len(mine) - len(todo)} videos are finished already")
     worker = VideoWorker(run, members, options, crop_zoom, finetuning)
     torch.manual_seed(settings.seed)
     start = time.monotonic()
-    worker.run_all(todo, console)
+    worker.run_all(todo)
     fault = fault or worker.first_error
     if fault is not None:
         raise fault

@@ -8,6 +8,7 @@ are learned in the middle of the video, whose memory stays.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from vostool.core.console import Console
 from vostool.core.errors import UsageError
 from vostool.inference.engine import Member
 from vostool.inference.prepare import prepare
@@ -36,6 +36,8 @@ from vostool.training.finetuning import (
     TrainedWith,
     can_be_tuned,
 )
+
+log = logging.getLogger(__name__)
 
 Note = Callable[[str], None]
 """Shows a few words on what is going on."""
@@ -120,7 +122,7 @@ class OnlineFinetuning:
 
     @contextmanager
     def tuning(
-        self, source: FrameSource, about: dict[str, Any], note: Note, console: Console
+        self, source: FrameSource, about: dict[str, Any], note: Note
     ) -> Iterator[FrameSource]:
         """The source that tunes the twins on the way; on leaving they are as trained again.
 
@@ -134,9 +136,9 @@ class OnlineFinetuning:
             runs.append({"network": name, "frame": frame, **run.as_json()})
             text = f"{source.name}, frame {frame}, {name}: {sentence(run)}"
             if run.failed:
-                console.warn(f"{text}; the network is used as it was trained")
+                log.warning(f"{text}; the network is used as it was trained")
             else:
-                console.detail(text)
+                log.debug(text)
 
         learners = [
             _Learner(item, twin, self._options, self._arithmetic, source.name, number, note, report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from vostool.core.console import Console
+from vostool.core.console import progress
 from vostool.core.cores import available_cores
 from vostool.core.errors import DataError, UsageError
 from vostool.core.threads import ordered_map
@@ -22,6 +23,8 @@ from vostool.postprocess.sequence import FrameEdit, MaskSequence
 from vostool.predictions.folder import PredictionFolder
 from vostool.predictions.manifest import video_entries
 from vostool.stages.predict.prediction_run import Planned, PredictionRun
+
+log = logging.getLogger(__name__)
 
 MOST_THREADS = 4
 """Videos in work at a time; each holds its masks in memory."""
@@ -82,7 +85,6 @@ def postprocess(
     dataset: DatasetChoice | None = None,
     resume: bool = False,
     overwrite: bool = False,
-    console: Console | None = None,
 ) -> PostprocessResult:
     """Run steps over every video of a prediction folder and write the masks into `out`.
 
@@ -100,7 +102,6 @@ def postprocess(
         DataError: bad masks; videos or frames that the data set does not have.
         OutputError: `out` is not empty and neither `resume` nor `overwrite` is set.
     """
-    console = console or Console.silent()
     plan, source = parse_steps(steps, settings), PredictionFolder(predictions)
     described = None if dataset is None else _described(source, dataset)
     if out.resolve().is_relative_to(source.root.resolve()):
@@ -118,24 +119,24 @@ def postprocess(
         overwrite=overwrite,
     )
     if described is None:
-        console.warn(
+        log.warning(
             "no --dataset given: the first frame with an object is taken as the given one, and "
             "objects that come later are not protected where they start"
         )
-    counts = _run_all(_Task(source, plan, run, described), console)
+    counts = _run_all(_Task(source, plan, run, described))
     changed, pixels = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
     return PostprocessResult(out, len(counts), changed, pixels)
 
 
-def _run_all(task: _Task, console: Console) -> list[tuple[int, int]]:
+def _run_all(task: _Task) -> list[tuple[int, int]]:
     """Do what is to be done, several videos at a time; stops at the first error."""
     names, counts = task.prediction_run.todo, []
     threads = min(MOST_THREADS, available_cores())
-    with console.progress("post-processing", len(names), "video") as progress:
+    with progress("post-processing", len(names), "video") as bar:
         for name, done in zip(names, ordered_map(task.run, names, threads=threads), strict=True):
             counts.append(done[:2])
             task.prediction_run.finish(name, done[2])
-            progress.advance(note=name)
+            bar.advance(note=name)
     return counts
 
 

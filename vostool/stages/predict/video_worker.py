@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from vostool.core.console import Advance, Console
+from vostool.core.console import Advance, progress
 from vostool.core.errors import OutputError, VostoolError
 from vostool.core.types import Video
 from vostool.inference.crop_zoom import CropZoomOptions, Verdict, run_with_crop_zoom
@@ -21,6 +22,8 @@ from vostool.inference.writer import WriteBehind
 from vostool.predictions.quantise import to_uint8
 from vostool.stages.predict.online_finetune import OnlineFinetuning
 from vostool.stages.predict.prediction_run import PredictionRun
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class VideoWorker:
         self.frames = 0
         self.first_error: VostoolError | None = None
 
-    def run_all(self, videos: Sequence[Video], console: Console) -> None:
+    def run_all(self, videos: Sequence[Video]) -> None:
         """Do all videos; leave out those that cannot be read.
 
         Raises:
@@ -62,24 +65,22 @@ class VideoWorker:
         """
         sources = [VideoSource(video, self._run.planned[video.name].frames) for video in videos]
         total = sum(len(source) for source in sources)
-        with console.progress("infer", total, "frames") as progress, WriteBehind() as writer:
+        with progress("infer", total, "frames") as bar, WriteBehind() as writer:
             for video, source in zip(videos, sources, strict=True):
                 try:
-                    self._run_one(source, writer, progress, console)
+                    self._run_one(source, writer, bar)
                 except OutputError:
                     raise
                 except VostoolError as error:
-                    console.warn(f"{video.name} is left out: {error}")
+                    log.warning(f"{video.name} is left out: {error}")
                     writer.submit(self._run.fail, video.name, error)
                     self.first_error = self.first_error or error
 
-    def _run_one(
-        self, source: VideoSource, writer: WriteBehind, progress: Advance, console: Console
-    ) -> None:
+    def _run_one(self, source: VideoSource, writer: WriteBehind, progress: Advance) -> None:
         start, about = time.monotonic(), dict[str, Any]()
         writer.submit(self._run.begin, source.name)
-        with self._tuning(_Counted(source, progress), about, progress, console) as frames:
-            for result in self._results(frames, about, console):
+        with self._tuning(_Counted(source, progress), about, progress) as frames:
+            for result in self._results(frames, about):
                 self._write(source, result, writer)
         writer.submit(self._run.finish, source.name, time.monotonic() - start, about)
         self.done.append(source.name)
@@ -93,17 +94,15 @@ class VideoWorker:
             writer.submit(files.write_probabilities, source.name, result.name, planes, source.ids)
 
     def _tuning(
-        self, source: FrameSource, about: dict[str, Any], progress: Advance, console: Console
+        self, source: FrameSource, about: dict[str, Any], progress: Advance
     ) -> AbstractContextManager[FrameSource]:
         """The source, and networks that are tuned as it is gone through, where that is wanted."""
         if self._finetuning is None:
             return nullcontext(source)
         note = partial(progress.advance, 0)
-        return self._finetuning.tuning(source, about, note, console)
+        return self._finetuning.tuning(source, about, note)
 
-    def _results(
-        self, source: FrameSource, about: dict[str, Any], console: Console
-    ) -> Iterator[FrameResult]:
+    def _results(self, source: FrameSource, about: dict[str, Any]) -> Iterator[FrameResult]:
         """Results of a video; what is to be said of it is put into `about` meanwhile."""
         if self._crop_zoom is None:
             return run_video(source, self._members, self._options)
@@ -113,14 +112,14 @@ class VideoWorker:
             self._options,
             self._crop_zoom.options,
             self._crop_zoom.make_tracker,
-            on_verdicts=partial(_note, source.name, about, console),
+            on_verdicts=partial(_note, source.name, about),
         )
 
 
-def _note(video: str, about: dict[str, Any], console: Console, verdicts: Sequence[Verdict]) -> None:
+def _note(video: str, about: dict[str, Any], verdicts: Sequence[Verdict]) -> None:
     about["crop_zoom"] = [verdict.as_json() for verdict in verdicts]
     for verdict in verdicts:
-        console.detail(f"{video}: {verdict.sentence()}")
+        log.debug(f"{video}: {verdict.sentence()}")
 
 
 class _Counted:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vostool.core.console import Console
+from vostool.core.console import progress
 from vostool.core.cores import available_cores
 from vostool.core.errors import DataError, UsageError
 from vostool.core.files import write_json, write_text
@@ -47,7 +47,6 @@ def evaluate(
     jobs: int | None = None,
     json: Path | None = None,
     csv: Path | None = None,
-    console: Console | None = None,
 ) -> EvaluationReport:
     """Score predicted masks: J, F, recall and decay (DAVIS), or G (YouTube-VOS).
 
@@ -65,7 +64,6 @@ def evaluate(
         DataError: predictions are missing, damaged, or do not fit the ground truth (all such
             problems at once); or the split has no public ground truth.
     """
-    console = console or Console.silent()
     everything = load_videos(dataset, root, split)
     chosen = _choose(everything, videos)
     rule = scoring_rule(dataset, root, split)
@@ -74,7 +72,7 @@ def evaluate(
     _require_ground_truth(plans, dataset, root, split)
     folder, problems = PredictionFolder(predictions), Problems()
     problems.extend(_structure(folder, chosen, {video.name for video in everything}))
-    objects = _score(folder, plans, problems, _thread_count(jobs), console)
+    objects = _score(folder, plans, problems, _thread_count(jobs))
     overlooked = problems.take(EXTRA) if allow_extra else []
     problems.raise_if_any(folder.root, "the predictions do not fit the data set", _remedy(problems))
     notes = [*_notes(folder, chosen, rule), *(f"overlooked: {text}" for text in overlooked)]
@@ -177,7 +175,7 @@ def _structure(
 
 
 def _score(
-    folder: PredictionFolder, plans: list[_Plan], problems: Problems, jobs: int, console: Console
+    folder: PredictionFolder, plans: list[_Plan], problems: Problems, jobs: int
 ) -> list[ObjectScores]:
     """Score all frames that are there, in threads; problems are added to `problems`."""
     work = []
@@ -187,7 +185,7 @@ def _score(
         work += [(plan, frames[i : i + BATCH]) for i in range(0, len(frames), BATCH)]
     parts: dict[str, list[_Part]] = {plan.video.name: [] for plan in plans}
     scored = ordered_map(lambda task: _score_part(folder, task), work, threads=jobs)
-    with console.progress("scoring", sum(len(frames) for _, frames in work), "frame") as bar:
+    with progress("scoring", sum(len(frames) for _, frames in work), "frame") as bar:
         for (plan, frames), part in zip(work, scored, strict=True):
             parts[plan.video.name].append(part)
             problems.extend(part.problems)

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vostool.core.console import Advance, Console
+from vostool.core.console import Advance, progress
 from vostool.core.errors import DataError, OutputError, UsageError
 from vostool.core.files import atomic_path, claim_output_folder
 from vostool.core.types import Video
@@ -71,7 +71,6 @@ def export_overlay(
     videos: Sequence[str] | None = None,
     style: OverlayStyle | None = None,
     overwrite: bool = False,
-    console: Console | None = None,
 ) -> ExportResult:
     """Draw masks over the frames they belong to.
 
@@ -85,7 +84,7 @@ def export_overlay(
         DataError: predictions that do not fit the frames.
         OutputError: `out` exists and `overwrite` is not set, or cannot be written.
     """
-    console, style = console or Console.silent(), style or OverlayStyle()
+    style = style or OverlayStyle()
     folder = PredictionFolder(predictions)
     chosen = choose_videos(folder, load_videos(dataset, root, split), videos)
     total = sum(len(folder.frames(video.name)) for video in chosen)
@@ -94,8 +93,8 @@ def export_overlay(
         raise OutputError("the movie exists", where=out, remedy="pass --overwrite to replace it")
     if not is_movie:
         claim_output_folder(out, overwrite=overwrite)
-    with console.progress("drawing", total, "frame") as progress:
-        drawn = _draw_all(folder, chosen, style, progress)
+    with progress("drawing", total, "frame") as bar:
+        drawn = _draw_all(folder, chosen, style, bar)
         if is_movie:
             write_movie(out, (image for _, _, image in drawn), style.frames_per_second)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vostool.core.console import Console
+from vostool.core.console import progress
 from vostool.core.errors import DataError, UsageError
 from vostool.core.files import claim_output_folder
 from vostool.core.types import Video
@@ -31,6 +32,8 @@ from vostool.stages.score._report_sections import (
 )
 from vostool.stages.score.evaluate import evaluate
 from vostool.stages.score.export_overlay import choose_videos
+
+log = logging.getLogger(__name__)
 
 PAGE = "index.html"
 
@@ -73,7 +76,6 @@ def report(
     *,
     options: ReportOptions | None = None,
     overwrite: bool = False,
-    console: Console | None = None,
 ) -> ReportResult:
     """Score predictions and write a page with tables, plots and overlays into a folder.
 
@@ -88,14 +90,14 @@ def report(
         DataError: predictions that do not fit the data set.
         OutputError: `out` is not empty and `overwrite` is not set.
     """
-    console, options = console or Console.silent(), options or ReportOptions()
+    options = options or ReportOptions()
     places = _label(predictions)
     videos = load_videos(dataset, root, split)
     folders = {label: PredictionFolder(path) for label, path in places.items()}
     shown = _common_videos(folders, videos)
     scored = _has_ground_truth(shown, scoring_rule(dataset, root, split))
     if not scored:
-        console.warn(
+        log.warning(
             f"{dataset} {split} has no complete ground truth here, so the page has no scores"
         )
     names = [video.name for video in shown]
@@ -103,12 +105,12 @@ def report(
         Entry(
             label,
             folders[label],
-            evaluate(path, dataset, root, split, videos=names, console=console) if scored else None,
+            evaluate(path, dataset, root, split, videos=names) if scored else None,
         )
         for label, path in places.items()
     ]
     claim_output_folder(out, overwrite=overwrite)
-    sections = _sections(entries, shown, out, options, console)
+    sections = _sections(entries, shown, out, options)
     title = options.title or f"{dataset} {split}"
     subtitle = f"{len(entries)} predictions of {len(shown)} videos, data set {dataset} {split}"
     write_page(out / PAGE, Page(title, subtitle, sections))
@@ -122,23 +124,22 @@ def _sections(
     videos: list[Video],
     out: Path,
     options: ReportOptions,
-    console: Console,
 ) -> list[Section]:
     pictures, last = Pictures(out), entries[-1]
     chosen = _lowest(last.scores, videos, options.videos)
     sections: list[Section] = []
-    with console.progress("drawing the report", 5, "section") as progress:
+    with progress("drawing the report", 5, "section") as bar:
         if last.scores is not None:
             sections.append(scores_section(entries))
             sections.append(time_section(entries, [video.name for video in chosen]))
-            progress.advance(2)
+            bar.advance(2)
         sections.append(frames_section(entries, chosen, pictures, options.frames))
-        progress.advance()
+        bar.advance()
         if last.scores is not None:
             by_name = {video.name: video for video in videos}
             sections.append(worst_section(last, len(entries) - 1, by_name, pictures, options.worst))
             sections.append(objects_section(entries))
-            progress.advance(2)
+            bar.advance(2)
     return [*sections, provenance_section(entries)]
 
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vostool.core.console import Console
 from vostool.datasets.catalogue import load_spec, load_videos
 from vostool.submission.check import CheckReport, check_archive
 from vostool.submission.expected import expect, submission_profile
 
 
-def check_submission(
-    archive: Path, dataset: str, root: Path, split: str, *, console: Console | None = None
-) -> CheckReport:
+def check_submission(archive: Path, dataset: str, root: Path, split: str) -> CheckReport:
     """List everything for which the server of a split would reject an archive.
 
     Args:
@@ -27,4 +24,4 @@ def check_submission(
     spec = load_spec(dataset)
     submission_profile(spec, split)
     expected = expect(spec, split, load_videos(dataset, root, split))
-    return check_archive(archive, expected, console)
+    return check_archive(archive, expected)

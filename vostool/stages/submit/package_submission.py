@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vostool.core.console import Console
 from vostool.datasets.catalogue import load_spec, load_videos
 from vostool.predictions.folder import PredictionFolder
 from vostool.submission.expected import expect, submission_profile
@@ -19,7 +18,6 @@ def package_submission(
     out: Path,
     *,
     overwrite: bool = False,
-    console: Console | None = None,
 ) -> PackageReport:
     """Verify predictions, write the submission archive, and check it.
 
@@ -38,4 +36,4 @@ def package_submission(
     submission_profile(spec, split)
     folder = PredictionFolder(predictions)
     expected = expect(spec, split, load_videos(dataset, root, split))
-    return package(folder, expected, out, overwrite=overwrite, console=console)
+    return package(folder, expected, out, overwrite=overwrite)

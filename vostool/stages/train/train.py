@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from vostool.core.console import Console
 from vostool.core.files import claim_output_folder, write_json
 from vostool.nn.precision import resolve_device
 from vostool.recipe import Recipe, build_model, parse_recipe
@@ -25,6 +25,8 @@ from vostool.training.loop import (
 )
 from vostool.training.resuming import check_same_run
 from vostool.training.run_folder import RECIPE
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class TrainingRun:
     tensorboard: bool = False
 
 
-def train(recipe: Recipe, run: TrainingRun, console: Console | None = None) -> TrainingResult:
+def train(recipe: Recipe, run: TrainingRun) -> TrainingResult:
     """Train, writing checkpoints and metrics into `run.out`.
 
     Under torchrun, every process calls this with the same arguments.
@@ -69,25 +71,22 @@ def train(recipe: Recipe, run: TrainingRun, console: Console | None = None) -> T
         KeyboardInterrupt: interrupted, with the state saved.
     """
     with process_group(resolve_device(run.device)) as processes:
-        console = (console or Console.silent()) if processes.is_main else Console.silent()
         if processes.is_main:
             claim_output_folder(run.out, resume=run.resume, overwrite=run.overwrite)
         processes.wait()
-        return _train(recipe, run, processes, console)
+        return _train(recipe, run, processes)
 
 
-def _train(
-    recipe: Recipe, run: TrainingRun, processes: Processes, console: Console
-) -> TrainingResult:
+def _train(recipe: Recipe, run: TrainingRun, processes: Processes) -> TrainingResult:
     samples = total_samples(recipe.loop, processes.count)
-    clips = training_clips(recipe, run.data, samples=samples, console=console)
+    clips = training_clips(recipe, run.data, samples=samples)
     trainer = Trainer(
-        _network(recipe, run, processes, console),
+        _network(recipe, run, processes),
         _options(recipe),
         recipe.resolved(),
         run.out,
         processes,
-        _validate(recipe, run, console),
+        _validate(recipe, run),
     )
     if not run.resume and processes.is_main:
         trainer.files.clear()
@@ -97,7 +96,7 @@ def _train(
         before = parse_recipe(state.progress["recipe"], str(trainer.files.resume_file)).resolved()
         check_same_run(state.progress | {"recipe": before}, recipe.resolved(), processes, run.out)
         trainer.resume()
-        console.info(f"going on after {trainer.iteration} of {recipe.loop.iterations} iterations")
+        log.info(f"going on after {trainer.iteration} of {recipe.loop.iterations} iterations")
     if processes.is_main:
         write_json(run.out / RECIPE, recipe.resolved())
     seconds = None if run.max_minutes is None else 60 * run.max_minutes
@@ -106,27 +105,26 @@ def _train(
         workers=run.workers,
         max_seconds=seconds,
         tensorboard=run.tensorboard,
-        console=console,
     )
     for entry in trainer.files.entries():
         if entry.metrics:
             name, score = next(iter(entry.metrics.items()))
-            console.info(f"{entry.file}: {name} {score:.4f}")
+            log.info(f"{entry.file}: {name} {score:.4f}")
     return result
 
 
-def _validate(recipe: Recipe, run: TrainingRun, console: Console) -> Validate | None:
+def _validate(recipe: Recipe, run: TrainingRun) -> Validate | None:
     if not recipe.validation.every:
         return None
     validation = held_out_videos(recipe, run.data)
 
     def validate(model: nn.Module, dtype: torch.dtype | None) -> Mapping[str, float]:
-        return validation.score(model, dtype, console)
+        return validation.score(model, dtype)
 
     return validate
 
 
-def _network(recipe: Recipe, run: TrainingRun, processes: Processes, console: Console) -> nn.Module:
+def _network(recipe: Recipe, run: TrainingRun, processes: Processes) -> nn.Module:
     """The network at its start, equal in all processes: initialised, or from a checkpoint."""
     torch.manual_seed(recipe.loop.seed)
     if run.init is None:
@@ -135,9 +133,9 @@ def _network(recipe: Recipe, run: TrainingRun, processes: Processes, console: Co
     weights, _ = read_checkpoint(run.init)
     new, unused = load_start(model, weights, run.init)
     if new:
-        console.info(f"{run.init} has no fitting {', '.join(new)}: new, from initialisation")
+        log.info(f"{run.init} has no fitting {', '.join(new)}: new, from initialisation")
     if unused:
-        console.info(f"{run.init}: not used: {', '.join(unused)}")
+        log.info(f"{run.init}: not used: {', '.join(unused)}")
     return model.to(processes.device)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch.utils.data import Dataset
 
-from vostool.core.console import Console
 from vostool.core.errors import DataError, UsageError
 from vostool.core.types import Clip, Video
 from vostool.datasets.catalogue import load_videos, scoring_rule
@@ -20,6 +20,8 @@ from vostool.training.curriculum import SkipCurriculum
 from vostool.training.mixture import Mixture
 from vostool.training.sampling import StillClips
 from vostool.training.video_clips import VideoClips
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class DataFolders:
         return cls(folders, split_file)
 
 
-def check_folders(recipe: Recipe, places: DataFolders, console: Console) -> list[str]:
+def check_folders(recipe: Recipe, places: DataFolders) -> list[str]:
     """Names of the entries to train on.
 
     Raises:
@@ -71,7 +73,7 @@ def check_folders(recipe: Recipe, places: DataFolders, console: Console) -> list
         )
     for name in used:
         if name not in places.folders:
-            console.warn(f"training without {name}: no --data {name}=FOLDER was given")
+            log.warning(f"training without {name}: no --data {name}=FOLDER was given")
     chosen = [name for name in used if name in places.folders]
     if not chosen:
         raise UsageError(
@@ -80,12 +82,10 @@ def check_folders(recipe: Recipe, places: DataFolders, console: Console) -> list
     return chosen
 
 
-def training_clips(
-    recipe: Recipe, places: DataFolders, *, samples: int, console: Console
-) -> Dataset[Clip]:
+def training_clips(recipe: Recipe, places: DataFolders, *, samples: int) -> Dataset[Clip]:
     """Sample number -> clip, over all entries by weight."""
-    names = check_folders(recipe, places, console)
-    sources = [_clips(recipe, name, places, samples, console) for name in names]
+    names = check_folders(recipe, places)
+    sources = [_clips(recipe, name, places, samples) for name in names]
     weights = [recipe.data[name].weight for name in names]
     return Mixture(sources, weights, samples=samples, seed=recipe.loop.seed)
 
@@ -125,23 +125,21 @@ def _named(videos: list[Video], names: Sequence[str], root: Path) -> list[Video]
     return [video for video in videos if video.name in set(names)]
 
 
-def _clips(
-    recipe: Recipe, name: str, places: DataFolders, samples: int, console: Console
-) -> Dataset[Clip]:
+def _clips(recipe: Recipe, name: str, places: DataFolders, samples: int) -> Dataset[Clip]:
     entry, root = recipe.data[name], places.folders[name]
     held_out = set(recipe.validation.videos) | _held_out_by_split(places)
     if entry.stills is not None:
         if entry.section is not None:
             _split_of(places, entry.stills)
         stills = load_stills(entry.stills, root, held_out)
-        console.info(f"{name}: {len(stills)} still images")
+        log.info(f"{name}: {len(stills)} still images")
         return StillClips(stills, recipe.synthesis, samples=samples, seed=recipe.loop.seed)
     if entry.section is None:
         videos = _load(entry, root)
     else:
         videos = _section(entry, root, places, entry.section)
     videos = [video for video in videos if video.name not in held_out]
-    console.info(f"{name}: {len(videos)} videos")
+    log.info(f"{name}: {len(videos)} videos")
     curriculum = SkipCurriculum(
         recipe.curriculum.max_skip, samples, recipe.curriculum.previous_until
     )
