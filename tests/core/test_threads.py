@@ -21,9 +21,8 @@ def test_results_come_in_the_order_of_their_items(threads):
 
 
 def test_no_more_than_a_few_wait():
-    begun, taken, most = [], 0, 0
-    for _ in ordered_map(begun.append, range(30), threads=2, ahead=3):
-        taken += 1
+    begun, most = [], 0
+    for taken, _ in enumerate(ordered_map(begun.append, range(30), threads=2, ahead=3), 1):
         time.sleep(0.001)
         most = max(most, len(begun) - taken)
     assert len(begun) == 30
