@@ -1,0 +1,13 @@
+"""The benchmark of matching runs, and both formulations of local matching agree."""
+
+from __future__ import annotations
+
+import re
+
+
+def test_matching_prints_its_ratios_and_both_ways_agree(script, capsys):
+    script("bench_matching").main(["--size", "64x80", "--repeats", "1"])
+    printed = capsys.readouterr().out
+    assert "both ways: equal" in printed
+    ratios = re.findall(r"│ +(\d+\.\d+) │ +at (?:most|least)", printed)
+    assert len(ratios) == 2 and all(float(ratio) > 0 for ratio in ratios)

@@ -1,0 +1,1 @@
+"""Matching of pixel embeddings with reference frames and with the previous frame (CFBI, CFBI+)."""
