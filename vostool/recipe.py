@@ -6,8 +6,6 @@ values, `--set a.b=value` overrides single ones, and everything wrong is reporte
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +15,8 @@ from torch import nn
 
 from vostool.core import registry
 from vostool.core.errors import DataError, UsageError
+from vostool.core.options import Options, assign, merged, read_assignment
+from vostool.core.suggest import did_you_mean
 from vostool.core.toml import explain_mistakes, read_toml
 from vostool.models.segmenter import ENTRY_POINT_GROUP
 from vostool.training.config import (
@@ -25,7 +25,6 @@ from vostool.training.config import (
     LoopOptions,
     LossOptions,
     OptimiserOptions,
-    Options,
     ScheduleOptions,
     ValidationOptions,
 )
@@ -127,8 +126,7 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
     """
     path = find_recipe(name)
     table = _read(path, ())
-    for override in overrides:
-        _override(table, override)
+    assign(table, map(read_assignment, overrides))
     return parse_recipe({"name": path.stem, **table}, str(path.name))
 
 
@@ -139,8 +137,7 @@ def with_overrides(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
         UsageError: as for `load_recipe`.
     """
     table = recipe.resolved()
-    for override in overrides:
-        _override(table, override)
+    assign(table, map(read_assignment, overrides))
     return parse_recipe(table, recipe.name)
 
 
@@ -203,10 +200,9 @@ def find_recipe(name: str, beside: Path | None = None) -> Path:
         if folder is not None and (folder / f"{name}{SUFFIX}").is_file():
             return folder / f"{name}{SUFFIX}"
     known = recipe_names()
-    close = difflib.get_close_matches(name, known, 1)
-    hint = f"did you mean {close[0]}? " if close else ""
     raise UsageError(
-        f"unknown recipe {name!r}", remedy=f"{hint}give a .toml file or one of: {', '.join(known)}"
+        f"unknown recipe {name!r}",
+        remedy=f"{did_you_mean(name, known)}give a .toml file or one of: {', '.join(known)}",
     )
 
 
@@ -223,34 +219,7 @@ def _read(path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:
         raise UsageError("extends must be the name of one recipe", where=path)
     below = _read(find_recipe(parent, path.parent), (*chain, path))
     # Another configuration has other figures and needs a description of its own.
-    return _merge({key: below[key] for key in below if key not in OWN}, table)
-
-
-def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Tables are merged key by key; anything else is replaced."""
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        if isinstance(old, dict) and isinstance(value, dict):
-            value = _merge(old, value)
-        merged[key] = value
-    return merged
-
-
-def _override(table: dict[str, Any], text: str) -> None:
-    """Apply one `a.b=value`, in place; the value is TOML, or else a plain string."""
-    key, separator, value = text.partition("=")
-    if not separator or not all(key.split(".")):
-        raise UsageError(f"cannot read --set {text!r}", remedy="write --set optimiser.name=sgd")
-    *path, last = key.strip().split(".")
-    for step in path:
-        table = table.setdefault(step, {})
-        if not isinstance(table, dict):
-            raise UsageError(f"--set {text!r}: {step} is a value, not a group of values")
-    try:
-        table[last] = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        table[last] = value.strip()
+    return merged({key: below[key] for key in below if key not in OWN}, table)
 
 
 def _model_config(table: Any) -> tuple[BaseModel | None, list[str]]:

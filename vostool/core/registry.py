@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from importlib.metadata import entry_points
 from typing import Any
 
 from vostool.core.errors import UsageError
+from vostool.core.suggest import did_you_mean
 
 
 def names(package: str, entry_point_group: str | None = None) -> list[str]:
@@ -36,9 +36,10 @@ def load(package: str, name: str, *, kind: str, entry_point_group: str | None = 
     known = names(package, entry_point_group)
     wanted = name.replace("_", "-")
     if wanted not in known:
-        close = difflib.get_close_matches(wanted, known, 1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise UsageError(f"unknown {kind} {name!r}", remedy=f"{hint}known: {', '.join(known)}")
+        raise UsageError(
+            f"unknown {kind} {name!r}",
+            remedy=f"{did_you_mean(wanted, known)}known: {', '.join(known)}",
+        )
     if entry_point_group:
         for point in entry_points(group=entry_point_group):
             if point.name == wanted:

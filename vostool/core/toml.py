@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from pathlib import Path
 from typing import Any, get_args
@@ -10,6 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from vostool.core.errors import DataError
+from vostool.core.suggest import did_you_mean
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -31,11 +31,8 @@ def explain_mistakes(error: ValidationError, kind: type[BaseModel], prefix: str 
     for item in error.errors():
         place = prefix + ".".join(str(step) for step in item["loc"])
         if item["type"] == "extra_forbidden":
-            close = difflib.get_close_matches(
-                str(item["loc"][-1]), _keys_at(kind, item["loc"][:-1]), 1
-            )
-            hint = f" (did you mean {close[0]}?)" if close else ""
-            clauses.append(f"unknown key {place}{hint}")
+            hint = did_you_mean(str(item["loc"][-1]), _keys_at(kind, item["loc"][:-1])).strip()
+            clauses.append(f"unknown key {place} ({hint})" if hint else f"unknown key {place}")
         elif item["type"] == "missing":
             clauses.append(f"{place} is missing")
         else:

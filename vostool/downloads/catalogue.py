@@ -10,11 +10,11 @@ by the server's content length and by the checksums inside the archive.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from vostool.core.errors import UsageError
+from vostool.core.suggest import did_you_mean
 
 _DAVIS = "https://data.vision.ee.ethz.ch/csergi/share/davis/"
 _DAVIS_MIRROR = "https://data.vision.ee.ethz.ch/jpont/davis/"
@@ -419,8 +419,7 @@ def find(name: str, sources: Iterable[Source] = SOURCES) -> Source:
     """
     known = {source.name: source for source in sources}
     if name not in known:
-        close = difflib.get_close_matches(name, known, 1, cutoff=0.5)
-        hint = f"did you mean {close[0]}? " if close else ""
+        hint = did_you_mean(name, known)
         raise UsageError(
             f"no download is called {name!r}",
             remedy=f"{hint}vostool download --list shows all of them",

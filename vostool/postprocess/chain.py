@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from vostool.core import registry
 from vostool.core.errors import UsageError
+from vostool.core.options import read_assignment
+from vostool.core.suggest import did_you_mean
 from vostool.postprocess.sequence import MaskSequence
 
 PACKAGE = "vostool.postprocess.steps"
@@ -67,14 +68,13 @@ def split_setting(setting: str) -> tuple[str, str, str]:
     Raises:
         UsageError: of another form.
     """
-    left, equals, value = setting.partition("=")
-    step, dot, parameter = left.partition(".")
-    if not (equals and dot and step.strip() and parameter.strip() and value.strip()):
+    item = read_assignment(setting, example="drop-small.min-area=64")
+    if len(item.path) != 2:
         raise UsageError(
-            f"cannot read the setting {setting!r}",
+            f"cannot read --set {setting!r}",
             remedy="write STEP.PARAMETER=VALUE, such as drop-small.min-area=64",
         )
-    return _spell(step), _spell(parameter), value.strip()
+    return _spell(item.path[0]), _spell(item.path[1]), item.written
 
 
 def describe_steps() -> list[tuple[str, str, list[tuple[str, str, str]]]]:
@@ -98,8 +98,7 @@ def _known_field(params: type[BaseModel], step: str, parameter: str) -> str:
     known = {_spell(field): field for field in params.model_fields}
     if parameter in known:
         return known[parameter]
-    close = difflib.get_close_matches(parameter, known, 1)
-    hint = f"did you mean {close[0]}? " if close else ""
+    hint = did_you_mean(parameter, known)
     raise UsageError(
         f"step {step} has no parameter {parameter!r}",
         remedy=f"{hint}known: {', '.join(known) or 'none'}",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from vostool.core.errors import UsageError
+from vostool.core.suggest import did_you_mean
 from vostool.core.toml import explain_mistakes, read_toml
 from vostool.recipe import SUFFIX, recipe_folder
 
@@ -48,8 +48,7 @@ def _find(name: str, folder: Path, what: str) -> Path:
         return path
     known = sorted(path.stem for path in folder.glob(f"*{SUFFIX}"))
     if name not in known:
-        close = difflib.get_close_matches(name, known, 1)
-        hint = f"did you mean {close[0]}? " if close else ""
+        hint = did_you_mean(name, known)
         raise UsageError(
             f"unknown {what} {name!r}",
             remedy=f"{hint}give a {SUFFIX} file or one of: {', '.join(known)}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field, model_validator
 
-from vostool.training.config import Options
+from vostool.core.options import Options
 from vostool.training.warps import (
     TPS_GRID,
     Warp,

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from pydantic import Field
 
-from vostool.training.config import Options
+from vostool.core.options import Options
 
 LUMA = np.array([0.299, 0.587, 0.114])
 _TO_YIQ = np.array([LUMA, [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from vostool.core.options import Options
 from vostool.training.curriculum import MASK_PROPAGATION, SkipCurriculum
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
-
-
-class Options(BaseModel):
-    """Base of all option groups: unknown keys are errors and values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class CurriculumOptions(Options):

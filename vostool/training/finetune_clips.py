@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 from pydantic import Field
 
+from vostool.core.options import Options
 from vostool.core.types import Clip, ObjectIds
 from vostool.training import colour
 from vostool.training.augment import PARAMETERS, Motion, draw_path, draw_warps, motion_matrix
 from vostool.training.colour import ColourJitter
-from vostool.training.config import Options
 from vostool.training.crop import union_box
 from vostool.training.pasting import Cutout, Layer, PasteOptions, draw_layer, place_cutout
 from vostool.training.sampling import clip_of, generator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from vostool.core.errors import UsageError
-from vostool.training.config import Options
+from vostool.core.options import Options
 from vostool.training.finetune_clips import FinetuneClipOptions
 from vostool.training.trained_parts import TrunkPart
 

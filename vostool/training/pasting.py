@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from pydantic import Field
 
+from vostool.core.options import Options
 from vostool.training.augment import draw_path
-from vostool.training.config import Options
 from vostool.training.crop import moved_box
 from vostool.training.warps import Warp, affine, flipping, shifting, shrink
 

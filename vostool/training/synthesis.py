@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field, model_validator
 
+from vostool.core.options import Options
 from vostool.training import colour
 from vostool.training.augment import Motion, draw_warps
 from vostool.training.colour import ColourJitter
-from vostool.training.config import Options
 from vostool.training.crop import draw_window, moved_box, union_box
 from vostool.training.pasting import Cutout, Layer, PasteOptions, draw_layer
 from vostool.training.warps import Warp, flipping, resizing, shifting, shrink

@@ -10,13 +10,13 @@ from pydantic import Field, model_validator
 from torch.utils.data import Dataset
 
 from vostool.core.errors import DataError
+from vostool.core.options import Options
 from vostool.core.types import Clip, Frame, Video
 from vostool.media.images import read_frame
 from vostool.media.masks import read_mask
 from vostool.training import colour
 from vostool.training.augment import Motion, draw_warps
 from vostool.training.colour import ColourJitter
-from vostool.training.config import Options
 from vostool.training.crop import draw_window, moved_box, union_box
 from vostool.training.curriculum import SkipCurriculum
 from vostool.training.sampling import SOURCE_ATTEMPTS, clip_of, generator

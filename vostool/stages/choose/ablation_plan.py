@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, Field, model_validator
 
 from vostool.core.errors import UsageError
+from vostool.core.options import Options
 from vostool.recipe import find_recipe
 from vostool.stages.predict.inference_recipe import (
     InferenceValues,
@@ -15,7 +16,6 @@ from vostool.stages.predict.inference_recipe import (
     stated,
 )
 from vostool.stages.shipped_files import read_shipped
-from vostool.training.config import Options
 
 FOLDER = "ablations"
 

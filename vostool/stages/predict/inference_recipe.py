@@ -14,12 +14,12 @@ from typing import Any, get_type_hints
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
 from vostool.core.errors import UsageError
+from vostool.core.options import Options
 from vostool.inference.strategy import parse_strategies
 from vostool.inference.views import parse_views
 from vostool.postprocess.chain import parse_steps
 from vostool.stages.predict.infer import InferenceSettings
 from vostool.stages.shipped_files import read_shipped
-from vostool.training.config import Options
 
 FOLDER = "inference"
 NOT_IN_RECIPES = ("device", "compile", "save_probabilities", "all_frames", "tracker_model")
