@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from torch import nn
 
@@ -164,17 +165,28 @@ def parse_recipe(table: dict[str, Any], where: str) -> Recipe:
     return recipe.model_copy(update={"model": ModelChoice.model_validate(full)})
 
 
-def build_model(choice: ModelChoice, *, weights: str | None = None) -> nn.Module:
+def build_model(
+    choice: ModelChoice, *, weights: str | None = None, device: str = "cpu"
+) -> nn.Module:
     """Build the network of a recipe.
 
     Args:
         weights: replaces the recipe's choice of backbone weights: "none", "imagenet" or a file.
+        device: where; "meta" gives names and shapes without taking memory.
+
+    Raises:
+        UsageError: no such network, or values that it does not have.
     """
     module = registry.load(
         "vostool.models.systems", choice.name, kind="model", entry_point_group=ENTRY_POINT_GROUP
     )
     values = choice.values if weights is None else {**choice.values, "weights": weights}
-    return module.build(module.Config.model_validate(values))
+    try:
+        config = module.Config.model_validate(values)
+    except ValidationError as error:
+        raise UsageError("; ".join(explain_mistakes(error, module.Config, "model."))) from None
+    with torch.device(device):
+        return module.build(config)
 
 
 def recipe_folder() -> Path:

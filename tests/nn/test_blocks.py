@@ -14,6 +14,7 @@ from vostool.nn.decoder import Decoder
 from vostool.nn.folding import fold_batch_norm
 from vostool.nn.key_value import ReadQueryConv2d
 from vostool.nn.trunk import MaskStem, Trunk, load_trunk_weights, read_tensors
+from vostool.nn.trunk_options import TrunkOptions
 
 SMALL = "mobilenetv2_035"
 
@@ -166,7 +167,7 @@ def test_unknown_or_unfit_trunks_are_named() -> None:
     with pytest.raises(UsageError, match="resnet5000"):
         Trunk("resnet5000")
     with pytest.raises(UsageError, match="strides 4, 8, 16"):
-        Trunk("vgg11", options={"out_indices": (4, 5)})
+        Trunk("vit_tiny_patch16_224")
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
@@ -198,7 +199,7 @@ def test_damaged_or_pickled_weights_are_refused(
 
 def test_shared_imagenet_weights_load_completely(shared_data: Path) -> None:
     path = shared_data / "weights" / "mobilenetv2_100.safetensors"
-    trunk = Trunk("mobilenetv2_100", 2, str(path), {"pad_type": "same"})
+    trunk = Trunk("mobilenetv2_100", 2, str(path), TrunkOptions(pad_type="same"))
     stored = read_tensors(path)
     assert torch.equal(trunk.net.conv_stem.rgb.weight, stored["conv_stem.weight"])
     assert trunk.channels == (24, 32, 96)

@@ -3,6 +3,7 @@ import torch
 
 from vostool.nn.pairs import add_image_part
 from vostool.nn.trunk import Trunk
+from vostool.nn.trunk_options import TrunkOptions
 
 OWNERS = [
     pytest.param([0, 0, 0], id="one image"),
@@ -37,7 +38,7 @@ def test_gradients_reach_both(owners: list[int]) -> None:
 def test_joined_masks_are_the_same_convolution(options: dict) -> None:
     torch.manual_seed(0)
     name = "mobilenetv2_050" if options else "resnet18"
-    trunk = Trunk(name, 2, options=options).eval().double()
+    trunk = Trunk(name, 2, options=TrunkOptions(**options)).eval().double()
     images, masks = torch.randn(2, 3, 64, 96).double(), torch.rand(3, 2, 64, 96).double()
     arguments = images, masks, torch.tensor([0, 0, 1])
     with torch.no_grad():

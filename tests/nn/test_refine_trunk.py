@@ -12,6 +12,7 @@ from vostool.models.systems import famnet, stm
 from vostool.nn.folding import fold_batch_norm
 from vostool.nn.refine_trunk import RefineTrunk
 from vostool.nn.trunk import MaskStem, Trunk
+from vostool.nn.trunk_options import TrunkOptions
 
 BACKBONES = [
     ("resnet18", {"layers": [1, 1, 1, 1], "channels": [8, 8, 16, 16]}),
@@ -34,8 +35,8 @@ def parameters(module: nn.Module) -> int:
 def pair(name: str, options: dict, masks: int = 0) -> tuple[Trunk, RefineTrunk]:
     """A plain and a refined trunk with equal weights."""
     torch.manual_seed(0)
-    refined = RefineTrunk(name, masks, options=options, pyramid_channels=16).eval()
-    plain = Trunk(name, masks, options=options).eval()
+    refined = RefineTrunk(name, masks, options=TrunkOptions(**options), pyramid_channels=16).eval()
+    plain = Trunk(name, masks, options=TrunkOptions(**options)).eval()
     _, unexpected = plain.load_state_dict(refined.trunk.state_dict(), strict=False)
     # What is left over belongs to the stage that the plain trunk does not have.
     assert unexpected
@@ -115,7 +116,7 @@ def test_batch_norm_is_folded(name: str, options: dict) -> None:
 
 
 def test_a_backbone_without_stride_32() -> None:
-    options = {"output_stride": 16}
+    options = TrunkOptions(output_stride=16)
     Trunk("mobilenetv2_035", options=options)
     with pytest.raises(UsageError, match="strides 4, 8, 16, 32"):
         RefineTrunk("mobilenetv2_035", options=options)

@@ -251,7 +251,7 @@ def test_a_state_from_before_an_option_existed_is_resumed(videos: Path, tmp_path
     train(recipe(), run_of(out, videos, max_minutes=0))
     files = RunFolder(out)
     state = files.read_resume()
-    del state.progress["recipe"]["model"]["detach_memory"]
+    del state.progress.recipe["model"]["detach_memory"]
     files.save_resume(state)
     assert train(recipe(), run_of(out, videos, resume=True, max_minutes=0)).iteration == 2
 

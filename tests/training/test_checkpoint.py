@@ -13,16 +13,14 @@ from torch import nn
 
 from vostool.core.errors import CheckpointError, OutputError
 from vostool.training.checkpoint import (
-    ResumeState,
     describe,
     load_start,
     load_weights,
     read_checkpoint,
     read_info,
-    read_resume,
     save_checkpoint,
-    save_resume,
 )
+from vostool.training.resuming import Progress, ResumeState, read_resume, save_resume
 from vostool.training.run_folder import RunFolder
 
 RECIPE = {"model": {"name": "stm"}, "loop": {"iterations": 7}}
@@ -145,7 +143,7 @@ def test_resume_state_round_trip(tmp_path: Path) -> None:
     model(torch.ones(1, 2)).sum().backward()
     optimiser.step()
     path = tmp_path / "resume.state"
-    progress = {"iteration": 3, "best_score": None}
+    progress = Progress(recipe=RECIPE, iteration=3, best_score=None, processes=1, scaler={})
     save_resume(path, ResumeState(model.state_dict(), optimiser.state_dict(), progress))
     state = read_resume(path)
     assert state.progress == progress
@@ -164,7 +162,7 @@ def test_a_full_disk_leaves_the_old_checkpoint(saved, monkeypatch) -> None:
         raise SafetensorError("I/O error: No space left on device (os error 28)")
 
     before = saved[0].read_bytes()
-    monkeypatch.setattr("vostool.training.checkpoint.save_file", fails)
+    monkeypatch.setattr("vostool.training._tensor_file.save_file", fails)
     with pytest.raises(OutputError, match=r"no space left.*a\.ckpt.*--resume"):
         save_checkpoint(saved[0], saved[1], describe(RECIPE, 8, {}))
     assert saved[0].read_bytes() == before

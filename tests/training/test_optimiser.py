@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from vostool.nn.trunk import Trunk
+from vostool.nn.trunk_options import TrunkOptions
 from vostool.training.config import OptimiserOptions
 from vostool.training.optimiser import (
     build_optimiser,
@@ -20,7 +21,7 @@ from vostool.training.optimiser import (
 class TrunkAndHead(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        options = {"layers": [1, 1, 1, 1], "channels": [4, 4, 4, 4]}
+        options = TrunkOptions(layers=(1, 1, 1, 1), channels=(4, 4, 4, 4))
         self.encoder = Trunk("resnet18", 1, "none", options)
         self.head = nn.Conv2d(4, 2, 1)
 

@@ -9,15 +9,25 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from vostool.core.errors import DataError
+from vostool.core.reading import read_text, require_bounded, too_deep
 from vostool.core.suggest import did_you_mean
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The table of a file. Raises DataError if it is not TOML."""
+    """The table of a file.
+
+    Raises:
+        DataError: no readable text, not TOML, or values beyond the bounds of `core.reading`.
+    """
+    text = read_text(path)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"not a TOML file: {error}", where=path, remedy="correct it") from error
+        table = tomllib.loads(text)
+    except RecursionError:
+        raise too_deep(path, "correct it", DataError) from None
+    except ValueError as error:
+        raise DataError(f"not a TOML file: {error}", where=path, remedy="correct it") from None
+    require_bounded(table, path, "correct it", DataError)
+    return table
 
 
 def explain_mistakes(error: ValidationError, kind: type[BaseModel], prefix: str = "") -> list[str]:

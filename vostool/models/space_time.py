@@ -22,6 +22,7 @@ from vostool.nn.folding import freeze_statistics
 from vostool.nn.memory import ObjectMemory, memory_read
 from vostool.nn.refine_trunk import RefineTrunk
 from vostool.nn.trunk import MaskStem, Trunk
+from vostool.nn.trunk_options import TrunkOptions
 
 PAIRS_AT_ONCE = 8
 """Objects that go through encoder and decoder together at inference: bounds the peak memory."""
@@ -32,7 +33,7 @@ class SpaceTimeConfig(BaseModel):
 
     Attributes:
         backbone: any timm architecture with features at strides 4, 8, 16.
-        backbone_options: passed to timm.
+        backbone_options: changes to that architecture.
         refine: add a feature pyramid to the backbone; "resnet50" becomes Refine-50 of paper 004.
         weights: "none", "imagenet", or a file in timm's names.
         mask_weights: factor on the initial weights of the masks' first convolutions; 0 for an
@@ -48,7 +49,7 @@ class SpaceTimeConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     backbone: str = "resnet50"
-    backbone_options: dict[str, Any] = Field(default_factory=dict)
+    backbone_options: TrunkOptions = TrunkOptions()
     refine: bool = False
     weights: str = "none"
     mask_weights: float = Field(1.0, ge=0)

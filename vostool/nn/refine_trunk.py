@@ -12,13 +12,12 @@ of the plain trunk. Shapes are those of the plain trunk, so it can be used where
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from vostool.nn.trunk import STRIDES, Trunk
+from vostool.nn.trunk_options import TrunkOptions
 
 PYRAMID_CHANNELS = 256
 COARSEST = 32
@@ -43,7 +42,7 @@ class RefineTrunk(nn.Module):
         name: str,
         mask_channels: int = 0,
         weights: str = "none",
-        options: dict[str, Any] | None = None,
+        options: TrunkOptions | None = None,
         pyramid_channels: int = PYRAMID_CHANNELS,
     ):
         super().__init__()

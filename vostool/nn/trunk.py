@@ -6,6 +6,7 @@ Any timm network that has features at strides 4, 8 and 16 is a trunk (see also `
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,12 @@ from torch import nn
 
 from vostool.core.errors import CheckpointError, UsageError
 from vostool.nn.pairs import add_image_part
+from vostool.nn.trunk_options import TrunkOptions
 
 STRIDES = (4, 8, 16)
+
+_NAME = re.compile(r"(\w+)(\.\w+)?", re.ASCII)
+"""An architecture of timm, perhaps with a tag of its weights; no "hf-hub:", no "local-dir:"."""
 
 
 class MaskStem(nn.Module):
@@ -104,7 +109,7 @@ class Trunk(nn.Module):
         name: any timm architecture.
         mask_channels: extra input channels (0 for an RGB trunk).
         weights: "none", "imagenet" (timm downloads them) or a weights file in timm's names.
-        options: passed to `timm.create_model`, such as `{"pad_type": "same"}`.
+        options: changes to the architecture.
         strides: of the features, ascending.
 
     Attributes:
@@ -120,11 +125,11 @@ class Trunk(nn.Module):
         name: str,
         mask_channels: int = 0,
         weights: str = "none",
-        options: dict[str, Any] | None = None,
+        options: TrunkOptions | None = None,
         strides: tuple[int, ...] = STRIDES,
     ):
         super().__init__()
-        self.net = _create(name, weights == "imagenet", options or {}, strides)
+        self.net = _create(name, weights == "imagenet", options or TrunkOptions(), strides)
         self.channels: tuple[int, ...] = tuple(_feature_info(self.net).channels())
         if weights not in ("none", "imagenet"):
             load_trunk_weights(self.net, Path(weights))
@@ -142,23 +147,17 @@ class Trunk(nn.Module):
 
 
 def _create(
-    name: str, pretrained: bool, options: dict[str, Any], strides: tuple[int, ...]
+    name: str, pretrained: bool, options: TrunkOptions, strides: tuple[int, ...]
 ) -> nn.Module:
-    from vostool.nn import torchvision_compat
-
-    torchvision_compat.enable()
-    import timm
-
-    if not timm.is_model(name):
-        close = timm.list_models(f"*{name}*")[:5]
-        raise UsageError(
-            f"timm has no network {name!r}",
-            remedy=f"for example {', '.join(close or ['resnet50'])}",
-        )
+    timm = _timm()
+    _require_known(name)
+    changes = options.model_dump()
     try:
-        whole = timm.create_model(name, features_only=True, **options)
-    except (RuntimeError, TypeError, AssertionError) as error:
-        raise UsageError(f"{name} cannot be a trunk with options {options}: {error}") from error
+        whole = timm.create_model(name, features_only=True, **changes)
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, TypeError, AssertionError, ValueError) as error:
+        raise UsageError(f"{name} cannot be a trunk with options {changes}: {error}") from error
     reductions = _feature_info(whole).reduction()
     if not set(strides) <= set(reductions):
         needed = ", ".join(map(str, strides))
@@ -169,7 +168,7 @@ def _create(
     indices = tuple(reductions.index(stride) for stride in strides)
     try:
         net = timm.create_model(
-            name, features_only=True, out_indices=indices, pretrained=pretrained, **options
+            name, features_only=True, out_indices=indices, pretrained=pretrained, **changes
         )
     except Exception as error:
         if not pretrained:
@@ -181,6 +180,33 @@ def _create(
         ) from error
     _drop_late_blocks(net)
     return net
+
+
+def _timm() -> Any:
+    """The library, also beside a torchvision whose operators do not load."""
+    from vostool.nn import torchvision_compat
+
+    with torch.device("cpu"):  # constants of these libraries are not to be on a caller's device
+        torchvision_compat.enable()
+        import timm
+
+    return timm
+
+
+def _require_known(name: str) -> None:
+    """Refuse what is not a name in timm's own list: its other names fetch files.
+
+    Raises:
+        UsageError: naming similar networks.
+    """
+    timm = _timm()
+    if _NAME.fullmatch(name) and timm.is_model(name):
+        return
+    close = timm.list_models(f"*{name}*")[:5] if _NAME.fullmatch(name) else []
+    raise UsageError(
+        f"timm has no network {name!r}",
+        remedy=f"for example {', '.join(close or ['resnet50'])}",
+    )
 
 
 def _drop_late_blocks(net: nn.Module) -> None:

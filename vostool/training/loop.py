@@ -19,7 +19,7 @@ from vostool.core.console import Advance, progress
 from vostool.core.errors import UsageError, VostoolError
 from vostool.core.types import Clip
 from vostool.nn.precision import autocast, resolve_precision
-from vostool.training.checkpoint import ResumeState, describe, load_weights
+from vostool.training.checkpoint import describe, load_weights
 from vostool.training.config import (
     CheckpointOptions,
     LoopOptions,
@@ -38,6 +38,7 @@ from vostool.training.optimiser import (
     set_learning_rate,
     train_mode,
 )
+from vostool.training.resuming import Progress, ResumeState, load_optimiser
 from vostool.training.run_folder import RunFolder
 from vostool.training.schedule import learning_rate_factor
 
@@ -128,11 +129,11 @@ class Trainer:
         """
         state = self.files.read_resume()
         load_weights(self.model, state.weights, self.files.resume_file)
-        self.optimiser.load_state_dict(state.optimiser)
-        self.iteration = state.progress["iteration"]
-        self.best_score = state.progress["best_score"]
+        load_optimiser(self.optimiser, state.optimiser, self.files.resume_file)
+        self.iteration = state.progress.iteration
+        self.best_score = state.progress.best_score
         if self.scaler.is_enabled():
-            self.scaler.load_state_dict(state.progress["scaler"])
+            self.scaler.load_state_dict(state.progress.scaler)
 
     def run(
         self,
@@ -315,13 +316,13 @@ class Trainer:
     def _save_resume(self) -> None:
         """Save what `resume` needs."""
         if self.processes.is_main:
-            progress = {
-                "recipe": self.recipe,
-                "iteration": self.iteration,
-                "best_score": self.best_score,
-                "processes": self.processes.count,
-                "scaler": self.scaler.state_dict(),
-            }
+            progress = Progress(
+                recipe=self.recipe,
+                iteration=self.iteration,
+                best_score=self.best_score,
+                processes=self.processes.count,
+                scaler=self.scaler.state_dict(),
+            )
             weights, optimiser = self.model.state_dict(), self.optimiser.state_dict()
             self.files.save_resume(ResumeState(weights, optimiser, progress))
         self.processes.wait()

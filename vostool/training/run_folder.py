@@ -12,13 +12,8 @@ from typing import Any
 from torch import nn
 
 from vostool.core.files import atomic_path, write_json
-from vostool.training.checkpoint import (
-    CheckpointInfo,
-    ResumeState,
-    read_resume,
-    save_checkpoint,
-    save_resume,
-)
+from vostool.training.checkpoint import CheckpointInfo, save_checkpoint
+from vostool.training.resuming import ResumeState, read_resume, save_resume
 
 BEST, RESUME, LISTING = "best.ckpt", "resume.state", "checkpoints.json"
 RECIPE, SELECTION = "recipe.json", "selection.json"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,17 @@ import torch
 from torch import nn
 
 from vostool.core.errors import CheckpointError, VostoolError
+from vostool.core.typed import parse_as
 from vostool.models import released_stm as _released_stm
 from vostool.models.systems import stm
 from vostool.nn.trunk import read_tensors
 from vostool.recipe import ModelChoice, build_model
-from vostool.training.checkpoint import load_weights, read_checkpoint
+from vostool.training.checkpoint import (
+    FOREIGN,
+    load_weights,
+    read_checkpoint,
+    require_fitting,
+)
 
 RELEASED_SUFFIXES = (".pth", ".pt")
 
@@ -34,16 +42,29 @@ def load_segmenter(
             "model": {"name": "stm", **stm.Config().model_dump(mode="json")},
         }
     weights, info = read_checkpoint(path)
+    model = info.recipe.get("model")
+    choice = parse_as(ModelChoice, model, path, remedy=FOREIGN, error=CheckpointError)
+    with _explained(path):
+        # Sizes are a stranger's, too: only a network whose tensors the file holds gets memory.
+        sketch = build_model(choice, weights="none", device="meta")
+    require_fitting(sketch, weights, path)
+    network = build_model(choice, weights="none")
+    load_weights(network, weights, path)
+    return network.to(device or torch.device("cpu")).eval(), info.recipe
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Every way in which a checkpoint's network cannot be built, as one sentence."""
     try:
-        model = build_model(ModelChoice.model_validate(info.recipe["model"]), weights="none")
-    except (VostoolError, ValueError, KeyError) as error:
+        yield
+    except (VostoolError, ValueError, TypeError, OverflowError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(
-            f"the checkpoint's network cannot be built: {error}",
+            f"the checkpoint's network cannot be built: {reason}",
             where=path,
             remedy="use the vostool version (and packages) that trained it",
         ) from error
-    load_weights(model, weights, path)
-    return model.to(device or torch.device("cpu")).eval(), info.recipe
 
 
 def _load_released(path: Path) -> nn.Module:

@@ -93,8 +93,9 @@ def _train(recipe: Recipe, run: TrainingRun, processes: Processes) -> TrainingRe
     if run.resume and trainer.files.resume_file.exists():
         state = trainer.files.read_resume()
         # Parsing fills in what a newer version has added, so that only real differences count.
-        before = parse_recipe(state.progress["recipe"], str(trainer.files.resume_file)).resolved()
-        check_same_run(state.progress | {"recipe": before}, recipe.resolved(), processes, run.out)
+        before = parse_recipe(state.progress.recipe, str(trainer.files.resume_file)).resolved()
+        progress = state.progress.model_copy(update={"recipe": before})
+        check_same_run(progress, recipe.resolved(), processes, run.out)
         trainer.resume()
         log.info(f"going on after {trainer.iteration} of {recipe.loop.iterations} iterations")
     if processes.is_main:
