@@ -34,12 +34,12 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
+from vostool.ensembling.running_mean import RunningMean
 from vostool.inference.engine import InferenceOptions
 from vostool.inference.prepare import prepare
 from vostool.inference.source import FrameSource
 from vostool.inference.views import parse_views
 from vostool.models.systems import famnet
-from vostool.predictions.average import RunningMean
 from vostool.predictions.quantise import STEP, from_uint8, to_uint8
 
 STRATEGIES = ("every:5", "every:3", "early:1,5")
@@ -69,10 +69,10 @@ def separate(
     ]
     for _ in range(len(video)):
         saved = [to_uint8(next(run).probabilities) for run in runs]
-        mean = RunningMean[np.ndarray]()
+        mean = RunningMean()
         for volume in saved:
-            mean.add(from_uint8(volume))
-        yield mean.mean()
+            mean.add(torch.from_numpy(from_uint8(volume)))
+        yield mean.mean().numpy()
 
 
 def ways(options: argparse.Namespace) -> dict[str, Callable[[], Iterator[np.ndarray]]]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from vostool.cli.main import main
+from vostool.ensembling.method import describe_methods, method_names
 from vostool.predictions.folder import PredictionFolder, PredictionWriter
 
 
@@ -28,20 +29,37 @@ def _call(arguments):
 
 def test_vote(tmp_path, members, capsys):
     out = tmp_path / "out"
-    assert _call([*members, "--weights", "5,1,1", "--out", str(out)]) == 0
+    assert _call([*members, "--weights", "1,2,2", "--out", str(out)]) == 0
     assert "(vote, 2 frames)" in capsys.readouterr().out
     for frame in ("0", "1"):
-        expected = PredictionFolder(members[0]).mask("v", frame)
+        masks = [PredictionFolder(member).mask("v", frame) for member in members]
+        votes = [sum(w * (m == value) for w, m in zip((1, 2, 2), masks)) for value in range(3)]
+        expected = np.argmax(votes, 0)
         assert np.array_equal(PredictionFolder(out).mask("v", frame), expected)
+
+
+def test_methods_are_listed_with_their_options(capsys):
+    assert _call(["--list"]) == 0
+    shown = capsys.readouterr().out
+    for name, about, fields in describe_methods():
+        assert f"{name}: {about}" in shown
+        assert all(f"  --set {option}=...  {meaning}" in shown for option, meaning in fields)
+    assert _call(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in method_names())
 
 
 @pytest.mark.parametrize(
     ("more", "code", "sentence"),
     [
         (["--weights", "a,b,c"], 2, "are not numbers"),
-        (["--weights", "1,2"], 2, "2 weights for 3 folders"),
+        (["--set", "weights=a,b,c"], 2, "are not numbers"),
+        (["--set", "weights"], 2, "write --set weights=2,1,1"),
+        (["--method", "vote", "--set", "weigths=1,1,1"], 2, "did you mean weights"),
+        (["--weights", "1,2"], 2, "2 weights (1,2) for 3 members"),
+        (["--weights", "5,1,1"], 2, "alone outvotes all others"),
         (["--method", "mean"], 2, "--save-probabilities"),
-        (["--method", "median"], 2, "unknown method"),
+        (["--method", "median"], 2, "unknown merging method"),
         (["--out", "{x}"], 2, "one of the members"),
     ],
 )

@@ -91,7 +91,7 @@ def test_one_member_gives_itself(tmp_path, rng):
 
 def test_weights_decide(tmp_path, rng):
     members = [_member(tmp_path / name, rng) for name in "xyz"]
-    ensemble(members, tmp_path / "out", weights=[0, 1, 0])
+    ensemble(members, tmp_path / "out", options={"weights": [0, 1, 0]})
     out, wanted = PredictionFolder(tmp_path / "out"), PredictionFolder(members[1])
     for frame in ("0", "1"):
         assert np.array_equal(out.mask("a", frame), wanted.mask("a", frame))
@@ -103,17 +103,71 @@ def test_masks_alone_are_voted_on(tmp_path, rng):
     assert result.method == "vote"
     folders = [PredictionFolder(path) for path in members]
     masks = np.stack([folder.mask("b", "1") for folder in folders])
-    agreed = (masks[1] == masks[2]) | (masks[0] == masks[1]) | (masks[0] == masks[2])
-    expected = np.where(masks[1] == masks[2], masks[1], masks[0])
+    votes = np.stack([(masks == value).sum(0) for value in (0, 2, 7)])
+    expected = np.array([0, 2, 7])[votes.argmax(0)]
     assert np.array_equal(PredictionFolder(tmp_path / "out").mask("b", "1"), expected)
-    assert not agreed.all(), "ties were tested too"
+    assert (votes.max(0) == 1).any(), "ties were tested too: they go to the background"
+    ensemble(members[::-1], tmp_path / "reversed")
+    assert _masks(tmp_path / "reversed") == _masks(tmp_path / "out")
 
 
-def test_vote_with_probabilities_keeps_their_mean(tmp_path, rng):
+def _masks(root):
+    return {name: data for name, data in _files(root).items() if name.suffix == ".png"}
+
+
+@pytest.mark.parametrize(
+    ("weights", "sentence"),
+    [
+        (None, "two masks have no majority"),
+        ([1, 1], "two masks have no majority"),
+        ([2, 1], "x alone outvotes all others"),
+    ],
+)
+@pytest.mark.parametrize("method", ["auto", "vote"])
+def test_a_vote_of_two_folders_is_not_a_copy_of_one(tmp_path, rng, weights, sentence, method):
+    members = [_member(tmp_path / name, rng, probabilities=False) for name in "xy"]
+    options = {} if weights is None else {"weights": weights}
+    with pytest.raises(UsageError, match=sentence):
+        ensemble(members, tmp_path / "out", method=method, options=options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_votes_with_probabilities_follow_the_surer_member(tmp_path, rng):
     members = [_member(tmp_path / name, rng) for name in "xy"]
+    for order, out in ((members, "out"), (members[::-1], "reversed")):
+        ensemble(order, tmp_path / out, method="vote")
+    assert _masks(tmp_path / "out") == _masks(tmp_path / "reversed")
+    folders = [PredictionFolder(path) for path in members]
+    planes = [folder.probabilities("a", "0")[0].astype(int) for folder in folders]
+    labels = np.stack([volume.argmax(0) for volume in planes])
+    mean = sum(planes)
+    first, second = (np.take_along_axis(mean, item[None], 0)[0] for item in labels)
+    expected = np.where(first > second, *labels)
+    sure = np.abs(first - second) > 1
+    merged = IDS.to_rows(PredictionFolder(tmp_path / "out").mask("a", "0"))
+    assert np.array_equal(merged[sure], expected[sure])
+    assert (labels[0] != merged).any()
+    assert (labels[1] != merged).any()
+
+
+def test_a_vote_counts_masks_that_were_changed_after_their_probabilities(tmp_path, rng):
+    members = [_member(tmp_path / name, rng) for name in "xyz"]
+    for member in members[:2]:
+        PredictionWriter(member).write_mask("a", "0", np.full((6, 8), 7, np.uint8))
+    ensemble(members, tmp_path / "out", method="vote")
+    assert (PredictionFolder(tmp_path / "out").mask("a", "0") == 7).all()
+
+
+def test_probabilities_of_a_vote_are_its_shares(tmp_path, rng):
+    members = [_member(tmp_path / name, rng) for name in "xyz"]
     result = ensemble(members, tmp_path / "out", method="vote", save_probabilities=True)
     assert result.method == "vote"
-    assert PredictionFolder(tmp_path / "out").has_probabilities
+    out = PredictionFolder(tmp_path / "out")
+    planes, ids = out.probabilities("a", "0")
+    assert ids == IDS
+    masks = np.stack([IDS.to_rows(PredictionFolder(path).mask("a", "0")) for path in members])
+    shares = np.stack([(masks == row).mean(0) for row in range(3)])
+    assert np.abs(planes / 255 - shares).max() <= 1 / 255
 
 
 @pytest.mark.parametrize(
@@ -151,11 +205,11 @@ def test_ids_that_differ_in_a_later_frame_are_found(tmp_path, rng):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"weights": [1]}, "1 weights for 2 folders"),
-        ({"weights": [0, 0]}, "make no sense"),
-        ({"weights": [1, -1]}, "make no sense"),
-        ({"weights": [1, float("nan")]}, "make no sense"),
-        ({"method": "median"}, "unknown method"),
+        ({"options": {"weights": [1]}}, r"1 weights \(1\) for 2 members"),
+        ({"options": {"weights": [0, 0]}}, "make no sense"),
+        ({"options": {"weights": [1, 2]}, "method": "mean"}, "vote and weighted take it"),
+        ({"method": "weighted"}, "weights is missing"),
+        ({"method": "median"}, "unknown merging method"),
     ],
 )
 def test_wrong_usage(tmp_path, rng, arguments, sentence):
@@ -172,7 +226,7 @@ def test_mean_needs_probabilities_and_members_are_not_written_over(tmp_path, rng
         ensemble(members, members[0], overwrite=True)
     with pytest.raises(OutputError, match="not empty"):
         ensemble([members[0]], members[1])
-    with pytest.raises(UsageError, match="no predictions"):
+    with pytest.raises(UsageError, match="nothing to merge"):
         ensemble([], tmp_path / "out")
 
 
@@ -192,5 +246,5 @@ def test_resume_redoes_unfinished_videos_only(tmp_path, rng):
     assert {k: v for k, v in after.items() if k.suffix == ".png"} == {
         k: v for k, v in complete.items() if k.suffix == ".png"
     }
-    with pytest.raises(UsageError, match=r"cannot resume with other settings: .*weights"):
-        ensemble(members, tmp_path / "out", weights=[1, 2], resume=True)
+    with pytest.raises(UsageError, match=r"cannot resume with other settings: .*options"):
+        ensemble(members, tmp_path / "out", options={"weights": [1, 2]}, resume=True)

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from vostool.core.types import Fate
-from vostool.models import InputSpec, Prediction
-from vostool.nn.aggregation import soft_aggregate
+from vostool.core.types import Retention
+from vostool.models import InputSpec
 
 
 @dataclass
@@ -33,7 +32,6 @@ class State:
     max_memory: int | None
     slots: list[Slot] = field(default_factory=list)
     masks: list[torch.Tensor] = field(default_factory=list)
-    fates: list[list[Fate]] = field(default_factory=list)
 
 
 class ColourStub(nn.Module):
@@ -47,8 +45,7 @@ class ColourStub(nn.Module):
         self.segmented: list[list[list[int]]] = []
         self.states: list[State] = []
 
-    def encode(self, frame):
-        images = frame.images
+    def encode(self, images):
         assert images.shape[-1] % 16 == 0
         assert images.shape[-2] % 16 == 0
         self.encoded.append(images.shape)
@@ -58,13 +55,10 @@ class ColourStub(nn.Module):
         self.states.append(State(max_memory))
         return self.states[-1]
 
-    def memorize(self, frame, features, probabilities, state, fates):
-        images, masks, time = frame.images, probabilities[:, 1:], frame.time
+    def memorize(self, images, features, masks, state, keep, time):
         assert features is images
-        assert len(fates) == masks.shape[1]
+        assert len(keep) == masks.shape[1]
         assert masks.shape[-2:] == images.shape[-2:]
-        assert torch.allclose(probabilities.sum(1), torch.ones(()), atol=1e-4)
-        state.fates.append(list(fates))
         state.masks.append(masks.clone())
         while len(state.slots) < masks.shape[1]:
             state.slots.append(Slot())
@@ -72,18 +66,13 @@ class ColourStub(nn.Module):
             weight = masks[:, row, None]
             colour = (images * weight).sum((2, 3)) / weight.sum((2, 3)).clamp(min=1e-6)
             slot.replaceable = {}
-            if fates[row] in (Fate.GIVEN, Fate.KEEP):
+            if keep[row] is Retention.KEEP:
                 slot.permanent[time] = colour
-            elif fates[row] is Fate.REPLACE:
+            elif keep[row] is Retention.REPLACE:
                 slot.replaceable = {time: colour}
 
-    def segment(self, frame, features, state):
-        assert features is frame.images
+    def segment(self, features, state):
         self.segmented.append([slot.times for slot in state.slots])
-        return Prediction(soft_aggregate(self.planes(features, state))[1])
-
-    def planes(self, features, state):
-        """`[V, N, H, W]`, each object for itself."""
         planes = []
         for slot in state.slots:
             colours = torch.stack([*slot.permanent.values(), *slot.replaceable.values()])

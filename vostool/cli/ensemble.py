@@ -1,7 +1,8 @@
-"""Combine prediction folders of several runs into one.
+"""Merge prediction folders of several runs into one.
 
 Takes the mean of probabilities where all members have them (infer --save-probabilities), otherwise
-a vote of masks, which may come from any tool. Members must agree on videos, frames, sizes and ids.
+a vote over masks, which may come from any tool. Members must agree on videos, frames, sizes and
+ids. --list shows all methods with their options.
 
 Example: `vostool ensemble preds/r50 preds/rx50 --weights 2,1 --out preds/ens`
 """
@@ -14,18 +15,41 @@ from typing import Annotated
 import typer
 
 from vostool.cli import options
-from vostool.core.errors import UsageError
+from vostool.core import registry
+
+METHODS = ", ".join(registry.names("vostool.ensembling.methods", "vostool.ensembling_methods"))
+
+
+def show_methods(wanted: bool) -> None:
+    """Print all methods with their options and stop."""
+    if not wanted:
+        return
+    from vostool.ensembling.method import describe_methods
+
+    for name, about, fields in describe_methods():
+        print(f"{name}: {about}")
+        for field, meaning in fields:
+            print(f"  --set {field}=...  {meaning}")
+    raise typer.Exit
 
 
 def run(
     members: Annotated[list[Path], typer.Argument(help="Prediction folders.")],
     out: Annotated[Path, typer.Option(help="New prediction folder.")],
-    method: Annotated[str, typer.Option(help="auto, mean (of probabilities) or vote.")] = "auto",
+    method: Annotated[str, typer.Option(help=f"auto or one of: {METHODS}.")] = "auto",
     weights: Annotated[
         str | None, typer.Option(help="One number per folder, such as 2,1,1.")
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="OPTION=VALUE of the method; may be repeated."),
+    ] = None,
+    list_methods: Annotated[
+        bool,
+        typer.Option("--list", callback=show_methods, is_eager=True, help="Show the methods."),
+    ] = False,
     save_probabilities: Annotated[
-        bool, typer.Option("--save-probabilities", help="Write the mean probabilities too.")
+        bool, typer.Option("--save-probabilities", help="Write the merged probabilities too.")
     ] = False,
     resume: options.Resume = False,
     overwrite: options.Overwrite = False,
@@ -33,25 +57,21 @@ def run(
     verbose: options.Verbose = False,
 ) -> None:
     """Run the command."""
+    from vostool.core.options import assign, read_assignment
     from vostool.stages.predict.ensemble import ensemble
 
     options.show_messages(quiet, verbose)
+    values: dict[str, object] = {}
+    assign(values, [read_assignment(text, example="weights=2,1,1") for text in settings or []])
+    if weights is not None:
+        values["weights"] = weights
     result = ensemble(
         members,
         out,
-        method=method,  # type: ignore[arg-type]
-        weights=_numbers(weights),
+        method=method,
+        options=values,
         save_probabilities=save_probabilities,
         resume=resume,
         overwrite=overwrite,
     )
     print(f"{result.folder} ({result.method}, {result.frames} frames)")
-
-
-def _numbers(text: str | None) -> list[float] | None:
-    try:
-        return None if text is None else [float(part) for part in text.split(",")]
-    except ValueError:
-        raise UsageError(
-            f"--weights {text} are not numbers", remedy="write one per folder, such as 2,1,1"
-        ) from None

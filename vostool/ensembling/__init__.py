@@ -1,1 +1,1 @@
-"""Combining predictions: mean, weighted, vote."""
+"""Merging what several members say: the protocol, methods, and whether members agree."""

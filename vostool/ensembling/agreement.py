@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from vostool.core.errors import DataError, UsageError
+from vostool.core.errors import DataError
 from vostool.core.types import ObjectIds
 from vostool.predictions.folder import PredictionFolder
 from vostool.predictions.manifest import video_entries
@@ -20,11 +20,8 @@ def check_agreement(members: Sequence[PredictionFolder], probabilities: bool) ->
     checked as they are read), otherwise from run.json, where folders have one.
 
     Raises:
-        UsageError: no members.
         DataError: they disagree.
     """
-    if not members:
-        raise UsageError("no predictions to combine", remedy="pass one or more folders")
     differences = [
         line for other in members[1:] for line in _differences(members[0], other, probabilities)
     ]

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 import torch
 from pydantic import Field
 
-from vostool.core.types import Fate
-from vostool.models.segmenter import FrameViews
+from vostool.core.types import Retention
 from vostool.models.space_time import MemoryState, QueryFeatures
 from vostool.models.systems import stm
 from vostool.nn.refinement import Refinement
@@ -58,15 +57,16 @@ class SCMN(stm.STM):
 
     def memorize(
         self,
-        frame: FrameViews,
+        images: torch.Tensor,
         features: QueryFeatures,
-        probabilities: torch.Tensor,
+        masks: torch.Tensor,
         state: MemoryState,
-        fates: Sequence[Fate],
+        keep: Sequence[Retention],
+        time: int,
     ) -> None:
         """See `Segmenter.memorize`; the masks are the next frame's prior too."""
-        super().memorize(frame, features, probabilities, state, fates)
-        state.prior = self._prior(probabilities[:, 1:])
+        super().memorize(images, features, masks, state, keep, time)
+        state.prior = self._prior(masks)
 
     def _prior(self, masks: torch.Tensor) -> torch.Tensor | None:
         return None if self.constraint is None else prior_of_masks(masks)

@@ -71,7 +71,7 @@ class PredictionRun:
         self.root, self.planned = Path(root), dict(planned)
         self.writer = PredictionWriter(self.root)
         self._shard = shard or Shard()
-        self._probabilities = probabilities
+        self.probabilities = probabilities
         earlier = _claim(self.root, settings, resume, overwrite, self._shard)
         self.todo = [
             name

@@ -1,0 +1,41 @@
+"""Means against plain numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from vostool.ensembling.running_mean import MemberMeans, RunningMean
+
+
+def test_running_mean_is_the_weighted_mean(rng):
+    volumes = rng.random((4, 3, 5, 6)).astype(np.float32)
+    weights = [1.0, 2.0, 0.5, 0.0]
+    running = RunningMean()
+    for volume, weight in zip(volumes, weights):
+        running.add(torch.from_numpy(volume.copy()), weight)
+    expected = np.average(volumes, axis=0, weights=weights)
+    assert np.allclose(running.mean().numpy(), expected, atol=1e-6)
+
+
+def test_running_mean_leaves_its_members_alone_and_refuses_other_shapes():
+    first = torch.ones(2, 2)
+    running = RunningMean()
+    running.add(first)
+    running.add(torch.zeros(2, 2))
+    assert first.sum() == 4
+    with pytest.raises(ValueError, match="cannot average"):
+        running.add(torch.zeros(2, 3))
+    with pytest.raises(ValueError, match="mean of nothing"):
+        RunningMean().mean()
+
+
+def test_member_means_are_in_the_order_of_members(rng):
+    views = torch.from_numpy(rng.random((4, 3, 5, 6)))
+    means = MemberMeans()
+    for member, view in zip((1, 0, 1, 0), views):
+        means.add(view, member)
+    found = means.means()
+    assert torch.allclose(found[0], (views[1] + views[3]) / 2)
+    assert torch.allclose(found[1], (views[0] + views[2]) / 2)

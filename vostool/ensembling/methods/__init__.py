@@ -1,0 +1,1 @@
+"""One module per way of merging members; `ensembling/method.py` says what a module has."""
