@@ -165,7 +165,7 @@ def from_files(table: Table, data: Path, every: int) -> None:
         output = Path(scratch) / "scores.json"
         one, _ = seconds(lambda: evaluate(*arguments, jobs=1, json=output))
         two, report = seconds(lambda: evaluate(*arguments, jobs=2, json=output))
-    ours = np.array([(j, f) for item in report.objects for j, f in zip(item.j, item.f)])
+    ours = np.array([(j, f) for item in report.objects for j, f in zip(*item.shown.values())])
     difference = max(
         np.abs(ours - np.array(everything)).max(), np.abs(ours[::every] - np.array(expected)).max()
     )
@@ -177,14 +177,15 @@ def from_files(table: Table, data: Path, every: int) -> None:
 
 def in_memory(table: Table, name: str, masks: list[Masks], every: int) -> None:
     """A row for scoring alone."""
-    from vostool.scoring.evaluate import score_frames
+    from vostool.scoring.evaluate import compare
 
     def ours() -> list[tuple[float, float]]:
         scores: list[tuple[float, float]] = []
         for first in range(0, len(masks), 16):
             batch = masks[first : first + 16]
             most = max(len(ids) for _, _, ids in batch)
-            j, f = score_frames([m[0] for m in batch], [m[1] for m in batch], range(1, most + 1))
+            found = compare([m[0] for m in batch], [m[1] for m in batch], range(1, most + 1))
+            j, f = found.j, found.f
             for row, (_, _, ids) in enumerate(batch):
                 scores += zip(j[row, : len(ids)], f[row, : len(ids)])
         return scores

@@ -106,7 +106,7 @@ def test_a_finished_demo_is_neither_mixed_with_another_nor_done_again(finished):
     assert (out / "submission.zip").read_bytes() == before
     assert (out / "runs" / RECIPES[0] / "best.ckpt").stat().st_mtime_ns == weights
     assert next(iter(again.scores)) == "copy of the first mask"
-    assert all(0 <= scores.j_and_f <= 1 for scores in again.scores.values())
+    assert all(0 <= scores.score <= 1 for scores in again.scores.values())
 
 
 def test_recipes_name_a_resnet_and_a_resnext():

@@ -71,12 +71,12 @@ def test_report_figures_are_those_of_evaluate(root, predictions, tmp_path):
         tmp_path / "r",
         options=ReportOptions(videos=0, frames=2, worst=0),
     ).scores
-    assert found["perfect"].j_and_f == 1.0
-    assert 0.3 < found["shifted"].j_and_f < 0.95
+    assert found["perfect"].score == 1.0
+    assert 0.3 < found["shifted"].score < 0.95
     ids = read_mask(root / "valid" / "Annotations" / "valid000" / "00005.png")
     truth, moved = ids == 1, np.roll(ids, 4, axis=1) == 1
     first = next(item for item in found["shifted"].objects if item.video == "valid000")
-    assert first.j[0] == pytest.approx((truth & moved).sum() / (truth | moved).sum())
+    assert first.shown["J"][0] == pytest.approx((truth & moved).sum() / (truth | moved).sum())
 
 
 def test_without_ground_truth_the_page_shows_frames_only(root, predictions, tmp_path, capsys):

@@ -9,10 +9,21 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from vostool.scoring.boundary import boundary_f, boundary_map, boundary_scores, tolerance_pixels
-from vostool.scoring.evaluate import score_frames
+from vostool.scoring.boundary import Boundaries, boundary_f, boundary_map
+from vostool.scoring.disk import tolerance_pixels, whole_disk
+from vostool.scoring.evaluate import compare
 from vostool.scoring.jaccard import region_similarity
 from vostool.scoring.mask_pair import MaskPair, Workspace
+
+
+def score_frames(predictions, truths, ids, radius: int | None = None):
+    """J and F of every object in every frame."""
+    compared = compare(predictions, truths, ids)
+    if radius is None:
+        return compared.j, compared.f
+    everywhere = np.ones((len(truths), len(ids)), bool)
+    return compared.j, compared.boundary_f(lambda size, areas: [(whole_disk(radius), everywhere)])
+
 
 SIZES = st.tuples(st.integers(1, 14), st.integers(1, 14))
 
@@ -30,7 +41,7 @@ def mask_batches(draw):
 @given(mask_batches(), st.integers(1, 5))
 def test_all_objects_at_once_equal_the_definitions(plain, batch, radius):
     predictions, truths, ids = batch
-    j, f = score_frames(predictions, truths, ids, tolerance=float(radius))
+    j, f = score_frames(predictions, truths, ids, radius)
     for time, (predicted, truth) in enumerate(zip(predictions, truths)):
         for row, number in enumerate(ids):
             masks = predicted == number, truth == number
@@ -101,18 +112,11 @@ def test_tolerance_reaches_exactly_its_radius(distance, near, direction):
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "tolerance", "pixels"),
-    [
-        (480, 854, 0.008, 8),
-        (480, 910, 0.008, 9),
-        (1080, 1920, 0.008, 18),
-        (720, 1280, 0.008, 12),
-        (1, 1, 0.008, 1),
-        (480, 854, 3.0, 3),
-    ],
+    ("height", "width", "pixels"),
+    [(480, 854, 8), (480, 910, 9), (1080, 1920, 18), (720, 1280, 12), (1, 1, 1)],
 )
-def test_tolerance_in_pixels(height, width, tolerance, pixels):
-    assert tolerance_pixels(height, width, tolerance) == pixels
+def test_tolerance_in_pixels(height, width, pixels):
+    assert tolerance_pixels(height, width) == pixels
 
 
 def test_neighbouring_rows_frames_and_objects_are_not_mixed_up():
@@ -121,7 +125,8 @@ def test_neighbouring_rows_frames_and_objects_are_not_mixed_up():
     left[:, 0] = 1
     right[:, -1] = 1
     pairs = [MaskPair.of(left, right), MaskPair.of(right, left), MaskPair.of(right, right)]
-    np.testing.assert_array_equal(boundary_scores(pairs, (1, 2), 5.0), [[0, 1], [0, 1], [1, 1]])
+    scores = Boundaries(pairs, (1, 2), reach=5).scores(whole_disk(5))
+    np.testing.assert_array_equal(scores, [[0, 1], [0, 1], [1, 1]])
 
 
 def test_a_workspace_serves_frames_of_any_size_and_depth(rng):

@@ -1,4 +1,4 @@
-"""Which frames count, and scoring a sequence in memory."""
+"""Which frames count, and scoring a video in memory."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from vostool.core.types import Frame, Video, VideoObject
-from vostool.datasets.spec import Measure, ScoringRule
-from vostool.scoring.evaluate import BATCH, counted_frames, score_frames, score_sequence
+from vostool.datasets.spec import ScoringRule
+from vostool.scoring.evaluate import BATCH, compare, counted_frames, score_video
+from vostool.scoring.measure import load_measure
 
 
 def moving_square(times: int, side: int = 9, id: int = 1) -> list[np.ndarray]:
@@ -24,48 +25,31 @@ def moving_square(times: int, side: int = 9, id: int = 1) -> list[np.ndarray]:
 def test_batches_do_not_show():
     truths = moving_square(2 * BATCH + 3)
     predictions = [np.roll(mask, time % 4, 0) for time, mask in enumerate(truths)]
-    scores = score_sequence(iter(predictions), iter(truths), (1,))
-    for time, (predicted, truth) in enumerate(zip(predictions, truths)):
-        j, f = score_frames([predicted], [truth], (1,))
-        assert (scores.j[time, 0], scores.f[time, 0]) == (j[0, 0], f[0, 0])
+    names = [f"{time:05d}" for time in range(len(truths))]
+    clip = Video(
+        "clip",
+        tuple(Frame(name, Path("x.jpg"), Path("x.png")) for name in names),
+        (VideoObject(1, "00000"),),
+        tuple(names),
+    )
+    counted = counted_frames(clip, DAVIS)
+    (item,) = score_video(
+        load_measure("davis"), clip, counted, list(zip(names, predictions, truths))
+    )
+    assert item.frames == tuple(names[1:-1])
+    for time, (predicted, truth) in enumerate(zip(predictions[1:-1], truths[1:-1])):
+        alone = compare([predicted], [truth], (1,))
+        assert (item.shown["J"][time], item.shown["F"][time]) == (alone.j[0, 0], alone.f[0, 0])
 
 
-@pytest.mark.parametrize(
-    ("skip_first", "skip_last", "frames"),
-    [(True, True, [1, 2, 3]), (False, True, [0, 1, 2, 3]), (True, False, [1, 2, 3, 4])],
-)
-def test_first_and_last_frame(skip_first, skip_last, frames):
-    truths = moving_square(5)
-    scores = score_sequence(truths, truths, (1,), skip_first=skip_first, skip_last=skip_last)
-    assert np.flatnonzero(scores.counted[:, 0]).tolist() == frames
-    assert scores.j_and_f == 1.0
-
-
-def test_a_late_object_counts_from_the_frame_after_it_is_given():
-    truths = moving_square(6)
-    for mask in truths[2:]:
-        mask[25:30, 40:45] = 7
-    predictions = [np.where(mask == 7, 0, mask).astype(np.uint8) for mask in truths]
-    scores = score_sequence(predictions, truths, (1, 7), skip_last=False, first_frames=(0, 2))
-    assert np.flatnonzero(scores.counted[:, 1]).tolist() == [3, 4, 5]
-    assert scores.mean_j == pytest.approx((1 + 0) / 2)
-    first, second = scores.statistics(0)[0], scores.statistics(1)[0]
-    assert (first.mean, second.mean) == (1.0, 0.0)
-
-
-def test_an_object_without_counted_frames_is_left_out_of_the_mean():
-    truths = moving_square(4)
-    scores = score_sequence(truths, truths, (1, 2), first_frames=(0, 3))
-    assert not scores.counted[:, 1].any()
-    assert scores.mean_j == 1.0
-    assert np.isnan(score_sequence(truths[:2], truths[:2], (1,)).mean_j)
-
-
-@pytest.mark.parametrize("order", [1, -1])
-def test_sequences_of_unequal_length_are_refused(order):
-    first, second = [moving_square(3), moving_square(4)][::order]
-    with pytest.raises(ValueError, match="number of frames"):
-        score_sequence(first, second, (1,))
+def test_an_object_without_counted_frames_has_no_scores():
+    masks = moving_square(5)
+    clip = video((VideoObject(1, "a"), VideoObject(2, "e")))
+    frames = list(zip("abcde", masks, masks))
+    counted = counted_frames(clip, DAVIS)
+    first, second = score_video(load_measure("davis"), clip, counted, frames)
+    assert (first.frames, second.frames) == (("b", "c", "d"), ())
+    assert second.shown["J"].shape == (0,)
 
 
 def video(objects: tuple[VideoObject, ...], annotated: str = "abcde") -> Video:
@@ -76,8 +60,8 @@ def video(objects: tuple[VideoObject, ...], annotated: str = "abcde") -> Video:
     return Video("clip", frames, objects, tuple("abcde"))
 
 
-DAVIS = ScoringRule(Measure.DAVIS, skip_first=True, skip_last=True)
-YOUTUBE = ScoringRule(Measure.YOUTUBE_VOS, skip_first=True, skip_last=False)
+DAVIS = ScoringRule("davis", skip_first=True, skip_last=True)
+YOUTUBE = ScoringRule("youtube-vos", skip_first=True, skip_last=False)
 
 
 @pytest.mark.parametrize(

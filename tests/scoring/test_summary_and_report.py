@@ -10,20 +10,26 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from vostool.datasets.spec import Measure, ScoringRule
-from vostool.scoring.report import COLUMNS, EvaluationReport
-from vostool.scoring.summary import ObjectScores, summarise
+from vostool.datasets.spec import ScoringRule
+from vostool.scoring.measure import ObjectScores, Summary, load_measure
+from vostool.scoring.report import EvaluationReport
 
-DAVIS = ScoringRule(Measure.DAVIS, skip_first=True, skip_last=True)
+DAVIS = ScoringRule("davis", skip_first=True, skip_last=True)
 
 
 def scores(video: str, id: int, j: float, f: float, category=None, count: int = 4) -> ObjectScores:
     names = tuple(f"{k:05d}" for k in range(count))
-    return ObjectScores(video, id, category, names, np.full(count, j), np.full(count, f))
+    return ObjectScores(
+        video, id, category, names, {"J": np.full(count, j), "F": np.full(count, f)}
+    )
+
+
+def summarise(objects: list[ObjectScores], rule: ScoringRule) -> Summary:
+    return load_measure(rule.measure).summarise(objects, rule)
 
 
 def youtube(*unseen: str) -> ScoringRule:
-    return ScoringRule(Measure.YOUTUBE_VOS, skip_last=False, unseen=frozenset(unseen))
+    return ScoringRule("youtube-vos", skip_last=False, unseen=frozenset(unseen))
 
 
 def test_davis_means_are_over_objects_not_videos_or_frames():
@@ -76,7 +82,10 @@ def test_decay_overflow_is_noted_with_the_corrected_figure_beside():
 
 
 def report(objects: list[ObjectScores], rule: ScoringRule = DAVIS) -> EvaluationReport:
-    return EvaluationReport("davis2017", "val", "preds", rule, tuple(objects), ("a note",))
+    measure = load_measure(rule.measure)
+    return EvaluationReport(
+        "davis2017", "val", "preds", rule, rule.measure, measure, tuple(objects), ("a note",)
+    )
 
 
 def test_json_holds_everything_and_no_nan():
@@ -91,9 +100,10 @@ def test_json_holds_everything_and_no_nan():
 
 
 def test_csv_has_one_line_per_object():
-    text = report([scores("a", 1, 0.25, 0.75), scores("b", 2, 0.5, 0.5, count=0)]).as_csv()
+    made = report([scores("a", 1, 0.25, 0.75), scores("b", 2, 0.5, 0.5, count=0)])
+    text = made.as_csv()
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert list(rows[0]) == list(COLUMNS)
+    assert list(rows[0]) == list(made.object_columns)
     assert [row["video"] for row in rows] == ["a", "b"]
     assert (float(rows[0]["J&F-Mean"]), rows[1]["J-Mean"]) == (0.5, "")
 
@@ -101,7 +111,7 @@ def test_csv_has_one_line_per_object():
 @pytest.mark.parametrize(
     ("rule", "shown", "hidden"),
     [
-        (DAVIS, ["J&F-Mean", "J-Recall", "0.2500", "note: a note"], ["corrected", "category"]),
+        (DAVIS, ["J&F-Mean", "J-Recall", "0.2500", "note: a note"], ["corrected"]),
         (youtube("yak"), ["G", "J-unseen", "0.2500", "category", "cat"], ["Decay-corrected"]),
     ],
 )

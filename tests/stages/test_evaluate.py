@@ -64,7 +64,7 @@ def predictions(tmp_path) -> Path:
 
 def test_perfect_predictions_score_one(davis, predictions):
     report = evaluate(predictions, "davis2017", davis, "val")
-    assert (report.mean_j, report.mean_f, report.j_and_f) == (1.0, 1.0, 1.0)
+    assert report.figures["J-Mean"] == report.figures["F-Mean"] == report.score == 1.0
     assert [(item.video, item.id) for item in report.objects] == [
         ("one", 1),
         ("two", 1),
@@ -81,21 +81,21 @@ def test_layouts_and_threads_give_the_same(davis, predictions, tmp_path, layout,
     shutil.copytree(predictions, tmp_path / "other" / layout)
     other = evaluate(tmp_path / "other", "davis2017", davis, "val", jobs=jobs)
     assert plain.summary == other.summary
-    assert plain.j_and_f < 1
+    assert plain.score < 1
 
 
 def test_first_and_last_frame_do_not_count(davis, predictions):
     for name in ("00000", "00005"):
         write_mask(predictions / "one" / f"{name}.png", np.zeros(SIZE, np.uint8))
-    assert evaluate(predictions, "davis2017", davis, "val").j_and_f == 1.0
+    assert evaluate(predictions, "davis2017", davis, "val").score == 1.0
     report = evaluate(predictions, "davis2017", davis, "val", count_first=True)
-    assert report.objects[0].j.tolist() == [0, 1, 1, 1, 1]
+    assert report.objects[0].shown["J"].tolist() == [0, 1, 1, 1, 1]
 
 
 def test_an_object_that_is_not_predicted_scores_zero(davis, predictions):
     write_masks(predictions / "two", masks_of((1,)))
     report = evaluate(predictions, "davis2017", davis, "val")
-    assert [item.j_statistics.mean for item in report.objects] == [1, 1, 0]
+    assert [float(item.shown["J"].mean()) for item in report.objects] == [1, 1, 0]
 
 
 def test_chosen_videos_only(davis, predictions):
@@ -169,7 +169,7 @@ def test_what_is_wrong_is_said(davis, predictions, tmp_path, corrupt, words, can
     assert not output.exists()
     if can_be_allowed:
         report = evaluate(predictions, "davis2017", davis, "val", allow_extra=True)
-        assert report.mean_j == 1.0
+        assert report.figures["J-Mean"] == 1.0
         assert any(words in note for note in report.summary.notes)
     else:
         with pytest.raises(DataError):
@@ -194,7 +194,7 @@ def test_outputs(davis, predictions, tmp_path):
     arguments = {"json": tmp_path / "a" / "scores.json", "csv": tmp_path / "scores.csv"}
     report = evaluate(predictions, "davis2017", davis, "val", **arguments)
     value = json.loads(arguments["json"].read_text())
-    assert value["figures"]["J&F-Mean"] == report.j_and_f
+    assert value["figures"]["J&F-Mean"] == report.score
     assert len(arguments["csv"].read_text().splitlines()) == 1 + len(report.objects)
 
 
@@ -224,7 +224,7 @@ def test_davis_2016_takes_any_nonzero_value_for_the_object(davis, predictions, v
     for path in sorted((predictions / "one").glob("*.png")):
         Image.fromarray(read_mask(path) * np.uint8(value)).save(path)
     report = evaluate(predictions, "davis2016", davis, "val", videos=["one"], allow_extra=True)
-    assert report.j_and_f == 1.0
+    assert report.score == 1.0
 
 
 @pytest.fixture
@@ -282,7 +282,7 @@ def test_real_osvos_masks_have_their_known_score(shared_data):
     arguments = (shared_data / "third-party" / "osvos", "davis2016", shared_data / "DAVIS", "val")
     report = evaluate(*arguments)
     assert len(report.objects) == 6
-    assert report.mean_j == pytest.approx(0.78, abs=0.005)
+    assert report.figures["J-Mean"] == pytest.approx(0.78, abs=0.005)
 
 
 def test_real_copies_of_the_first_mask_have_their_known_score(shared_data, tmp_path):
@@ -293,7 +293,7 @@ def test_real_copies_of_the_first_mask_have_their_known_score(shared_data, tmp_p
         for path in sorted((masks / folder.name).glob("*.png")):
             (tmp_path / folder.name / path.name).symlink_to(masks / folder.name / "00000.png")
     report = evaluate(tmp_path, "davis2016", shared_data / "DAVIS", "val")
-    assert report.mean_j == pytest.approx(0.31, abs=0.005)
+    assert report.figures["J-Mean"] == pytest.approx(0.31, abs=0.005)
 
 
 def test_real_late_objects_score_one_against_themselves(shared_data):

@@ -83,7 +83,7 @@ def test_the_best_setting_becomes_a_recipe(root, checkpoint, split, tmp_path) ->
     # The figures are those of infer and evaluate.
     masks = tmp_path / "tuned-settings" / "0.25_every-5" / "masks"
     report = evaluate(masks, "davis2016", root, videos.split)
-    assert report.j_and_f == scores[0]
+    assert report.score == scores[0]
 
 
 def test_going_on_setting_by_setting(root, checkpoint, split, tmp_path, monkeypatch) -> None:

@@ -1,4 +1,4 @@
-"""Score predicted masks: J, F, recall and decay as the DAVIS code does, G for YouTube-VOS.
+"""Score predicted masks with the measure of the data set's challenge, or with --measure another.
 
 PREDICTIONS is a prediction folder or any tool's folder of VIDEO/FRAME.png. Every missing, unknown
 or wrong-sized mask is reported. Scores go to standard output, and to files with --json and --csv.
@@ -27,6 +27,10 @@ def run(
     split: options.Split,
     videos: Annotated[
         str | None, typer.Option("--videos", help="Score these videos only, with commas between.")
+    ] = None,
+    measure: Annotated[
+        str | None,
+        typer.Option("--measure", help="Score with this measure, not with the data set's own."),
     ] = None,
     per_object: Annotated[
         bool, typer.Option("--per-object", help="Show every object's scores, too.")
@@ -62,6 +66,7 @@ def run(
         root,
         split,
         videos=None if videos is None else [name for name in videos.split(",") if name],
+        measure=measure,
         count_first=count_first,
         allow_extra=allow_extra,
         jobs=jobs,

@@ -85,6 +85,19 @@ class Frame:
 
 
 @dataclass(frozen=True)
+class ScoredFrames:
+    """Frames in which an object is scored, where the data set itself says so (LVOS).
+
+    Attributes:
+        names: in time order.
+        count: by how many frames scores are divided; those that `names` lacks count as 0.
+    """
+
+    names: tuple[str, ...]
+    count: int
+
+
+@dataclass(frozen=True)
 class VideoObject:
     """One object of a video.
 
@@ -94,12 +107,14 @@ class VideoObject:
         category: for seen / unseen scoring, or None where unknown.
         frames: names of the frames in which it is listed as annotated (YouTube-VOS `meta.json`);
             empty where the data set lists none.
+        scored: the frames that count for it; None where that follows from the data set's rule.
     """
 
     id: int
     first_frame: str
     category: str | None = None
     frames: tuple[str, ...] = ()
+    scored: ScoredFrames | None = None
 
 
 @dataclass(frozen=True)

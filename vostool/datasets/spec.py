@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,30 +9,23 @@ from pathlib import Path
 from vostool.core.types import Video
 
 
-class Measure(enum.Enum):
-    """Which official summary a data set is reported with."""
-
-    DAVIS = "davis"
-    """J and F mean, recall, decay over objects; J&F."""
-    YOUTUBE_VOS = "youtube-vos"
-    """G over seen and unseen categories."""
-
-
 @dataclass(frozen=True)
 class ScoringRule:
-    """Which frames of an object count, and how they are summed up.
+    """Which frames of an object count, and which measure the data set is reported with.
 
     Attributes:
-        measure: the summary.
+        measure: name of a measure (`vostool/scoring/measures/`).
         skip_first: leave out the frame in which an object's mask is given.
         skip_last: leave out the last frame of the video (DAVIS).
         unseen: categories that the training set does not have (YouTube-VOS).
+        unseen_videos: videos that count as unseen (LVOS); None where the data set does not say.
     """
 
-    measure: Measure
+    measure: str
     skip_first: bool = True
     skip_last: bool = False
     unseen: frozenset[str] = frozenset()
+    unseen_videos: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from vostool.datasets.layout import (
     read_json,
     safe_name,
 )
-from vostool.datasets.spec import Measure, ScoringRule, SubmissionProfile, VideoDatasetSpec
+from vostool.datasets.spec import ScoringRule, SubmissionProfile, VideoDatasetSpec
 
 SPLITS = ("train", "valid", "test")
 ALL_FRAMES = "_all_frames"
@@ -38,7 +38,7 @@ def youtube_vos_spec(year: int) -> VideoDatasetSpec:
         splits=(*SPLITS, *all_frames),
         load=load,
         ground_truth_splits=("train", f"train{ALL_FRAMES}"),
-        scoring=ScoringRule(Measure.YOUTUBE_VOS, skip_first=True, skip_last=False),
+        scoring=ScoringRule("youtube-vos", skip_first=True, skip_last=False),
         submissions={
             name + suffix: server for name in ("valid", "test") for suffix in ("", ALL_FRAMES)
         },

@@ -3,33 +3,24 @@
 The official definition (DAVIS; Martin et al., PAMI 2004) marks a pixel as boundary if its 2 x 2
 block to the right and below is not uniform, dilates either boundary map with a disk, and counts the
 boundary pixels of one map inside the dilated other. That a pixel lies inside the dilated map means
-that some boundary pixel of the other map is within the disk's radius. Here this is looked up
-directly: boundary pixels become sorted numbers (frame, object, row, column), and a binary search
+that some boundary pixel of the other map is at an offset that the disk holds. Here this is looked
+up directly: boundary pixels become sorted numbers (object, frame, row, column), and a binary search
 per row of the disk finds whether one lies in the row's reach. The cost goes with the length of the
 contours, not with the size of the image or of the disk, and the result is exactly the same.
+
+Axes: T frames, N objects.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from vostool.scoring.disk import Disk, tolerance_pixels, whole_disk
 from vostool.scoring.mask_pair import MaskPair
-
-TOLERANCE = 0.008
-"""Official tolerance as a part of the image diagonal."""
-
-
-def tolerance_pixels(height: int, width: int, tolerance: float = TOLERANCE) -> int:
-    """Radius of the disk: a part of the diagonal, rounded up; from 1 on, `tolerance` is in pixels.
-
-    The official disk of a fractional radius is that of the radius rounded down.
-    """
-    if tolerance >= 1:
-        return int(tolerance)
-    return int(np.ceil(tolerance * np.linalg.norm((height, width))))
 
 
 def boundary_map(mask: np.ndarray) -> np.ndarray:
@@ -44,57 +35,78 @@ def boundary_map(mask: np.ndarray) -> np.ndarray:
     return (mask != right) | (mask != below) | (mask != diagonal)
 
 
-def boundary_f(predicted: np.ndarray, truth: np.ndarray, tolerance: float = TOLERANCE) -> float:
+def boundary_f(predicted: np.ndarray, truth: np.ndarray, disk: Disk | None = None) -> float:
     """F of one object in one frame.
 
     1 where neither mask has a boundary, 0 where only one of them has.
 
     Args:
         predicted, truth: bool `[H, W]` (any type; non-zero is the object).
-        tolerance: part of the image diagonal, or pixels from 1 on.
+        disk: what counts as near; DAVIS's for the image's size by default.
     """
     pair = MaskPair.of((predicted != 0).astype(np.uint8), (truth != 0).astype(np.uint8))
-    return float(boundary_scores([pair], (1,), tolerance)[0, 0])
+    disk = disk or whole_disk(tolerance_pixels(*pair.size))
+    return float(Boundaries([pair], (1,), disk.reach).scores(disk)[0, 0])
 
 
-def boundary_scores(
-    pairs: Sequence[MaskPair], ids: Sequence[int], tolerance: float = TOLERANCE
-) -> np.ndarray:
-    """F of several objects in several frames of one size, float64 `[T, N]`.
+class Boundaries:
+    """Boundary pixels of several objects in several frames of one size, ready to be compared.
+
+    What does not depend on the disk is found once, so that several disks cost little more than one.
+
+    Args:
+        pairs: of T frames of one size.
+        ids: of N objects.
+        reach: no disk that `scores` is asked for reaches further than so many pixels.
 
     Raises:
-        ValueError: the frames differ in size.
+        ValueError: the frames differ in size, or there is no frame.
     """
-    if not pairs or not ids:
-        return np.zeros((len(pairs), len(ids)))
-    height, width = pairs[0].size
-    if any(pair.size != (height, width) for pair in pairs):
-        raise ValueError("frames of differing sizes must be scored apart")
-    grid = _Grid(height, width, tolerance_pixels(height, width, tolerance), len(pairs), len(ids))
-    predicted, truth = _Boundaries(grid), _Boundaries(grid)
-    keys = np.concatenate([grid.keys(frame, pair.position) for frame, pair in enumerate(pairs)])
-    in_predicted = np.concatenate([pair.predicted for pair in pairs], axis=1)
-    in_truth = np.concatenate([pair.truth for pair in pairs], axis=1)
-    for row, value in enumerate(ids):
-        on_predicted = _is_boundary(in_predicted, value)
-        on_truth = _is_boundary(in_truth, value)
-        these, those = _pick(keys, on_predicted), _pick(keys, on_truth)
-        predicted.add(row, these, _far_in_row(keys, on_predicted, on_truth, those, grid))
-        truth.add(row, those, _far_in_row(keys, on_truth, on_predicted, these, grid))
-    scores = _f_measure(*predicted.near(truth), *truth.near(predicted))
-    return scores.reshape(len(ids), len(pairs)).T
+
+    def __init__(self, pairs: Sequence[MaskPair], ids: Sequence[int], reach: int):
+        height, width = pairs[0].size
+        if any(pair.size != (height, width) for pair in pairs):
+            raise ValueError("frames of differing sizes must be scored apart")
+        self.reach = reach
+        self._grid = _Grid(height, width, reach, len(pairs), len(ids))
+        self._predicted, self._truth = _Contours(self._grid), _Contours(self._grid)
+        grid = self._grid
+        keys = np.concatenate([grid.keys(frame, pair.position) for frame, pair in enumerate(pairs)])
+        in_predicted = np.concatenate([pair.predicted for pair in pairs], axis=1)
+        in_truth = np.concatenate([pair.truth for pair in pairs], axis=1)
+        for row, value in enumerate(ids):
+            on_predicted = _is_boundary(in_predicted, value)
+            on_truth = _is_boundary(in_truth, value)
+            these, those = _pick(keys, on_predicted), _pick(keys, on_truth)
+            self._predicted.add(row, these, keys, on_predicted & ~on_truth, on_truth, those)
+            self._truth.add(row, those, keys, on_truth & ~on_predicted, on_predicted, these)
+
+    def scores(self, disk: Disk, chosen: np.ndarray | None = None) -> np.ndarray:
+        """F with one disk, float64 `[T, N]`.
+
+        Args:
+            chosen: bool `[T, N]`, which objects in which frames to compare; others score NaN.
+        """
+        grid = self._grid
+        cells = None if chosen is None else np.ascontiguousarray(chosen.T).reshape(-1)
+        near_predicted = self._predicted.near(self._truth, disk, cells)
+        near_truth = self._truth.near(self._predicted, disk, cells)
+        scores = _f_measure(near_predicted, self._predicted.count, near_truth, self._truth.count)
+        if cells is not None:
+            scores[~cells] = np.nan
+        return scores.reshape(-1, grid.frames).T
 
 
 class _Grid:
-    """Numbers for boundary pixels: object, frame, row, column, with a margin of the disk's radius.
+    """Numbers for boundary pixels: object, frame, row, column, with a margin of the disk's reach.
 
     The margin keeps a search that leaves the image from meeting the next row, frame or object.
     """
 
-    def __init__(self, height: int, width: int, radius: int, frames: int, objects: int):
-        self.width, self.radius, self.frames = width, radius, frames
-        self.row = width + 2 * radius
-        self.cell = (height + 2 * radius) * self.row
+    def __init__(self, height: int, width: int, reach: int, frames: int, objects: int):
+        self.width, self.reach, self.frames = width, reach, frames
+        self.row = width + 2 * reach
+        self.cell = (height + 2 * reach) * self.row
         self.cells = frames * objects
         largest = np.iinfo(np.int32).max
         self.dtype = np.int32 if (self.cells + 1) * self.cell < largest else np.int64
@@ -102,8 +114,8 @@ class _Grid:
     def keys(self, frame: int, position: np.ndarray) -> np.ndarray:
         """Numbers of pixels (ascending flat indices) of the first object in a frame."""
         y = position // self.width
-        start = frame * self.cell + self.radius * self.row + self.radius
-        return (position + y * (2 * self.radius) + start).astype(self.dtype)
+        start = frame * self.cell + self.reach * self.row + self.reach
+        return (position + y * (2 * self.reach) + start).astype(self.dtype)
 
     def count(self, keys: np.ndarray) -> np.ndarray:
         """How many of these sorted pixels each object and frame has, int64 `[cells]`."""
@@ -111,46 +123,87 @@ class _Grid:
         return np.diff(np.searchsorted(keys, limits.astype(self.dtype)))
 
 
-class _Boundaries:
+@dataclass(frozen=True)
+class _Alone:
+    """Boundary pixels of one side that are none of the other's, and their neighbours in the row.
+
+    Attributes:
+        keys: ascending.
+        left, right: pixels to the nearest of the other side's in reading order before and after;
+            more than the reach where that one is in another row.
+    """
+
+    keys: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+
+    def far_in_row(self, disk: Disk) -> np.ndarray:
+        """Those that have no partner in the disk's middle row."""
+        low, high = disk.middle
+        return _pick(self.keys, (self.left > -low) & (self.right > high))
+
+
+class _Contours:
     """Boundary pixels of all objects and frames on one side, prediction or truth."""
 
     def __init__(self, grid: _Grid):
         self._grid = grid
-        self._all: list[np.ndarray] = []
-        self._far: list[np.ndarray] = []
+        self._keys: list[np.ndarray] = []
+        self._alone: list[_Alone] = []
 
-    def add(self, row: int, pixels: np.ndarray, far: np.ndarray) -> None:
-        """Add an object's pixels, and those of them that have no partner in their own row."""
-        offset = self._grid.dtype(row * self._grid.frames * self._grid.cell)
-        self._all.append(pixels + offset)
-        self._far.append(far + offset)
+    def add(
+        self,
+        row: int,
+        pixels: np.ndarray,
+        keys: np.ndarray,
+        alone: np.ndarray,
+        there: np.ndarray,
+        others: np.ndarray,
+    ) -> None:
+        """Add an object's pixels.
 
-    def near(self, other: _Boundaries) -> tuple[np.ndarray, np.ndarray]:
-        """Per object and frame, boundary pixels within the disk of one of the other's, and all."""
-        everything = self._grid.count(np.concatenate(self._all))
-        others = np.append(np.concatenate(other._all), np.iinfo(self._grid.dtype).max)
-        far = _unmatched(np.concatenate(self._far), others, self._grid)
-        return everything - self._grid.count(far), everything
+        Counting along `keys` tells each pixel's neighbours in `others` without a search; that
+        settles most pixels of a good prediction.
 
+        Args:
+            pixels: the object's boundary on this side.
+            keys: where any boundary may be.
+            alone: bool over `keys`, the boundary on this side and not on the other.
+            there: bool over `keys`, the boundary on the other side.
+            others: `keys[there]`.
+        """
+        grid = self._grid
+        offset = grid.dtype(row * grid.frames * grid.cell)
+        rows = np.flatnonzero(alone)
+        single = np.take(keys, rows)
+        before = np.take(np.cumsum(there, dtype=np.int32), rows)
+        ends = np.array([-grid.reach - 1, np.iinfo(grid.dtype).max], grid.dtype)
+        fenced = np.concatenate((ends[:1], others, ends[1:]))
+        left, right = single - np.take(fenced, before), np.take(fenced, before + 1) - single
+        self._keys.append(pixels + offset)
+        self._alone.append(_Alone(single + offset, left, right))
 
-def _far_in_row(
-    keys: np.ndarray, here: np.ndarray, there: np.ndarray, others: np.ndarray, grid: _Grid
-) -> np.ndarray:
-    """Pixels of `here` with none of `there` in the disk's middle row; bool `[M]` over `keys`.
+    @cached_property
+    def keys(self) -> np.ndarray:
+        """All pixels, ascending."""
+        return np.concatenate(self._keys)
 
-    `others` is `keys[there]`. Counting along `keys` tells each pixel's neighbours in `others`
-    without a search; it settles most pixels of a good prediction.
-    """
-    alone = np.flatnonzero(here & ~there)
-    pixels = np.take(keys, alone)
-    before = np.take(np.cumsum(there, dtype=np.int32), alone)
-    least, largest = -grid.radius - 1, np.iinfo(grid.dtype).max
-    fenced = np.concatenate(
-        (np.array([least], grid.dtype), others, np.array([largest], grid.dtype))
-    )
-    apart_left = pixels - np.take(fenced, before) > grid.radius
-    apart_right = np.take(fenced, before + 1) - pixels > grid.radius
-    return _pick(pixels, apart_left & apart_right)
+    @cached_property
+    def count(self) -> np.ndarray:
+        """Pixels of each object and frame, int64 `[cells]`."""
+        return self._grid.count(self.keys)
+
+    def near(self, other: _Contours, disk: Disk, cells: np.ndarray | None) -> np.ndarray:
+        """Pixels of each object and frame that have one of the other side's within the disk."""
+        if disk.has_centre:
+            far = np.concatenate([alone.far_in_row(disk) for alone in self._alone])
+            rows = disk.rows_by_distance[1:]
+        else:
+            far, rows = self.keys, disk.rows_by_distance
+        if cells is not None:
+            far = _pick(far, np.take(cells, far // self._grid.cell))
+        others = np.append(other.keys, np.iinfo(self._grid.dtype).max)
+        return self.count - self._grid.count(_unmatched(far, others, rows, self._grid))
 
 
 def _pick(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
@@ -164,19 +217,20 @@ def _is_boundary(block: np.ndarray, value: int) -> np.ndarray:
     return (first != second) | (first != third) | (first != fourth)
 
 
-def _unmatched(keys: np.ndarray, others: np.ndarray, grid: _Grid) -> np.ndarray:
-    """Those of `keys` that have none of `others` within the disk around them, middle row excepted.
+def _unmatched(
+    keys: np.ndarray, others: np.ndarray, rows: Sequence[tuple[int, int, int]], grid: _Grid
+) -> np.ndarray:
+    """Those of `keys` that have none of `others` in these rows of the disk around them.
 
     Both are sorted, and `others` ends in a number larger than any key. Each row of the disk is a
     run of columns, hence a run of numbers.
     """
-    for offset in sorted(range(-grid.radius, grid.radius + 1), key=abs)[1:]:
+    for offset, low, high in rows:
         if not len(keys):
             break
-        reach = math.isqrt(grid.radius**2 - offset**2)
-        first = keys + grid.dtype(offset * grid.row - reach)
+        first = keys + grid.dtype(offset * grid.row + low)
         nearest = np.take(others, np.searchsorted(others, first))
-        keys = _pick(keys, nearest > first + grid.dtype(2 * reach))
+        keys = _pick(keys, nearest > first + grid.dtype(high - low))
     return keys
 
 

@@ -1,161 +1,134 @@
-"""J and F of sequences of id masks, in memory; which frames of which object count.
+"""From masks in memory to object scores; which frames of which object count.
 
 Axes: T frames, N objects, H x W pixels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 
 import numpy as np
 
 from vostool.core.types import Video
 from vostool.datasets.spec import ScoringRule
-from vostool.scoring.boundary import TOLERANCE, boundary_scores
-from vostool.scoring.jaccard import region_similarities
+from vostool.scoring.compared import ComparedFrames
 from vostool.scoring.mask_pair import MaskPair, Workspace
-from vostool.scoring.statistics import Statistics
+from vostool.scoring.measure import FrameValues, Measure, ObjectScores
 
 BATCH = 16
 """Frames whose boundaries are matched together."""
 
 
-@dataclass(frozen=True)
-class SequenceScores:
-    """Scores of one video.
-
-    Attributes:
-        ids: ids of the N objects.
-        j: region similarity, float64 `[T, N]`.
-        f: boundary F, float64 `[T, N]`.
-        counted: bool `[T, N]`, whether a frame counts for an object.
-    """
-
-    ids: tuple[int, ...]
-    j: np.ndarray
-    f: np.ndarray
-    counted: np.ndarray
-
-    def statistics(self, row: int) -> tuple[Statistics, Statistics]:
-        """J and F statistics of the object in this column, over its counted frames."""
-        chosen = self.counted[:, row]
-        return Statistics.of(self.j[chosen, row]), Statistics.of(self.f[chosen, row])
-
-    @property
-    def mean_j(self) -> float:
-        """Mean over objects that have counted frames; NaN where none has."""
-        return self._mean(self.j)
-
-    @property
-    def mean_f(self) -> float:
-        """Mean over objects that have counted frames; NaN where none has."""
-        return self._mean(self.f)
-
-    @property
-    def j_and_f(self) -> float:
-        """Mean of `mean_j` and `mean_f`."""
-        return (self.mean_j + self.mean_f) / 2
-
-    def _mean(self, scores: np.ndarray) -> float:
-        means = [
-            scores[chosen, row].mean() for row, chosen in enumerate(self.counted.T) if chosen.any()
-        ]
-        return float(np.mean(means)) if means else float("nan")
-
-
-def score_frames(
+def compare(
     predictions: Sequence[np.ndarray],
     truths: Sequence[np.ndarray],
     ids: Sequence[int],
-    *,
-    tolerance: float = TOLERANCE,
     workspace: Workspace | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """J and F of every object in every frame, float64 `[T, N]` each.
-
-    Args:
-        predictions, truths: uint8 `[H, W]` id masks; the size may change between frames.
-        ids: objects to score, matched by id.
+) -> ComparedFrames:
+    """Compare predicted with true id masks of the same frames, uint8 `[H, W]` each.
 
     Raises:
         ValueError: a frame's two masks differ in size or are not uint8 `[H, W]`.
     """
     workspace = workspace or Workspace()
     pairs = [MaskPair.of(p, t, workspace) for p, t in zip(predictions, truths, strict=True)]
-    return score_pairs(pairs, ids, tolerance=tolerance)
+    return ComparedFrames(pairs, ids)
 
 
-def score_pairs(
-    pairs: Sequence[MaskPair], ids: Sequence[int], *, tolerance: float = TOLERANCE
-) -> tuple[np.ndarray, np.ndarray]:
-    """As `score_frames`, from pairs that are compared already."""
-    j = np.ones((len(pairs), len(ids)))
-    f = np.ones((len(pairs), len(ids)))
-    for position, pair in enumerate(pairs):
-        j[position] = region_similarities(pair, ids)
-    for size in {pair.size for pair in pairs}:
-        rows = [row for row, pair in enumerate(pairs) if pair.size == size]
-        f[rows] = boundary_scores([pairs[row] for row in rows], ids, tolerance)
-    return j, f
+@dataclass(frozen=True)
+class ScoredPart:
+    """What a measure says of some frames of one video.
+
+    Attributes:
+        names: of the T frames.
+        values: of the video's N objects.
+    """
+
+    names: tuple[str, ...]
+    values: FrameValues
 
 
-def score_sequence(
-    predictions: Iterable[np.ndarray],
-    truths: Iterable[np.ndarray],
-    ids: Sequence[int],
-    *,
-    skip_first: bool = True,
-    skip_last: bool = True,
-    first_frames: Sequence[int] | None = None,
-) -> SequenceScores:
-    """Score a video in memory; masks are taken one by one and not kept.
+def object_scores(
+    video: Video, counted: Mapping[str, frozenset[int]], parts: Sequence[ScoredPart]
+) -> list[ObjectScores]:
+    """Scores of a video's objects over the frames that count for each.
 
     Args:
-        predictions, truths: uint8 `[H, W]` id masks of the same T frames.
-        ids: objects to score.
-        skip_first: leave out the frame in which an object is given.
-        skip_last: leave out the last frame (DAVIS).
-        first_frames: per object, position of the frame in which it is given; 0 by default. Earlier
-            frames never count.
+        counted: as of `counted_frames`.
+        parts: in time order; frames that count for an object and are in none are left out.
+    """
+    names = [name for part in parts for name in part.names]
+    shown = _joined([part.values.shown for part in parts])
+    extras = _joined([part.values.extras for part in parts])
+    objects = []
+    for column, item in enumerate(video.objects):
+        rows = [k for k, name in enumerate(names) if item.id in counted.get(name, ())]
+        objects.append(
+            ObjectScores(
+                video=video.name,
+                id=item.id,
+                category=item.category,
+                frames=tuple(names[k] for k in rows),
+                shown={name: values[rows, column] for name, values in shown.items()},
+                extras={name: values[rows, column] for name, values in extras.items()},
+                row=column,
+                frame_count=item.scored.count if item.scored is not None else None,
+            )
+        )
+    return objects
+
+
+def _joined(parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Values of all parts by name, one after the other."""
+    names = parts[0] if parts else ()
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+
+def score_video(
+    measure: Measure,
+    video: Video,
+    counted: Mapping[str, frozenset[int]],
+    frames: Sequence[tuple[str, np.ndarray, np.ndarray]],
+) -> list[ObjectScores]:
+    """Score a video in memory.
+
+    Args:
+        frames: (name, predicted, true) with uint8 `[H, W]` id masks, in time order.
 
     Raises:
-        ValueError: one of the two has more frames, or masks do not fit together.
+        ValueError: masks do not fit together.
     """
-    workspace, batch, parts = Workspace(), [], []
-    for predicted, truth in zip_longest(predictions, truths):
-        if predicted is None or truth is None:
-            raise ValueError("predictions and truths differ in their number of frames")
-        batch.append(MaskPair.of(predicted, truth, workspace))
-        if len(batch) == BATCH:
-            parts.append(score_pairs(batch, ids))
-            batch = []
-    parts.append(score_pairs(batch, ids))
-    j, f = (np.concatenate(kind) for kind in zip(*parts))
-    starts = np.asarray(first_frames if first_frames is not None else [0] * len(ids), np.int64)
-    times = np.arange(len(j))[:, None]
-    counted = times > starts if skip_first else times >= starts
-    if skip_last:
-        counted &= times < len(j) - 1
-    return SequenceScores(tuple(ids), j, f, counted)
+    parts = []
+    workspace = Workspace()
+    for start in range(0, max(len(frames), 1), BATCH):
+        batch = frames[start : start + BATCH]
+        predicted, truths = [item[1] for item in batch], [item[2] for item in batch]
+        compared = compare(predicted, truths, video.ids.values, workspace)
+        names = tuple(item[0] for item in batch)
+        parts.append(ScoredPart(names, measure.score_frames(compared)))
+    return object_scores(video, counted, parts)
 
 
 def counted_frames(video: Video, rule: ScoringRule) -> dict[str, frozenset[int]]:
     """Ids that count in each annotated frame of a video, frames in time order.
 
-    An object counts from the frame in which it is given (or the next) on, in the frames that the
-    data set lists for it, or in all annotated ones where it lists none.
+    An object counts in the frames that the data set says it does. Where the data set does not say:
+    from the frame in which it is given (or the next) on, in the frames that are listed for it, or
+    in all annotated ones where none is.
     """
-    listed = {item.id: frozenset(item.frames) for item in video.objects}
     start = {item.id: video.index(item.first_frame) + rule.skip_first for item in video.objects}
     stop = len(video.frames) - rule.skip_last
+    counted: dict[int, frozenset[str]] = {}
+    for item in video.objects:
+        if item.scored is not None:
+            counted[item.id] = frozenset(item.scored.names)
+            continue
+        listed = frozenset(item.frames)
+        names = video.frame_names[start[item.id] : stop]
+        counted[item.id] = frozenset(name for name in names if not listed or name in listed)
     return {
-        frame.name: frozenset(
-            number
-            for number, frames in listed.items()
-            if start[number] <= time < stop and (not frames or frame.name in frames)
-        )
-        for time, frame in enumerate(video.frames)
+        frame.name: frozenset(number for number, names in counted.items() if frame.name in names)
+        for frame in video.frames
         if frame.annotation is not None
     }

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-
-from vostool.scoring.mask_pair import MaskPair
 
 
 def region_similarity(predicted: np.ndarray, truth: np.ndarray) -> float:
@@ -15,12 +11,20 @@ def region_similarity(predicted: np.ndarray, truth: np.ndarray) -> float:
     Args:
         predicted, truth: bool `[H, W]` (any type; non-zero is the object).
     """
-    pair = MaskPair.of((predicted != 0).astype(np.uint8), (truth != 0).astype(np.uint8))
-    return float(region_similarities(pair, (1,))[0])
+    first, second = predicted != 0, truth != 0
+    either = np.count_nonzero(first | second)
+    return np.count_nonzero(first & second) / either if either else 1.0
 
 
-def region_similarities(pair: MaskPair, ids: Sequence[int]) -> np.ndarray:
-    """J of several objects of one frame, float64 `[N]`."""
-    in_predicted, in_truth, both = pair.areas(np.asarray(ids, np.int64))
-    either = in_predicted + in_truth - both
-    return np.divide(both, either, out=np.ones(len(ids)), where=either > 0)
+def similarity_of_areas(
+    predicted: np.ndarray, truth: np.ndarray, both: np.ndarray, added: float = 0.0
+) -> np.ndarray:
+    """J from areas in pixels, float64 of any shape; 1 where both masks are empty.
+
+    Args:
+        added: pixels added to intersection and union (MOSEv2: 1, so that the prediction of a small
+            area in place of nothing costs little).
+    """
+    either = predicted + truth - both
+    ones = np.ones(np.shape(either))
+    return np.divide(both + added, either + added, out=ones, where=either > 0)

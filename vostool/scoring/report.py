@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,25 +14,11 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from vostool.datasets.spec import Measure, ScoringRule
-from vostool.scoring.summary import ObjectScores, Summary, davis_figures, summarise
+from vostool.datasets.spec import ScoringRule
+from vostool.scoring.measure import Column, Measure, ObjectScores, Summary
 
-COLUMNS = (
-    "video",
-    "object",
-    "category",
-    "seen",
-    "frames",
-    "J&F-Mean",
-    "J-Mean",
-    "J-Recall",
-    "J-Decay",
-    "F-Mean",
-    "F-Recall",
-    "F-Decay",
-    "J-Decay-corrected",
-    "F-Decay-corrected",
-)
+COMMON = ("video", "object", "category", "frames")
+"""Columns of an object whatever the measure."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +27,8 @@ class EvaluationReport:
 
     Attributes:
         dataset, split, predictions: what was scored.
-        rule: which frames count, and how they are summed up.
+        rule: which frames count.
+        measure_name, measure: how they are scored and summed up.
         objects: in the order of videos and ids.
         notes: what was overlooked on request.
     """
@@ -49,33 +37,44 @@ class EvaluationReport:
     split: str
     predictions: str
     rule: ScoringRule
+    measure_name: str
+    measure: Measure
     objects: tuple[ObjectScores, ...]
     notes: tuple[str, ...] = ()
 
     @property
     def summary(self) -> Summary:
         """Figures over all objects, and all notes."""
-        summary = summarise(self.objects, self.rule)
+        summary = self.measure.summarise(self.objects, self.rule)
         return Summary(summary.figures, (*summary.notes, *self.notes))
 
     @property
-    def mean_j(self) -> float:
-        """Mean J over objects."""
-        return self.summary.figures["J-Mean"]
+    def figures(self) -> dict[str, float]:
+        """Figures over all objects by name, the one that ranks first."""
+        return self.summary.figures
 
     @property
-    def mean_f(self) -> float:
-        """Mean F over objects."""
-        return self.summary.figures["F-Mean"]
+    def score(self) -> float:
+        """The figure by which methods are ranked."""
+        return next(iter(self.figures.values()))
 
     @property
-    def j_and_f(self) -> float:
-        """Mean of mean J and mean F."""
-        return self.summary.figures["J&F-Mean"]
+    def object_columns(self) -> tuple[str, ...]:
+        """Keys of `rows`."""
+        return (*COMMON, *(column.name for column in self.measure.object_columns))
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row per object, with the keys `COLUMNS`."""
-        return [_row(item, self.rule) for item in self.objects]
+        """One row per object, with the keys `object_columns`."""
+        return [
+            {
+                "video": item.video,
+                "object": item.id,
+                "category": item.category,
+                "frames": len(item.frames),
+                **self.measure.object_figures(item, self.rule),
+            }
+            for item in self.objects
+        ]
 
     def as_json(self) -> dict[str, Any]:
         """A value for JSON: figures, notes, and per object its statistics and every frame's scores.
@@ -87,21 +86,17 @@ class EvaluationReport:
             "dataset": self.dataset,
             "split": self.split,
             "predictions": self.predictions,
-            "measure": self.rule.measure.value,
+            "measure": self.measure_name,
+            "source": self.measure.source,
             "first_frame_counts": not self.rule.skip_first,
             "last_frame_counts": not self.rule.skip_last,
             "videos": len({item.video for item in self.objects}),
             "figures": {name: _number(value) for name, value in summary.figures.items()},
+            "better": {column.name: column.better.value for column in self.measure.columns},
             "notes": list(summary.notes),
             "objects": [
                 {name: _number(value) for name, value in row.items()}
-                | {
-                    "per_frame": {
-                        "frame": list(item.frames),
-                        "J": item.j.tolist(),
-                        "F": item.f.tolist(),
-                    }
-                }
+                | {"per_frame": _per_frame(item)}
                 for row, item in zip(self.rows(), self.objects, strict=True)
             ],
         }
@@ -109,7 +104,7 @@ class EvaluationReport:
     def as_csv(self) -> str:
         """One line per object under a header; NaN is an empty field."""
         text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(text, self.object_columns, lineterminator="\n")
         writer.writeheader()
         for row in self.rows():
             values = {name: _number(value) for name, value in row.items()}
@@ -121,56 +116,56 @@ class EvaluationReport:
         parts: list[Table | Text] = [self._object_table()] if per_object else []
         summary = self.summary
         videos = len({item.video for item in self.objects})
-        title = f"{self.dataset} {self.split}: {videos} videos, {len(self.objects)} objects"
+        title = (
+            f"{self.dataset} {self.split}: {videos} videos, {len(self.objects)} objects, "
+            f"{self.measure.title}"
+        )
         table = Table(title=title, title_justify="left", box=box.SIMPLE)
-        figures = {k: v for k, v in summary.figures.items() if not _is_repetition(k, summary)}
-        for name in figures:
-            table.add_column(name, justify="right", no_wrap=True)
-        table.add_row(*(_shown(value) for value in figures.values()))
+        shown = [c for c in self.measure.columns if not is_repetition(c.name, summary.figures)]
+        for column in shown:
+            table.add_column(column.name, justify="right", no_wrap=True)
+        table.add_row(*(_shown(summary.figures[column.name], column) for column in shown))
         parts.append(table)
         return Group(*parts, *(Text(f"note: {note}") for note in summary.notes))
 
     def _object_table(self) -> Table:
-        names = list(COLUMNS[: COLUMNS.index("F-Decay") + 1])
-        if self.rule.measure is Measure.DAVIS:
-            names = [name for name in names if name not in ("category", "seen")]
+        columns = {column.name: column for column in self.measure.object_columns}
+        rows = self.rows()
+        hidden = {name for name in columns if all(is_repetition(name, row) for row in rows)}
+        if all(row["category"] is None for row in rows):
+            hidden.add("category")
         table = Table(box=box.SIMPLE)
+        names = [name for name in self.object_columns if name not in hidden]
         for name in names:
             left = name in ("video", "category")
             table.add_column(
                 name.removesuffix("-Mean"), justify="left" if left else "right", no_wrap=True
             )
-        for row in self.rows():
-            table.add_row(*(_shown(row[name]) for name in names))
+        for row in rows:
+            table.add_row(*(_shown(row[name], columns.get(name)) for name in names))
         return table
 
 
-def _is_repetition(name: str, summary: Summary) -> bool:
+def is_repetition(name: str, figures: Mapping[str, Any]) -> bool:
     """Whether a corrected figure says the same as the official one."""
     official = name.removesuffix("-corrected")
-    return official != name and summary.figures[official] == summary.figures[name]
+    return official != name and _number(figures[official]) == _number(figures[name])
 
 
-def _row(item: ObjectScores, rule: ScoringRule) -> dict[str, Any]:
-    return {
-        "video": item.video,
-        "object": item.id,
-        "category": item.category,
-        "seen": item.category not in rule.unseen,
-        "frames": len(item.frames),
-        **davis_figures(item.j_statistics, item.f_statistics),
-    }
+def _per_frame(item: ObjectScores) -> dict[str, Any]:
+    scores = {name: values.tolist() for name, values in item.shown.items()}
+    return {"frame": list(item.frames), **scores}
 
 
 def _number(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, column: Column | None) -> str:
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, float):
-        return "-" if math.isnan(value) else f"{value:.4f}"
+    if isinstance(value, float) and column is not None:
+        return "-" if math.isnan(value) else column.unit.shown(value)
     return str(value)

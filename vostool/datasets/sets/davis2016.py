@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vostool.core.types import MaskEncoding, Video
 from vostool.datasets.davis import load_davis
-from vostool.datasets.spec import Measure, ScoringRule, VideoDatasetSpec
+from vostool.datasets.spec import ScoringRule, VideoDatasetSpec
 
 
 def _load(root: Path, split: str) -> list[Video]:
@@ -26,7 +26,7 @@ SPEC = VideoDatasetSpec(
     splits=("train", "val"),
     load=_load,
     ground_truth_splits=("train", "val"),
-    scoring=ScoringRule(Measure.DAVIS, skip_first=True, skip_last=True),
+    scoring=ScoringRule("davis", skip_first=True, skip_last=True),
     where="davischallenge.org, 'DAVIS 2016' (also contained in the 2017 TrainVal frames)",
     holdout=5,
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vostool.core.types import MaskEncoding, Video
 from vostool.datasets.davis import load_davis
-from vostool.datasets.spec import Measure, ScoringRule, SubmissionProfile, VideoDatasetSpec
+from vostool.datasets.spec import ScoringRule, SubmissionProfile, VideoDatasetSpec
 
 LABELLED = ("train", "val")
 TEST = ("test-dev", "test-challenge")
@@ -34,7 +34,7 @@ SPEC = VideoDatasetSpec(
     splits=(*LABELLED, *TEST),
     load=_load,
     ground_truth_splits=LABELLED,
-    scoring=ScoringRule(Measure.DAVIS, skip_first=True, skip_last=True),
+    scoring=ScoringRule("davis", skip_first=True, skip_last=True),
     submissions=dict.fromkeys(TEST, _SERVER),
     where="davischallenge.org, 'DAVIS 2017', 480p: TrainVal, Test-Dev and Test-Challenge",
     holdout=6,

@@ -13,7 +13,7 @@ from vostool.datasets.layout import (
     list_folders,
     safe_name,
 )
-from vostool.datasets.spec import Measure, ScoringRule, VideoDatasetSpec
+from vostool.datasets.spec import ScoringRule, VideoDatasetSpec
 from vostool.datasets.unlisted import build_unlisted, video_of_files
 from vostool.media.images import IMAGE_SUFFIXES
 
@@ -88,6 +88,6 @@ SPEC = VideoDatasetSpec(
     splits=(SPLIT,),
     load=_load,
     ground_truth_splits=(SPLIT,),
-    scoring=ScoringRule(Measure.DAVIS, skip_first=True, skip_last=False),
+    scoring=ScoringRule("davis", skip_first=True, skip_last=False),
     where=LAYOUT,
 )

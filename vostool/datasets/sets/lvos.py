@@ -17,7 +17,7 @@ from vostool.datasets.layout import (
     list_files,
     list_folders,
 )
-from vostool.datasets.spec import Measure, ScoringRule, SubmissionProfile, VideoDatasetSpec
+from vostool.datasets.spec import ScoringRule, SubmissionProfile, VideoDatasetSpec
 from vostool.datasets.unlisted import build_unlisted
 from vostool.datasets.youtube_vos import categories_of, read_meta, read_object
 
@@ -134,7 +134,7 @@ SPEC = VideoDatasetSpec(
     splits=(*LABELLED, "test"),
     load=_load,
     ground_truth_splits=LABELLED,
-    scoring=ScoringRule(Measure.DAVIS, skip_first=True, skip_last=True),
+    scoring=ScoringRule("davis", skip_first=True, skip_last=True),
     submissions={
         "test": SubmissionProfile(
             prefix="Annotations/", note="frames in steps of 5 over each object's range"

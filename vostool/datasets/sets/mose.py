@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vostool.core.types import Video
 from vostool.datasets.layout import build_videos, first_folder, list_folders
-from vostool.datasets.spec import Measure, ScoringRule, SubmissionProfile, VideoDatasetSpec
+from vostool.datasets.spec import ScoringRule, SubmissionProfile, VideoDatasetSpec
 from vostool.datasets.unlisted import build_unlisted
 
 
@@ -37,7 +37,7 @@ SPEC = VideoDatasetSpec(
     splits=("train", "valid", "test"),
     load=_load,
     ground_truth_splits=("train",),
-    scoring=ScoringRule(Measure.DAVIS, skip_first=True, skip_last=True),
+    scoring=ScoringRule("davis", skip_first=True, skip_last=True),
     submissions={"valid": _SERVER, "test": _SERVER},
     where="the MOSE project page (henghuiding.com/MOSE)",
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 from vostool.core.errors import DataError
 from vostool.core.types import Frame, Video
 from vostool.datasets.layout import MASK_SUFFIXES, build_videos, list_files, safe_name
-from vostool.datasets.spec import Measure, ScoringRule, VideoDatasetSpec
+from vostool.datasets.spec import ScoringRule, VideoDatasetSpec
 from vostool.datasets.unlisted import read_objects
 from vostool.media.movie import MOVIE_SUFFIXES, count_frames
 
@@ -76,6 +76,6 @@ SPEC = VideoDatasetSpec(
     splits=(SPLIT,),
     load=_load,
     ground_truth_splits=(),
-    scoring=ScoringRule(Measure.DAVIS, skip_first=True, skip_last=False),
+    scoring=ScoringRule("davis", skip_first=True, skip_last=False),
     where=LAYOUT,
 )

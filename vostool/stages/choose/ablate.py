@@ -296,7 +296,7 @@ class _Maker:
             videos=videos.names or None,
             json=folder / "scores.json",
         )
-        figures = report.summary.figures
+        figures = report.figures
         return {name: value for name, value in figures.items() if not math.isnan(value)}
 
 

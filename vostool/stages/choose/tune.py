@@ -154,7 +154,7 @@ class _Task:
             choice.split,
             videos=choice.names or None,
         )
-        figures = report.summary.figures
+        figures = report.figures
         return {name: value for name, value in figures.items() if not math.isnan(value)}
 
     def _identity(self, network: NetworkSetting) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from vostool.inference.files import VideoSource
 from vostool.inference.prepare import prepare
 from vostool.inference.strategy import parse_strategy
 from vostool.models import Segmenter
-from vostool.scoring.evaluate import counted_frames, score_frames
-from vostool.scoring.summary import ObjectScores, summarise
+from vostool.scoring.evaluate import counted_frames, score_video
+from vostool.scoring.measure import Measure, ObjectScores, load_measure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,11 +55,12 @@ class Validation:
         member = Member(ready, (parse_strategy(self.memory),))
         videos = [first_frames(video, self.max_frames) for video in self.videos]
         objects: list[ObjectScores] = []
+        measure = load_measure(self.rule.measure)
         total = sum(len(video.frames) for video in videos)
         with progress("validation", total, "frames") as bar:
             for video in videos:
-                objects += _score_video(video, member, dtype, self.rule, bar)
-        figures = summarise(objects, self.rule).figures
+                objects += _score_video(video, member, dtype, measure, self.rule, bar)
+        figures = measure.summarise(objects, self.rule).figures
         if math.isnan(next(iter(figures.values()))):
             raise DataError(
                 "the validation videos have no annotated frame that counts",
@@ -86,24 +87,16 @@ def _score_video(
     video: Video,
     member: Member,
     dtype: torch.dtype | None,
+    measure: Measure,
     rule: ScoringRule,
     progress: Advance,
 ) -> list[ObjectScores]:
     counted = {name: ids for name, ids in counted_frames(video, rule).items() if ids}
-    predicted, truths, names = [], [], []
+    frames = []
     options = InferenceOptions(dtype=dtype)
     for result in run_video(VideoSource(video, counted), [member], options):
         truth = annotation(video, result.name)
         assert truth is not None
-        predicted.append(result.mask)
-        truths.append(truth)
-        names.append(result.name)
-    j, f = score_frames(predicted, truths, video.ids.values)
+        frames.append((result.name, result.mask, truth))
     progress.advance(len(video.frames), video.name)
-    objects = []
-    for column, item in enumerate(video.objects):
-        rows = [row for row, name in enumerate(names) if item.id in counted[name]]
-        frames = tuple(names[row] for row in rows)
-        scores = (j[rows, column], f[rows, column])
-        objects.append(ObjectScores(video.name, item.id, item.category, frames, *scores))
-    return objects
+    return score_video(measure, video, counted, frames)

@@ -302,7 +302,7 @@ def demo_table(result: DemoResult) -> str:
     columns = ("J&F-Mean", "J-Mean", "F-Mean", "G")
     lines = [f"{'':{width}}" + "".join(f"{column:>10}" for column in columns)]
     for label, scores in result.scores.items():
-        figures = scores.summary.figures
+        figures = scores.figures
         shown = "".join(f"{100 * figures[column]:>10.1f}" for column in columns)
         lines.append(f"{label:{width}}{shown}")
     return "\n".join(lines)

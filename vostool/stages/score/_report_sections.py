@@ -18,8 +18,8 @@ from vostool.media.images import read_frame
 from vostool.predictions.folder import PredictionFolder
 from vostool.reporting.page import Cell, Picture, Section, Strip, Table
 from vostool.reporting.plot import plot_over_time
+from vostool.scoring.measure import ObjectScores
 from vostool.scoring.report import EvaluationReport
-from vostool.scoring.summary import ObjectScores
 from vostool.stages.score.export_overlay import OverlayStyle, read_predicted, write_jpeg
 
 LARGEST_WIDTH = 480
@@ -80,9 +80,7 @@ def scores_section(entries: Sequence[Entry]) -> Section:
     """All predictions side by side."""
     scored = [(entry.label, entry.scores) for entry in entries if entry.scores is not None]
     columns = list(scored[0][1].summary.figures)
-    rows = [
-        [label, *(scores.summary.figures.get(name) for name in columns)] for label, scores in scored
-    ]
+    rows = [[label, *(scores.figures.get(name) for name in columns)] for label, scores in scored]
     notes = dict.fromkeys(note for _, scores in scored for note in scores.summary.notes)
     objects = scored[0][1].objects
     caption = (
@@ -157,7 +155,7 @@ def worst_section(
     strips = []
     for item, row in worst_frames(entry.scores.objects, count):
         frame, video = item.frames[row], videos[item.video]
-        caption = f"J {100 * item.j[row]:.1f}, F {100 * item.f[row]:.1f}"
+        caption = ", ".join(f"{name} {100 * v[row]:.1f}" for name, v in item.shown.items())
         pair = [
             pictures.predicted(entry, number, video, frame, f"{entry.label}: {caption}"),
             pictures.truth(video, frame, TRUTH),
@@ -181,7 +179,7 @@ def worst_frames(objects: Iterable[ObjectScores], count: int) -> list[tuple[Obje
     """(object, row of its scores) of the lowest J&F, worst first, spread over objects."""
     ranked = sorted(
         (
-            (float(item.j[row] + item.f[row]), item.video, item.id, row, item)
+            (float(item.per_frame[row]), item.video, item.id, row, item)
             for item in objects
             for row in range(len(item.frames))
         ),
@@ -206,13 +204,13 @@ def spread(names: Sequence[str], count: int) -> list[str]:
 
 
 def _mean_jf(item: ObjectScores) -> float | None:
-    return float(np.mean((item.j + item.f) / 2)) if len(item.frames) else None
+    return float(np.mean(item.per_frame)) if len(item.frames) else None
 
 
 def _by_position(objects: Sequence[ObjectScores]) -> list[float | None]:
     """Mean J&F over the objects that have a k-th scored frame, for each k."""
     longest = max((len(item.frames) for item in objects), default=0)
-    curves = [(item.j + item.f) / 2 for item in objects]
+    curves = [item.per_frame for item in objects]
     return [
         float(np.mean([curve[position] for curve in curves if len(curve) > position]))
         for position in range(longest)
@@ -224,8 +222,8 @@ def _frame_scores(scores: EvaluationReport | None, video: str) -> dict[str, floa
     found: dict[str, list[float]] = defaultdict(list)
     for item in scores.objects if scores is not None else ():
         if item.video == video:
-            for frame, j, f in zip(item.frames, item.j, item.f, strict=True):
-                found[frame].append(float(j + f) / 2)
+            for frame, score in zip(item.frames, item.per_frame, strict=True):
+                found[frame].append(float(score))
     return {frame: float(np.mean(values)) for frame, values in found.items()}
 
 

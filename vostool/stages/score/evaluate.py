@@ -6,9 +6,8 @@ import dataclasses
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from vostool.core.console import progress
 from vostool.core.cores import available_cores
@@ -17,15 +16,16 @@ from vostool.core.files import write_json, write_text
 from vostool.core.threads import ordered_map
 from vostool.core.types import Frame, Video
 from vostool.datasets.catalogue import load_spec, load_videos, scoring_rule
-from vostool.datasets.spec import Measure, ScoringRule
+from vostool.datasets.spec import ScoringRule
 from vostool.media.images import frame_size
 from vostool.media.masks import read_mask
 from vostool.predictions.folder import PredictionFolder
-from vostool.scoring.evaluate import BATCH, counted_frames, score_pairs
+from vostool.scoring.compared import ComparedFrames
+from vostool.scoring.evaluate import BATCH, ScoredPart, counted_frames, object_scores
 from vostool.scoring.mask_pair import MaskPair, Workspace
+from vostool.scoring.measure import Measure, ObjectScores, load_measure
 from vostool.scoring.problems import Problems
 from vostool.scoring.report import EvaluationReport
-from vostool.scoring.summary import ObjectScores
 
 EXTRA_VIDEOS = "unknown videos"
 EXTRA_FRAMES = "unknown frames"
@@ -42,42 +42,53 @@ def evaluate(
     split: str,
     *,
     videos: Sequence[str] | None = None,
+    measure: str | None = None,
     count_first: bool = False,
     allow_extra: bool = False,
     jobs: int | None = None,
     json: Path | None = None,
     csv: Path | None = None,
 ) -> EvaluationReport:
-    """Score predicted masks: J, F, recall and decay (DAVIS), or G (YouTube-VOS).
+    """Score predicted masks with the data set's measure or another.
 
     Args:
         predictions: prediction folder, or a folder `VIDEO/FRAME.png` of any tool.
         dataset, root, split: ground truth.
         videos: score these only; all by default.
+        measure: name of a measure; by default the one the data set is reported with.
         count_first: count the frame in which an object's mask is given, too.
         allow_extra: overlook unknown videos, frames and ids (as background), with a note.
         jobs: threads; by default one per processor.
         json, csv: files to write.
 
     Raises:
-        UsageError: unknown data set, split or video; `jobs` below 1.
+        UsageError: unknown data set, split, video or measure; a measure that does not fit the data
+            set; `count_first` where the data set lists the frames that count; `jobs` below 1.
         DataError: predictions are missing, damaged, or do not fit the ground truth (all such
             problems at once); or the split has no public ground truth.
     """
     everything = load_videos(dataset, root, split)
     chosen = _choose(everything, videos)
     rule = scoring_rule(dataset, root, split)
-    rule = dataclasses.replace(rule, skip_first=rule.skip_first and not count_first)
+    rule = _with_first(rule, chosen, count_first)
+    used = _fitting_measure(measure or rule.measure, chosen, rule)
     plans = [_Plan.of(video, rule) for video in chosen]
     _require_ground_truth(plans, dataset, root, split)
     folder, problems = PredictionFolder(predictions), Problems()
     problems.extend(_structure(folder, chosen, {video.name for video in everything}))
-    objects = _score(folder, plans, problems, _thread_count(jobs))
+    objects = _score(folder, plans, used, problems, _thread_count(jobs))
     overlooked = problems.take(EXTRA) if allow_extra else []
     problems.raise_if_any(folder.root, "the predictions do not fit the data set", _remedy(problems))
-    notes = [*_notes(folder, chosen, rule), *(f"overlooked: {text}" for text in overlooked)]
+    predicted = {video.name: frozenset(folder.frames(video.name)) for video in chosen}
     report = EvaluationReport(
-        dataset, str(split), str(predictions), rule, tuple(objects), tuple(notes)
+        dataset=dataset,
+        split=str(split),
+        predictions=str(predictions),
+        rule=rule,
+        measure_name=measure or rule.measure,
+        measure=used,
+        objects=tuple(objects),
+        notes=(*used.data_notes(chosen, predicted), *(f"overlooked: {x}" for x in overlooked)),
     )
     if json is not None:
         write_json(json, report.as_json())
@@ -110,10 +121,30 @@ class _Plan:
 class _Part:
     """Result of a few frames of one video."""
 
-    frames: list[str]
-    j: np.ndarray
-    f: np.ndarray
+    scored: ScoredPart
     problems: list[tuple[str, str]]
+
+
+def _with_first(rule: ScoringRule, videos: list[Video], count_first: bool) -> ScoringRule:
+    if not count_first:
+        return rule
+    if any(item.scored is not None for video in videos for item in video.objects):
+        raise UsageError(
+            "this data set lists the frames in which each object counts",
+            remedy="leave out --count-first",
+        )
+    return dataclasses.replace(rule, skip_first=False)
+
+
+def _fitting_measure(name: str, videos: list[Video], rule: ScoringRule) -> Measure:
+    measure = load_measure(name)
+    reason = measure.misfit(videos, rule)
+    if reason is not None:
+        raise UsageError(
+            f"the measure {name} does not fit this data set: {reason}",
+            remedy=f"leave out --measure for the data set's own ({rule.measure}), or name another",
+        )
+    return measure
 
 
 def _choose(videos: list[Video], names: Sequence[str] | None) -> list[Video]:
@@ -175,7 +206,7 @@ def _structure(
 
 
 def _score(
-    folder: PredictionFolder, plans: list[_Plan], problems: Problems, jobs: int
+    folder: PredictionFolder, plans: list[_Plan], measure: Measure, problems: Problems, jobs: int
 ) -> list[ObjectScores]:
     """Score all frames that are there, in threads; problems are added to `problems`."""
     work = []
@@ -183,17 +214,23 @@ def _score(
         there = set(folder.frames(plan.video.name)) if plan.video.name in folder.videos() else set()
         frames = [frame for frame in plan.frames() if frame.name in there]
         work += [(plan, frames[i : i + BATCH]) for i in range(0, len(frames), BATCH)]
-    parts: dict[str, list[_Part]] = {plan.video.name: [] for plan in plans}
-    scored = ordered_map(lambda task: _score_part(folder, task), work, threads=jobs)
+    parts: dict[str, list[ScoredPart]] = {plan.video.name: [] for plan in plans}
+    scored = ordered_map(partial(_score_part, folder, measure), work, threads=jobs)
     with progress("scoring", sum(len(frames) for _, frames in work), "frame") as bar:
         for (plan, frames), part in zip(work, scored, strict=True):
-            parts[plan.video.name].append(part)
+            parts[plan.video.name].append(part.scored)
             problems.extend(part.problems)
             bar.advance(len(frames), plan.video.name)
-    return [item for plan in plans for item in _objects(plan, parts[plan.video.name])]
+    return [
+        item
+        for plan in plans
+        for item in object_scores(plan.video, plan.counted, parts[plan.video.name])
+    ]
 
 
-def _score_part(folder: PredictionFolder, task: tuple[_Plan, list[Frame]]) -> _Part:
+def _score_part(
+    folder: PredictionFolder, measure: Measure, task: tuple[_Plan, list[Frame]]
+) -> _Part:
     plan, frames = task
     names: list[str] = []
     pairs: list[MaskPair] = []
@@ -207,7 +244,8 @@ def _score_part(folder: PredictionFolder, task: tuple[_Plan, list[Frame]]) -> _P
         if pair is not None:
             names.append(frame.name)
             pairs.append(pair)
-    return _Part(names, *score_pairs(pairs, plan.ids), problems)
+    values = measure.score_frames(ComparedFrames(pairs, plan.ids))
+    return _Part(ScoredPart(tuple(names), values), problems)
 
 
 def _read_pair(
@@ -233,55 +271,7 @@ def _read_pair(
     return None if truth is None else pair
 
 
-def _objects(plan: _Plan, parts: list[_Part]) -> list[ObjectScores]:
-    """Scores of a video's objects over the frames that count for each."""
-    names = [name for part in parts for name in part.frames]
-    empty = np.zeros((0, len(plan.ids)))
-    j = np.concatenate([empty, *(part.j for part in parts)])
-    f = np.concatenate([empty, *(part.f for part in parts)])
-    objects = []
-    for row, item in enumerate(plan.video.objects):
-        rows = [k for k, name in enumerate(names) if item.id in plan.counted[name]]
-        objects.append(
-            ObjectScores(
-                video=plan.video.name,
-                id=item.id,
-                category=item.category,
-                frames=tuple(names[k] for k in rows),
-                j=j[rows, row],
-                f=f[rows, row],
-            )
-        )
-    return objects
-
-
 def _remedy(problems: Problems) -> str:
     if set(problems.places) <= set(EXTRA):
         return "check --dataset and --split, or pass --allow-extra to overlook what is unknown"
     return "complete the predictions (vostool infer --resume), or check --dataset and --split"
-
-
-def _notes(folder: PredictionFolder, videos: list[Video], rule: ScoringRule) -> list[str]:
-    """What the data says about how the figures may be compared."""
-    notes = []
-    if rule.measure is Measure.DAVIS:
-        gaps = [
-            video.name
-            for video in videos
-            if video.objects and video.ids.values[-1] != len(video.objects)
-        ]
-        if gaps:
-            notes.append(
-                "ids with gaps, for which the official code would score absent objects too: "
-                + ", ".join(gaps[:5])
-            )
-    else:
-        between = any(set(folder.frames(v.name)) - set(v.output_frames) for v in videos)
-        notes.append(
-            "the predictions hold frames between the annotated ones, so inference saw them; "
-            "annotated frames alone are scored"
-            if between
-            else "the predictions hold the annotated frames only; say whether inference saw those "
-            "between them, because G differs by 0.2 to 1 point"
-        )
-    return notes

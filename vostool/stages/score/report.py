@@ -197,7 +197,7 @@ def _lowest(scores: EvaluationReport | None, videos: list[Video], count: int) ->
 
     def mean(video: Video) -> float:
         values = [
-            float(np.mean((item.j + item.f) / 2))
+            float(np.mean(item.per_frame))
             for item in scores.objects
             if item.video == video.name and item.frames
         ]

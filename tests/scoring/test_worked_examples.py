@@ -1,0 +1,65 @@
+"""Each measure's worked example: figures that the official code gave for the toy sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from toy import score_toy
+
+from vostool.datasets.spec import ScoringRule
+from vostool.scoring.measure import Better, load_measure, measure_names
+
+EXAMPLES: dict[str, Callable[[], None]] = {}
+"""Every measure needs one; an entry point's measure is tested by whoever wrote it."""
+
+
+def example(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    def keep(check: Callable[[], None]) -> Callable[[], None]:
+        EXAMPLES[name] = check
+        return check
+
+    return keep
+
+
+def expect(found: dict[str, float], wanted: dict[str, float], tolerance: float = 1e-6) -> None:
+    assert {name: found[name] for name in wanted} == pytest.approx(
+        wanted, abs=tolerance, nan_ok=True
+    )
+
+
+@example("davis")
+def davis() -> None:
+    measure, rule = load_measure("davis"), ScoringRule("davis", skip_last=True)
+    (first, second), summary = score_toy(measure, rule)
+    assert first.shown["J"] == pytest.approx([5 / 11, 5 / 11, 0, 1, 0, 5 / 11, 1])
+    assert first.shown["F"] == pytest.approx([0.625, 0.625, 0, 1, 0, 0.625, 1])
+    assert second.shown["J"] == pytest.approx([0.785714] * 7, abs=1e-6)
+    assert second.shown["F"] == pytest.approx([0.795918] * 7, abs=1e-6)
+    expect(measure.object_figures(first, rule), {"J-Mean": 0.480519, "F-Mean": 0.553571})
+    wanted = {"J&F-Mean": 0.653931, "J-Mean": 0.633117, "J-Recall": 0.642857}
+    wanted |= {"J-Decay": -0.212121, "F-Mean": 0.674745, "F-Recall": 0.857143}
+    expect(summary.figures, wanted | {"F-Decay": -0.197917})
+
+
+@example("youtube-vos")
+def youtube_vos() -> None:
+    """There is no official code; by the formula, with object 2 unseen."""
+    rule = ScoringRule("youtube-vos", skip_last=False, unseen=frozenset({"yak"}))
+    _, summary = score_toy(load_measure("youtube-vos"), rule)
+    expect(summary.figures, {"G": 0.655351, "J-unseen": 0.785714, "F-unseen": 0.795918})
+
+
+@pytest.mark.parametrize("name", measure_names())
+def test_worked_example(name):
+    EXAMPLES[name]()
+
+
+@pytest.mark.parametrize("name", measure_names())
+def test_columns_say_what_they_are(name):
+    """Figures are those of the columns in their order; each column has a meaning of its own."""
+    measure = load_measure(name)
+    _, summary = score_toy(measure, ScoringRule(name))
+    assert list(summary.figures) == [column.name for column in measure.columns]
+    assert all(column.meaning and column.better in Better for column in measure.columns)
+    assert measure.title and measure.source

@@ -1,0 +1,1 @@
+"""Measures: one module each, found by its name. Each has a value `MEASURE`."""
