@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from vostool.core.allocator import keep_freed_memory
-from vostool.core.types import Retention
+from vostool.core.types import Fate
 from vostool.inference.engine import FrameResult, InferenceOptions, Member, run_video
 from vostool.inference.source import ArraySource, FrameSource
 from vostool.inference.strategy import parse_strategies
@@ -151,14 +151,14 @@ class MidVideo(nn.Module):
         self.input_spec = network.input_spec
         self.encode, self.start, self.segment = network.encode, network.start, network.segment
 
-    def memorize(self, images, features, masks, state, keep, time) -> None:
+    def memorize(self, frame, features, probabilities, state, fates) -> None:
         """See `Segmenter.memorize`."""
-        self.network.memorize(images, features, masks, state, keep, time)
+        self.network.memorize(frame, features, probabilities, state, fates)
         for item in state.objects:
-            if time == 0 and len(item.permanent) == 1:
+            if frame.time == 0 and len(item.permanent) == 1:
                 key, value = (tensor.clone() for tensor in item.contents())
                 for moment, old_key, old_value in fill(key, value, self.frames):
-                    item.write(old_key, old_value, Retention.KEEP, moment)
+                    item.write(old_key, old_value, Fate.KEEP, moment)
 
 
 def run_mid_video(

@@ -25,14 +25,15 @@ from rich.table import Table
 from torch import nn
 from torch.nn import functional
 
-from vostool.core.types import ObjectIds, Retention, Video
+from vostool.core.types import Fate, ObjectIds, Video
 from vostool.datasets.catalogue import annotation, load_videos
 from vostool.inference.crop_zoom import CropZoomOptions, Verdict, parse_zoom, run_with_crop_zoom
 from vostool.inference.engine import InferenceOptions, Member, run_video
 from vostool.inference.source import SourceFrame
 from vostool.inference.strategy import parse_strategies
 from vostool.inference.tracker import make_tracker
-from vostool.models import InputSpec
+from vostool.models import FrameViews, InputSpec, Prediction
+from vostool.nn.aggregation import soft_aggregate
 from vostool.scoring.boundary import boundary_f
 from vostool.scoring.jaccard import region_similarity
 
@@ -55,9 +56,9 @@ class StandIn(nn.Module):
         kernel = torch.exp(-reach.square() / (2 * blur**2)) if blur else torch.ones(1)
         self.register_buffer("kernel", kernel / kernel.sum())
 
-    def encode(self, images: torch.Tensor) -> torch.Tensor:
+    def encode(self, frame: FrameViews) -> torch.Tensor:
         """Probability `[V, 1, H, W]` of the object, from white pictures of it."""
-        plane, reach = images[:, :1], len(self.kernel) // 2
+        plane, reach = frame.images[:, :1], len(self.kernel) // 2
         for shape, sides in (((1, 1, -1, 1), (0, 0, 1, 1)), ((1, 1, 1, -1), (1, 1, 0, 0))):
             padded = functional.pad(plane, [reach * side for side in sides], mode="replicate")
             plane = functional.conv2d(padded, self.kernel.view(shape))
@@ -70,19 +71,19 @@ class StandIn(nn.Module):
 
     def memorize(
         self,
-        images: torch.Tensor,
+        frame: FrameViews,
         features: torch.Tensor,
-        masks: torch.Tensor,
+        probabilities: torch.Tensor,
         state: list[int],
-        keep: Sequence[Retention],
-        time: int,
+        fates: Sequence[Fate],
     ) -> None:
         """Nothing to remember but the number of objects."""
-        state[0] = masks.shape[1]
+        state[0] = len(fates)
 
-    def segment(self, features: torch.Tensor, state: list[int]) -> torch.Tensor:
-        """`[V, N, H, W]`; DAVIS 2016 has one object."""
-        return features.float().expand(-1, state[0], -1, -1)
+    def segment(self, frame: FrameViews, features: torch.Tensor, state: list[int]) -> Prediction:
+        """DAVIS 2016 has one object."""
+        logits, probabilities = soft_aggregate(features.expand(-1, state[0], -1, -1))
+        return Prediction(probabilities, logits)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vostool.core.errors import DataError, UsageError
-from vostool.recipe import load_recipe, parse_recipe, recipe_names, with_overrides
+from vostool.recipe import build_model, load_recipe, parse_recipe, recipe_names, with_overrides
 from vostool.stages.train.recipes import as_toml
 
 PAPER_RECIPES = [
@@ -178,3 +178,14 @@ def test_unknown_recipes() -> None:
         load_recipe("famnet_r50")
     with pytest.raises(UsageError, match="no such recipe file"):
         load_recipe("nowhere/x.toml")
+
+
+def test_trunks_without_batch_norm_see_no_zero_padding() -> None:
+    """Group and layer normalisation take the zeros into their means (0.14 against 0.34 in J)."""
+    found = []
+    for name in recipe_names():
+        model = load_recipe(name).model.model_dump(mode="json")
+        if "norm_layer" in model.get("backbone_options", {}):
+            found.append(name)
+            assert build_model(load_recipe(name).model, weights="none").input_spec.pad is False
+    assert "demo-stm" in found

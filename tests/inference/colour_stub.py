@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from vostool.core.types import Retention
-from vostool.models import InputSpec
+from vostool.core.types import Fate
+from vostool.models import InputSpec, Prediction
+from vostool.nn.aggregation import soft_aggregate
 
 
 @dataclass
@@ -32,6 +33,7 @@ class State:
     max_memory: int | None
     slots: list[Slot] = field(default_factory=list)
     masks: list[torch.Tensor] = field(default_factory=list)
+    fates: list[list[Fate]] = field(default_factory=list)
 
 
 class ColourStub(nn.Module):
@@ -45,7 +47,8 @@ class ColourStub(nn.Module):
         self.segmented: list[list[list[int]]] = []
         self.states: list[State] = []
 
-    def encode(self, images):
+    def encode(self, frame):
+        images = frame.images
         assert images.shape[-1] % 16 == 0
         assert images.shape[-2] % 16 == 0
         self.encoded.append(images.shape)
@@ -55,10 +58,13 @@ class ColourStub(nn.Module):
         self.states.append(State(max_memory))
         return self.states[-1]
 
-    def memorize(self, images, features, masks, state, keep, time):
+    def memorize(self, frame, features, probabilities, state, fates):
+        images, masks, time = frame.images, probabilities[:, 1:], frame.time
         assert features is images
-        assert len(keep) == masks.shape[1]
+        assert len(fates) == masks.shape[1]
         assert masks.shape[-2:] == images.shape[-2:]
+        assert torch.allclose(probabilities.sum(1), torch.ones(()), atol=1e-4)
+        state.fates.append(list(fates))
         state.masks.append(masks.clone())
         while len(state.slots) < masks.shape[1]:
             state.slots.append(Slot())
@@ -66,13 +72,18 @@ class ColourStub(nn.Module):
             weight = masks[:, row, None]
             colour = (images * weight).sum((2, 3)) / weight.sum((2, 3)).clamp(min=1e-6)
             slot.replaceable = {}
-            if keep[row] is Retention.KEEP:
+            if fates[row] in (Fate.GIVEN, Fate.KEEP):
                 slot.permanent[time] = colour
-            elif keep[row] is Retention.REPLACE:
+            elif fates[row] is Fate.REPLACE:
                 slot.replaceable = {time: colour}
 
-    def segment(self, features, state):
+    def segment(self, frame, features, state):
+        assert features is frame.images
         self.segmented.append([slot.times for slot in state.slots])
+        return Prediction(soft_aggregate(self.planes(features, state))[1])
+
+    def planes(self, features, state):
+        """`[V, N, H, W]`, each object for itself."""
         planes = []
         for slot in state.slots:
             colours = torch.stack([*slot.permanent.values(), *slot.replaceable.values()])

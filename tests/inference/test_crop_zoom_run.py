@@ -27,8 +27,8 @@ COLOURS = {3: (230, 40, 40), 5: (40, 220, 60), 8: (50, 60, 240)}
 class Remembering(ColourStub):
     """Remembers the given masks only, so that it finds what was away for a while."""
 
-    def memorize(self, images, features, masks, state, keep, time):
-        super().memorize(images, features, masks, state, keep, time)
+    def memorize(self, frame, features, probabilities, state, fates):
+        super().memorize(frame, features, probabilities, state, fates)
         for slot in state.slots:
             first = min(slot.permanent)
             slot.permanent, slot.replaceable = {first: slot.permanent[first]}, {}
@@ -37,8 +37,8 @@ class Remembering(ColourStub):
 class CoarseStub(Remembering):
     """Decides per block of 16 x 16 network pixels, as a network of stride 16 roughly does."""
 
-    def segment(self, features, state):
-        planes = super().segment(functional.avg_pool2d(features, 16), state)
+    def planes(self, features, state):
+        planes = super().planes(functional.avg_pool2d(features, 16), state)
         return functional.interpolate(planes, scale_factor=16, mode="bilinear")
 
 
@@ -275,8 +275,8 @@ def test_a_zoom_that_disagrees_is_dropped():
     class Blind(Remembering):
         """Sees nothing in pictures as small as the window."""
 
-        def segment(self, features, state):
-            planes = super().segment(features, state)
+        def planes(self, features, state):
+            planes = super().planes(features, state)
             return planes if features.shape[-1] > 160 else planes * 0
 
     source, _ = draw(moving(6), {0: [3, 5]})
@@ -337,9 +337,9 @@ def test_windows_follow_the_tracker():
     seen = []
 
     class Watching(Remembering):
-        def encode(self, images):
-            seen.append(images)
-            return super().encode(images)
+        def encode(self, frame):
+            seen.append(frame.images)
+            return super().encode(frame)
 
     run(source, member(Watching()))
     red = [(image[0, 0] > 0.6) & (image[0, 1] < 0.4) for image in seen[6:]]

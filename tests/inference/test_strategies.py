@@ -6,7 +6,7 @@ import pytest
 
 from vostool.core import registry
 from vostool.core.errors import UsageError
-from vostool.core.types import Retention
+from vostool.core.types import Fate
 from vostool.inference.memory.early import Early
 from vostool.inference.memory.every import Every
 from vostool.inference.memory.first_previous import FirstPrevious
@@ -61,6 +61,6 @@ def test_every_module_of_the_folder_parses_and_decides():
     for name in registry.names(PACKAGE):
         module = registry.load(PACKAGE, name, kind="memory strategy")
         strategy = module.parse(arguments.get(name, ()))
-        assert isinstance(strategy.decide(Sighting(7, 7, 7)), Retention)
+        assert isinstance(strategy.decide(Sighting(7, 7, 7)), Fate)
         assert isinstance(strategy.needs_mask, bool)
         assert strategy.max_memory is None or strategy.max_memory > 0

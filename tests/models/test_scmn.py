@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import pairwise
 
 import pytest
 import torch
 from torch import nn
 
-from vostool.core.types import Clip, Retention
-from vostool.models import Segmenter
+from vostool.core.types import Clip, Fate
+from vostool.models import FrameViews, Segmenter
 from vostool.models.systems import scmn, stm
-from vostool.nn.aggregation import soft_aggregate
 
 SMALL = {
     "backbone": "mobilenetv2_035",
@@ -19,7 +19,7 @@ SMALL = {
     "value_channels": 16,
     "decoder_channels": 8,
 }
-KEEP, REPLACE, SKIP = Retention.KEEP, Retention.REPLACE, Retention.SKIP
+GIVEN, KEEP, REPLACE, SKIP = Fate.GIVEN, Fate.KEEP, Fate.REPLACE, Fate.SKIP
 PARTS = {"aspp_rates": (), "spatial_constraint": False, "refinement": False}
 
 
@@ -47,23 +47,28 @@ def random_clip(frames: int = 3, objects: int = 2, previous: bool = False) -> Cl
 
 
 def one_hot(clip: Clip, frame: int) -> torch.Tensor:
-    rows = torch.arange(1, clip.present.shape[1] + 1)
+    """Planes `[B, N + 1, H, W]`, background first."""
+    rows = torch.arange(clip.present.shape[1] + 1)
     return (clip.labels[:, frame, None] == rows[:, None, None]).float()
 
 
 @torch.no_grad()
 def step_by_step(model: nn.Module, clip: Clip) -> torch.Tensor:
     """Logits of frames 1.. from encode / memorize / segment, all frames kept."""
-    state, masks = model.start(), one_hot(clip, 0)
-    images, result = model.input_spec.normalise(clip.images), []
-    for frame in range(1, clip.images.shape[1]):
-        before = images[:, frame - 1]
-        keep = [KEEP] * masks.shape[1]
-        model.memorize(before, model.encode(before), masks, state, keep, frame - 1)
-        logits, p = soft_aggregate(model.segment(model.encode(images[:, frame]), state))
-        result.append(logits)
-        masks = p[:, 1:]
+    state, masks, result = model.start(), one_hot(clip, 0), []
+    frames = views(model, clip)
+    for before, now in pairwise(frames):
+        fates = [KEEP] * (masks.shape[1] - 1)
+        model.memorize(before, model.encode(before), masks, state, fates)
+        prediction = model.segment(now, model.encode(now), state)
+        result.append(prediction.logits)
+        masks = prediction.probabilities
     return torch.stack(result, 1)
+
+
+def views(model: nn.Module, clip: Clip) -> list[FrameViews]:
+    images = model.input_spec.normalise(clip.images)
+    return [FrameViews.whole(images[:, frame], frame) for frame in range(images.shape[1])]
 
 
 @pytest.mark.parametrize("part", [None, *PARTS])
@@ -72,10 +77,10 @@ def test_without_its_own_prior_training_equals_frame_by_frame(part: str | None) 
     assert isinstance(model, Segmenter)
     clip = random_clip(frames=4)
     with torch.no_grad():
-        logits, auxiliary = model(clip)
-    ours, theirs = logits.softmax(2), step_by_step(model, clip).softmax(2)
+        prediction = model(clip)
+    ours, theirs = prediction.logits.softmax(2), step_by_step(model, clip).softmax(2)
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
-    assert set(auxiliary) == (set() if part == "refinement" else {"coarse"})
+    assert set(prediction.extras) == (set() if part == "refinement" else {"coarse"})
 
 
 def test_without_its_parts_it_is_stm() -> None:
@@ -84,7 +89,7 @@ def test_without_its_parts_it_is_stm() -> None:
     theirs.load_state_dict(ours.state_dict(), strict=True)
     clip = random_clip()
     with torch.no_grad():
-        assert torch.equal(ours(clip)[0], theirs(clip)[0])
+        assert torch.equal(ours(clip).logits, theirs(clip).logits)
 
 
 def test_an_untrained_refinement_changes_nothing() -> None:
@@ -95,9 +100,9 @@ def test_an_untrained_refinement_changes_nothing() -> None:
     )
     clip = random_clip()
     with torch.no_grad():
-        logits, auxiliary = refined(clip)
-        assert torch.equal(logits, plain(clip)[0])
-        assert torch.equal(logits, auxiliary["coarse"])
+        prediction = refined(clip)
+        assert torch.equal(prediction.logits, plain(clip).logits)
+        assert torch.equal(prediction.logits, prediction.extras["coarse"])
         assert torch.equal(step_by_step(refined, clip), step_by_step(plain, clip))
 
 
@@ -105,20 +110,21 @@ def test_an_untrained_refinement_changes_nothing() -> None:
 def test_reduced_precision(dtype: torch.dtype) -> None:
     clip, model = random_clip(previous=True), network(trained=False)
     with torch.autocast("cpu", dtype):
-        logits, auxiliary = model(clip)
-        (logits.square().mean() + auxiliary["coarse"].square().mean()).backward()
+        prediction = model(clip)
+        logits, coarse = prediction.logits, prediction.extras["coarse"]
+        (logits.square().mean() + coarse.square().mean()).backward()
     assert logits.dtype == torch.float32
-    assert torch.equal(logits, auxiliary["coarse"])
+    assert torch.equal(logits, coarse)
     assert all(bool(value.grad.isfinite().all()) for value in model.parameters())
 
 
 def test_coarse_logits_are_those_before_refinement() -> None:
     refined, clip = network(), random_clip(frames=2)
     with torch.no_grad():
-        logits, auxiliary = refined(clip)
+        prediction = refined(clip)
         refined.refinement = None
-        assert torch.equal(refined(clip)[0], auxiliary["coarse"])
-    assert not torch.equal(logits, auxiliary["coarse"])
+        assert torch.equal(refined(clip).logits, prediction.extras["coarse"])
+    assert not torch.equal(prediction.logits, prediction.extras["coarse"])
 
 
 def test_full_size_has_the_published_parts() -> None:
@@ -148,8 +154,8 @@ def test_published_sizes_with_resnest101() -> None:
 @pytest.mark.parametrize("given", [False, True])
 def test_every_parameter_gets_a_gradient(given: bool) -> None:
     model = network(trained=False).train()
-    logits, auxiliary = model(random_clip(previous=given))
-    (logits.square().mean() + auxiliary["coarse"].square().mean()).backward()
+    found = model(random_clip(previous=given))
+    (found.logits.square().mean() + found.extras["coarse"].square().mean()).backward()
     missing = [name for name, value in model.named_parameters() if value.grad is None]
     assert not missing
 
@@ -158,8 +164,8 @@ def test_given_priors_are_used_where_the_clip_has_them() -> None:
     model, clip = network(), random_clip(previous=True)
     elsewhere = dataclasses.replace(clip, previous=clip.previous.flip(-1))
     with torch.no_grad():
-        without = model(dataclasses.replace(clip, previous=None))[0]
-        own, other = model(clip)[0], model(elsewhere)[0]
+        without = model(dataclasses.replace(clip, previous=None)).logits
+        own, other = model(clip).logits, model(elsewhere).logits
     # The frame before the first segmented one has its mask given either way.
     torch.testing.assert_close(own[:, 0], without[:, 0])
     assert not torch.equal(own[:, 1], without[:, 1])
@@ -169,15 +175,15 @@ def test_given_priors_are_used_where_the_clip_has_them() -> None:
 @torch.no_grad()
 def test_the_prior_is_the_last_frames_mask_even_if_no_memory_takes_it() -> None:
     model, clip = network(), random_clip(frames=3)
-    images = model.input_spec.normalise(clip.images)
-    features = [model.encode(images[:, frame]) for frame in range(3)]
+    frames = views(model, clip)
+    features = [model.encode(frame) for frame in frames]
 
     def run(second_mask: torch.Tensor) -> torch.Tensor:
         state = model.start()
-        model.memorize(images[:, 0], features[0], one_hot(clip, 0), state, [KEEP] * 2, 0)
-        model.memorize(images[:, 1], features[1], second_mask, state, [SKIP] * 2, 1)
+        model.memorize(frames[0], features[0], one_hot(clip, 0), state, [KEEP] * 2)
+        model.memorize(frames[1], features[1], second_mask, state, [SKIP] * 2)
         assert [bank.times for bank in state.objects] == [[0], [0]]
-        return model.segment(features[2], state)
+        return model.segment(frames[2], features[2], state).probabilities
 
     here, there = run(one_hot(clip, 1)), run(one_hot(clip, 1).flip(-1))
     assert not torch.equal(here, there)
@@ -195,16 +201,16 @@ def test_a_lost_object_can_come_back() -> None:
     )
     nn.init.zeros_(model.constraint.conv.weight)
     nn.init.constant_(model.constraint.conv.bias, -50.0)
-    images = model.input_spec.normalise(clip.images)
-    found = []
+    frames, found = views(model, clip), []
     for one in (model, free):
         state = one.start()
-        features = [one.encode(images[:, frame]) for frame in range(2)]
-        one.memorize(images[:, 0], features[0], one_hot(clip, 0), state, [KEEP] * 2, 0)
+        first, features = frames[0], [one.encode(frame) for frame in frames]
         masks = one_hot(clip, 0)
-        masks[:, 0] = 0
-        one.memorize(images[:, 0], features[0], masks, state, [SKIP] * 2, 1)
-        found.append(one.segment(features[1], state))
+        one.memorize(first, features[0], masks, state, [KEEP] * 2)
+        masks = torch.stack([masks[:, 0] + masks[:, 1], 0 * masks[:, 1], masks[:, 2]], 1)
+        one.memorize(dataclasses.replace(first, time=1), features[0], masks, state, [SKIP] * 2)
+        logits = one.segment(frames[1], features[1], state).logits
+        found.append(logits[:, 1:])
     torch.testing.assert_close(found[0][:, 0], found[1][:, 0])
     assert not torch.allclose(found[0][:, 1], found[1][:, 1])
 
@@ -217,7 +223,7 @@ def test_empty_and_one_pixel_masks_work(pixels: int) -> None:
     if pixels:
         labels[:, 0, 20, 70] = 2
     clip = dataclasses.replace(clip, labels=labels)
-    logits, _ = model(clip)
+    logits = model(clip).logits
     assert bool(logits.isfinite().all())
     ours, theirs = logits.softmax(2), step_by_step(model, clip).softmax(2)
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
@@ -227,16 +233,14 @@ def test_empty_and_one_pixel_masks_work(pixels: int) -> None:
 def test_late_objects_and_views_have_their_own_prior() -> None:
     model, clip = network(), random_clip(frames=3)
     images = model.input_spec.normalise(clip.images)
-    views = torch.stack([images[0], images[0].flip(-1)])
     masks = torch.cat([one_hot(clip, 0), one_hot(clip, 0).flip(-1)])
-    state = model.start()
-    model.memorize(views[:, 0], model.encode(views[:, 0]), masks[:, :1], state, [KEEP], 0)
-    model.memorize(views[:, 1], model.encode(views[:, 1]), masks, state, [REPLACE, KEEP], 1)
-    both = model.segment(model.encode(views[:, 2]), state)
-    alone = model.start()
-    for frame, rows in ((0, 1), (1, 2)):
-        keep = [KEEP] if frame == 0 else [REPLACE, KEEP]
-        features = model.encode(images[:, frame])
-        model.memorize(images[:, frame], features, masks[:1, :rows], alone, keep, frame)
-    one = model.segment(model.encode(images[:, 2]), alone)
-    torch.testing.assert_close(both[:1], one, atol=1e-5, rtol=1e-5)
+    found = []
+    for both in (True, False):
+        shown = torch.cat([images, images.flip(-1)]) if both else images
+        frames = [FrameViews.whole(shown[:, time], time) for time in range(3)]
+        features = [model.encode(frame) for frame in frames]
+        state, planes = model.start(), masks[: len(shown)]
+        model.memorize(frames[0], features[0], planes[:, :2], state, [GIVEN])
+        model.memorize(frames[1], features[1], planes, state, [REPLACE, GIVEN])
+        found.append(model.segment(frames[2], features[2], state).probabilities)
+    torch.testing.assert_close(found[0][:1], found[1], atol=1e-5, rtol=1e-5)

@@ -6,11 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from vostool.core.types import Clip, Retention
-from vostool.models import Segmenter
+from vostool.core.types import Clip, Fate
+from vostool.models import FrameViews, Segmenter
 from vostool.models.released_stm import convert, is_released
 from vostool.models.systems import famnet, scmn, stm
-from vostool.nn.aggregation import soft_aggregate
 
 SMALL = {
     "backbone": "mobilenetv2_035",
@@ -28,7 +27,7 @@ BUILDERS = [
         lambda **extra: scmn.build(scmn.Config(**SMALL, refinement_channels=4, **extra)), id="scmn"
     ),
 ]
-KEEP, REPLACE, SKIP = Retention.KEEP, Retention.REPLACE, Retention.SKIP
+GIVEN, KEEP, SKIP = Fate.GIVEN, Fate.KEEP, Fate.SKIP
 
 
 def parameters(module: nn.Module) -> int:
@@ -49,17 +48,16 @@ def step_by_step(network: nn.Module, clip: Clip) -> list[torch.Tensor]:
     """Logits of frames 1.. from encode / memorize / segment, all frames kept."""
     state = network.start()
     rows = torch.arange(1, clip.present.shape[1] + 1)
-    masks = (clip.labels[:, 0, None] == rows[:, None, None]).float()
+    masks = (clip.labels[:, 0, None] == torch.cat([torch.zeros(1), rows])[:, None, None]).float()
     images = network.input_spec.normalise(clip.images)
     result = []
     for frame in range(1, clip.images.shape[1]):
-        before = images[:, frame - 1]
-        network.memorize(
-            before, network.encode(before), masks, state, [KEEP] * len(rows), frame - 1
-        )
-        logits, p = soft_aggregate(network.segment(network.encode(images[:, frame]), state))
-        result.append(logits)
-        masks = p[:, 1:]
+        before = FrameViews.whole(images[:, frame - 1], frame - 1)
+        network.memorize(before, network.encode(before), masks, state, [KEEP] * len(rows))
+        now = FrameViews.whole(images[:, frame], frame)
+        prediction = network.segment(now, network.encode(now), state)
+        result.append(prediction.logits)
+        masks = prediction.probabilities
     return result
 
 
@@ -86,9 +84,10 @@ def test_protocol_and_shapes(build) -> None:
     network = build().eval()
     assert isinstance(network, Segmenter)
     clip = random_clip()
-    logits, _ = network(clip)
-    assert logits.shape == (1, 2, 4, 48, 80)
-    features = network.encode(clip.images[:, 0])
+    prediction = network(clip)
+    assert prediction.logits.shape == prediction.probabilities.shape == (1, 2, 4, 48, 80)
+    torch.testing.assert_close(prediction.probabilities, prediction.logits.softmax(2))
+    features = network.encode(FrameViews.whole(clip.images[:, 0], 0))
     assert features.key.shape == (1, 15, 8)
 
 
@@ -96,7 +95,7 @@ def test_protocol_and_shapes(build) -> None:
 def test_training_pass_equals_frame_by_frame(build) -> None:
     network, clip = build().eval(), random_clip()
     with torch.no_grad():
-        logits, _ = network(clip)
+        logits = network(clip).logits
     for frame, expected in enumerate(step_by_step(network, clip)):
         torch.testing.assert_close(logits[:, frame], expected, atol=1e-4, rtol=1e-4)
 
@@ -106,8 +105,8 @@ def test_a_batch_equals_its_clips_and_absent_objects_stay_absent(build) -> None:
     network = build().eval()
     one, two = random_clip(objects=1), random_clip(objects=3)
     with torch.no_grad():
-        together, _ = network(Clip.collate([one, two]))
-        alone = [network(clip)[0] for clip in (one, two)]
+        together = network(Clip.collate([one, two])).logits
+        alone = [network(clip).logits for clip in (one, two)]
     torch.testing.assert_close(together[1:], alone[1], atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(
         together[:1].softmax(2)[:, :, :2], alone[0].softmax(2), atol=1e-5, rtol=0
@@ -121,7 +120,7 @@ def test_object_order_does_not_matter(build) -> None:
     order = torch.tensor([0, 3, 1, 2])
     permuted = Clip(clip.images, order[clip.labels], clip.present)
     with torch.no_grad():
-        original, changed = network(clip)[0], network(permuted)[0]
+        original, changed = network(clip).logits, network(permuted).logits
     torch.testing.assert_close(changed[:, :, order], original, atol=1e-4, rtol=1e-4)
 
 
@@ -140,29 +139,33 @@ def test_views_do_not_mix(build) -> None:
 def test_a_late_object_starts_its_own_memory_and_changes_nothing_before(build) -> None:
     network, clip = build().eval(), random_clip(frames=4, objects=2)
     images = network.input_spec.normalise(clip.images)
-    masks = torch.stack([(clip.labels[0, 0] == row).float() for row in (1, 2)])[None]
+    masks = torch.stack([(clip.labels[0, 0] == row).float() for row in (0, 1, 2)])[None]
     state = network.start()
     for frame in range(3):
-        features = network.encode(images[:, frame])
+        seen = FrameViews.whole(images[:, frame], frame)
         count = 1 if frame < 2 else 2
-        network.memorize(images[:, frame], features, masks[:, :count], state, [KEEP] * count, frame)
+        fates = [GIVEN if frame == 2 * row else KEEP for row in range(count)]
+        network.memorize(seen, network.encode(seen), masks[:, : count + 1], state, fates)
     assert [bank.times for bank in state.objects] == [[0, 1, 2], [2]]
-    assert network.segment(network.encode(images[:, 3]), state).shape == (1, 2, 48, 80)
+    last = FrameViews.whole(images[:, 3], 3)
+    found = network.segment(last, network.encode(last), state)
+    assert found.probabilities.shape == (1, 3, 48, 80)
 
 
 @pytest.mark.parametrize("build", BUILDERS)
 @torch.no_grad()
-def test_skipped_objects_are_not_encoded_and_no_memory_means_probability_zero(build) -> None:
+def test_skipped_objects_are_not_encoded_and_no_memory_means_no_probability(build) -> None:
     network, clip = build().eval(), random_clip(frames=2, objects=2)
     images = network.input_spec.normalise(clip.images)
-    features = network.encode(images[:, 0])
-    masks = torch.stack([(clip.labels[0, 0] == row).float() for row in (1, 2)])[None]
+    frame = FrameViews.whole(images[:, 0], 0)
+    features = network.encode(frame)
+    masks = torch.stack([(clip.labels[0, 0] == row).float() for row in (0, 1, 2)])[None]
     state = network.start()
-    network.memorize(images[:, 0], features, masks, state, [SKIP, KEEP], 0)
+    network.memorize(frame, features, masks, state, [SKIP, KEEP])
     assert [bank.times for bank in state.objects] == [[], [0]]
-    p = network.segment(features, state)
-    assert p[:, 0].abs().max() == 0
-    assert p[:, 1].max() > 0
+    p = network.segment(frame, features, state).probabilities
+    assert p[:, 1].max() < 1e-6
+    assert p[:, 2].max() > 1e-3
 
 
 @pytest.mark.parametrize("build", BUILDERS)
@@ -172,10 +175,10 @@ def test_batch_norm_statistics_never_change(build) -> None:
         name: value.clone() for name, value in network.state_dict().items() if "running" in name
     }
     assert before
-    network(random_clip())[0].sum().backward()
+    network(random_clip()).logits.sum().backward()
     network.eval()
     network.train()
-    network(random_clip())[0].sum().backward()
+    network(random_clip()).logits.sum().backward()
     after = network.state_dict()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
 
@@ -184,7 +187,7 @@ def test_batch_norm_statistics_never_change(build) -> None:
 @pytest.mark.parametrize("detach", [False, True])
 def test_every_parameter_gets_a_gradient(build, detach: bool) -> None:
     network = build(detach_memory=detach).train()
-    logits, _ = network(random_clip())
+    logits = network(random_clip()).logits
     nn.functional.cross_entropy(logits.flatten(0, 1), random_clip().labels[0, 1:]).backward()
     missing = [name for name, value in network.named_parameters() if value.grad is None]
     assert not missing
@@ -213,7 +216,7 @@ def test_famnet_query_is_memory_of_an_all_one_mask() -> None:
     ones, owner = torch.ones(2, 32, 48), torch.arange(2)
     with torch.no_grad():
         memory_key, _ = network._memory_key_value(images, ones, ones, owner)
-        assert torch.equal(network.encode(images).key, memory_key)
+        assert torch.equal(network.encode(FrameViews.whole(images, 0)).key, memory_key)
 
 
 def released_names_and_shapes(network: nn.Module) -> dict[str, torch.Tensor]:
@@ -277,14 +280,14 @@ def test_overfits_one_clip(module) -> None:
     calibrate_batch_norm(network, clip)
     optimiser = torch.optim.Adam(network.parameters(), 1e-3)
     for _ in range(300):
-        logits, _ = network.train()(clip)
+        logits = network.train()(clip).logits
         loss = nn.functional.cross_entropy(logits[0], clip.labels[0, 1:])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         if mean_j(logits[0].argmax(1), clip.labels[0, 1:]) > 0.93:
             break
-    assert mean_j(network(clip)[0][0].argmax(1), clip.labels[0, 1:]) > 0.9
+    assert mean_j(network(clip).logits[0].argmax(1), clip.labels[0, 1:]) > 0.9
 
 
 def moving_squares() -> Clip:

@@ -7,11 +7,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vostool.core.types import Retention
+from vostool.core.types import Fate
 from vostool.nn import memory
 from vostool.nn.memory import ObjectMemory, memory_read
 
-KEEP, REPLACE, SKIP = Retention.KEEP, Retention.REPLACE, Retention.SKIP
+KEEP, REPLACE, SKIP = Fate.KEEP, Fate.REPLACE, Fate.SKIP
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -57,12 +57,12 @@ def test_order_of_frames_does_not_matter_but_repeating_one_does() -> None:
     assert (memory_read(query, *one_twice) - read).abs().max() > 1e-3
 
 
-def fill(capacity: int | None, plan: list[tuple[int, Retention]]) -> ObjectMemory:
+def fill(capacity: int | None, plan: list[tuple[int, Fate]]) -> ObjectMemory:
     """A memory of 2-pixel frames whose key and value hold their own time."""
     bank = ObjectMemory(capacity)
-    for time, retention in plan:
+    for time, fate in plan:
         bank.write(
-            torch.full((1, 2, 3), float(time)), torch.full((1, 2, 4), float(time)), retention, time
+            torch.full((1, 2, 3), float(time)), torch.full((1, 2, 4), float(time)), fate, time
         )
     return bank
 

@@ -132,11 +132,11 @@ def test_networks_with_it_start_as_those_without_and_train_all_of_it(system) -> 
     labels[..., 8:40, 10:50] = 1
     clip = Clip(torch.rand(1, 3, 3, 48, 80), labels, torch.ones(1, 1, dtype=torch.bool))
     with torch.no_grad():
-        assert torch.equal(network(clip)[0], plain(clip)[0])
+        assert torch.equal(network(clip).logits, plain(clip).logits)
     for module in network.modules():
         if isinstance(module, RefineTrunk):
             wake(module)
-    network(clip)[0].square().mean().backward()
+    network(clip).logits.square().mean().backward()
     trained = {
         name: p.grad is not None and bool(p.grad.any()) for name, p in network.named_parameters()
     }

@@ -176,10 +176,10 @@ def test_interrupted_runs_resume_to_the_same_files(tmp_path, checkpoint, videos,
     calls = iter(range(1000))
     segment = ColourStub.segment
 
-    def interrupted(self, features, state):
+    def interrupted(self, *arguments):
         if next(calls) == 11:
             raise KeyboardInterrupt
-        return segment(self, features, state)
+        return segment(self, *arguments)
 
     monkeypatch.setattr(ColourStub, "segment", interrupted)
     with pytest.raises(KeyboardInterrupt):

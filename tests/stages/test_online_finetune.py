@@ -22,6 +22,7 @@ from vostool.inference.source import ArraySource
 from vostool.inference.strategy import parse_strategies
 from vostool.inference.views import parse_views
 from vostool.media.masks import read_mask, write_mask
+from vostool.models import Prediction
 from vostool.models.systems import famnet, stm
 from vostool.predictions.folder import PredictionFolder
 from vostool.stages.predict import online_finetune as joining
@@ -217,8 +218,8 @@ class NotFinite(famnet.FAMNet):
 
     def forward(self, clip):
         self.passes += 1
-        logits, more = super().forward(clip)
-        return logits * (1.0 if self.passes <= self.healthy else math.nan), more
+        logits = super().forward(clip).logits
+        return Prediction.of_logits(logits * (1.0 if self.passes <= self.healthy else math.nan))
 
 
 @pytest.mark.parametrize(("healthy", "changed"), [(0, False), (3, True)])

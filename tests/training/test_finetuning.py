@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from vostool.core.errors import UsageError
+from vostool.models import Prediction
 from vostool.models.systems import famnet, scmn
 from vostool.training.config import LossOptions
 from vostool.training.finetune_clips import GivenFrame
@@ -160,7 +161,7 @@ class Scripted(nn.Module):
         margin = -math.log(math.expm1(wanted)) if wanted == wanted else math.nan
         sign = torch.where(truth == 1, 1.0, -1.0).expand(batch, frames - 1, 1, height, width)
         logits = torch.cat([torch.zeros_like(sign), sign * margin + 0 * self.scale], 2)
-        return logits, {}
+        return Prediction.of_logits(logits)
 
 
 def scripted(**script):
@@ -192,8 +193,10 @@ def test_it_stops_when_the_held_out_loss_rises_at_three_checks_running(
 def test_after_a_rise_the_weights_of_the_best_check_are_taken():
     class Drifting(Scripted):
         def forward(self, clip):
-            logits, more = super().forward(clip)
-            return logits + (self.scale * clip.labels[:, 1:, None] if self.training else 0), more
+            logits = super().forward(clip).logits
+            return Prediction.of_logits(
+                logits + (self.scale * clip.labels[:, 1:, None] if self.training else 0)
+            )
 
     options = FinetuneOptions(iterations=12, check_every=2, held_out=1, learning_rate=0.5)
     item = tuner(Drifting(held_out=[1.0, 0.5, 0.6, 0.7, 0.8]), options)
@@ -216,8 +219,7 @@ def test_a_loss_that_is_not_finite_fails(at):
 def test_a_last_step_on_gradients_that_are_not_finite_fails():
     class Cornered(Scripted):
         def forward(self, clip):
-            logits, more = super().forward(clip)
-            return logits + (0 * self.scale).sqrt(), more
+            return Prediction.of_logits(super().forward(clip).logits + (0 * self.scale).sqrt())
 
     run = tuner(Cornered(), FinetuneOptions(iterations=1)).tune(frame())
     assert math.isfinite(run.losses[-1])

@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 
 from vostool.core.errors import DataError, UsageError
 from vostool.core.types import Clip
+from vostool.models import Prediction
 from vostool.training.checkpoint import read_checkpoint
 from vostool.training.config import (
     CheckpointOptions,
@@ -45,9 +46,9 @@ class Stub(nn.Module):
             nn.Conv2d(8, 3, 1),
         )
 
-    def forward(self, clip: Clip) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    def forward(self, clip: Clip) -> Prediction:
         frames = clip.images[:, 1:]
-        return self.net(frames.flatten(0, 1)).unflatten(0, frames.shape[:2]), {}
+        return Prediction.of_logits(self.net(frames.flatten(0, 1)).unflatten(0, frames.shape[:2]))
 
 
 class Clips(Dataset[Clip]):
@@ -153,7 +154,7 @@ def test_a_signal_to_all_processes_at_once_is_survived(tmp_path: Path) -> None:
     class Terminated(Stub):
         steps = 0
 
-        def forward(self, clip: Clip) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        def forward(self, clip: Clip) -> Prediction:
             self.steps += 1
             if self.steps == 3:
                 for process in multiprocessing.active_children():

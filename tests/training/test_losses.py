@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from vostool.core.types import VOID, Clip
+from vostool.models import Prediction
 from vostool.training.config import BootstrapOptions, LossOptions
 from vostool.training.losses import (
     clip_loss,
@@ -112,7 +113,7 @@ def test_rows_of_absent_objects_get_no_probability_and_no_gradient(rng) -> None:
     clip = make_clip(torch.zeros(2, 2, 2, 2, dtype=torch.long), [[True, False], [True, True]])
     masked = without_absent(logits, clip.present).softmax(2)
     assert torch.equal(masked[0, :, 2], torch.zeros(1, 2, 2, dtype=torch.float64))
-    clip_loss(logits, clip, LossOptions(lovasz=1.0))["loss"].backward()
+    clip_loss(Prediction.of_logits(logits), clip, LossOptions(lovasz=1.0))["loss"].backward()
     assert torch.isfinite(logits.grad).all()
     assert (logits.grad[0, :, 2] == 0).all()
     assert (logits.grad[1, :, 2] != 0).all()
@@ -123,11 +124,11 @@ def test_terms_add_up_over_frames_and_average_over_clips(rng) -> None:
     labels = torch.from_numpy(rng.integers(0, 2, (2, 3, 4, 4)))
     clip = make_clip(labels, [[True], [True]])
     options = LossOptions(cross_entropy=2.0, lovasz=0.5)
-    terms = clip_loss(logits, clip, options)
+    terms = clip_loss(Prediction.of_logits(logits), clip, options)
     assert float(terms["loss"]) == pytest.approx(float(terms["cross_entropy"] + terms["lovasz"]))
     alone = [
         clip_loss(
-            logits[b : b + 1, t : t + 1],
+            Prediction.of_logits(logits[b : b + 1, t : t + 1]),
             make_clip(labels[b : b + 1, [0, t + 1]], [[True]]),
             options,
         )["loss"]
@@ -209,15 +210,14 @@ def test_auxiliary_logits_add_their_cross_entropy(rng) -> None:
     clip = make_clip(labels, [[True, False]])
     logits, coarse = torch.from_numpy(rng.normal(size=(2, 1, 2, 3, 4, 5)))
     options = LossOptions(iou=1.0, auxiliary=0.5)
-    terms = clip_loss(logits, clip, options, auxiliary={"coarse": coarse})
-    alone = clip_loss(coarse, clip, LossOptions())["cross_entropy"]
+    other = {"coarse": coarse, "matches": torch.ones(3), "words": ("of", "it")}
+    prediction, plain = Prediction.of_logits(logits, other), Prediction.of_logits(logits)
+    terms = clip_loss(prediction, clip, options)
+    alone = clip_loss(Prediction.of_logits(coarse), clip, LossOptions())["cross_entropy"]
     torch.testing.assert_close(terms["auxiliary_coarse"], 0.5 * alone)
     assert set(terms) == {"loss", "cross_entropy", "iou", "auxiliary_coarse"}
     assert float(terms["loss"]) == pytest.approx(
         sum(float(value) for name, value in terms.items() if name != "loss")
     )
-    assert set(clip_loss(logits, clip, options)) == {"loss", "cross_entropy", "iou"}
-    assert set(clip_loss(logits, clip, LossOptions(), auxiliary={"coarse": coarse})) == {
-        "loss",
-        "cross_entropy",
-    }
+    assert set(clip_loss(plain, clip, options)) == {"loss", "cross_entropy", "iou"}
+    assert set(clip_loss(prediction, clip, LossOptions())) == {"loss", "cross_entropy"}

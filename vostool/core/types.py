@@ -1,4 +1,4 @@
-"""The nouns that every part speaks: Frame, VideoObject, Video, ObjectIds, Clip, Retention.
+"""The nouns that every part speaks: Frame, Video, ObjectIds, Clip, Fate, ObjectProposals.
 
 Axes: B clips, T frames, N objects, H x W pixels. A *row* is an object's position 1..N in tensors
 (0 is the background); an *id* is the number that the data set uses for it, with gaps allowed.
@@ -10,6 +10,7 @@ import enum
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -226,12 +227,69 @@ class Clip:
         )
 
 
-class Retention(enum.Enum):
-    """What becomes of a frame that is offered to an object's memory."""
+class Fate(enum.Enum):
+    """What becomes of a frame in an object's memory."""
 
+    GIVEN = "given"
+    """Stays; the object's mask is given in this frame, not predicted."""
     KEEP = "keep"
     """Stays."""
     REPLACE = "replace"
     """Held until the next frame is offered (STM's 'previous frame')."""
     SKIP = "skip"
     """Not memorised."""
+
+
+@dataclass(frozen=True)
+class ObjectProposals:
+    """What may be objects in one image: P candidates in no particular order.
+
+    Attributes:
+        boxes: float32 `[P, 4]`, x0, y0, x1, y1 in pixels (ends excluded).
+        scores: float32 `[P]` in [0, 1].
+        masks: bool `[P, H, W]`.
+    """
+
+    boxes: torch.Tensor
+    scores: torch.Tensor
+    masks: torch.Tensor
+
+    def __post_init__(self) -> None:
+        count = len(self.boxes)
+        if tuple(self.boxes.shape) != (count, 4):
+            raise ValueError(f"boxes must be [P, 4], got {tuple(self.boxes.shape)}")
+        if tuple(self.scores.shape) != (count,):
+            raise ValueError(f"scores must be [{count}], got {tuple(self.scores.shape)}")
+        if self.masks.ndim != 3 or len(self.masks) != count or self.masks.dtype != torch.bool:
+            raise ValueError(
+                f"masks must be bool [{count}, H, W], got {self.masks.dtype} "
+                f"{tuple(self.masks.shape)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    @classmethod
+    def none(cls, height: int, width: int) -> ObjectProposals:
+        """No candidate in an image of this size."""
+        masks = torch.zeros((0, height, width), dtype=torch.bool)
+        return cls(torch.zeros(0, 4), torch.zeros(0), masks)
+
+    def to(self, device: torch.device) -> ObjectProposals:
+        """Copy to a device."""
+        return ObjectProposals(self.boxes.to(device), self.scores.to(device), self.masks.to(device))
+
+
+class ProposalSource(Protocol):
+    """Where proposals come from: a detector, or files that one has written."""
+
+    def proposals(self, image: np.ndarray, video: str, frame: str) -> ObjectProposals:
+        """Candidates in one frame, in its own coordinates.
+
+        Args:
+            image: uint8 `[H, W, 3]` RGB.
+            video, frame: names.
+
+        Raises:
+            DataError: there are none to be had for this frame.
+        """

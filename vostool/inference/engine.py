@@ -15,14 +15,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from vostool.core.types import ObjectIds
+from vostool.core.errors import DataError
+from vostool.core.types import ObjectIds, ObjectProposals
 from vostool.ensembling.running_mean import RunningMean
 from vostool.inference.given import Cast, override, with_new_rows
 from vostool.inference.source import FrameSource, SourceFrame, check_frame
 from vostool.inference.strategy import Strategy
 from vostool.inference.track import EncodedFrame, Track
 from vostool.inference.views import View, ViewGroup, group_views
-from vostool.models import Segmenter
+from vostool.models import FrameViews, Segmenter
 from vostool.nn.precision import autocast
 
 
@@ -157,7 +158,7 @@ class _Run:
         mean = RunningMean()
         encodings: list[EncodedFrame] = []
         for branch in self._branches:
-            encoded = branch.encode(frame.image, index)
+            encoded = branch.encode(frame, index)
             for track in branch.tracks:
                 predicted = branch.predict(track, encoded, given, self._cast)
                 if frame.output or merged:
@@ -208,12 +209,28 @@ class _Branch:
             Track(member.segmenter, strategy, options.max_memory) for strategy in member.strategies
         ]
 
-    def encode(self, image: np.ndarray, index: int) -> EncodedFrame:
-        images = self.group.images(image, self._segmenter.input_spec, self._device)
+    def encode(self, frame: SourceFrame, index: int) -> EncodedFrame:
+        spec, image = self._segmenter.input_spec, frame.image
+        views = FrameViews(
+            self.group.images(image, spec, self._device),
+            index,
+            self.group.region,
+            self._proposals(frame) if spec.proposals else None,
+        )
         with autocast(self._device, self._dtype):
-            features = self._segmenter.encode(images)
+            features = self._segmenter.encode(views)
         pixels = image.shape[0] * image.shape[1] / (self.group.content[0] * self.group.content[1])
-        return EncodedFrame(images, features, index, pixels)
+        return EncodedFrame(views, features, pixels)
+
+    def _proposals(self, frame: SourceFrame) -> tuple[ObjectProposals, ...]:
+        if frame.proposals is None:
+            raise DataError(
+                f"{type(self._segmenter).__name__} chooses among object proposals, and there are "
+                "none",
+                where=f"frame {frame.name}",
+                remedy="name a source of proposals",
+            )
+        return self.group.proposals(frame.proposals, self._device)
 
     def predict(
         self, track: Track, encoded: EncodedFrame, given: _Given | None, cast: Cast
@@ -237,8 +254,10 @@ class _Branch:
         given: _Given | None,
         cast: Cast,
     ) -> None:
+        rows = given.rows if given is not None else ()
+        seen = self.group.without_padding(probabilities)
         with autocast(self._device, self._dtype):
-            track.remember(encoded, probabilities, cast, given is not None)
+            track.remember(encoded, seen, cast, rows)
 
 
 def _background_only(image: np.ndarray, device: torch.device) -> torch.Tensor:

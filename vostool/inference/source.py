@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 
 from vostool.core.errors import DataError
-from vostool.core.types import ObjectIds
+from vostool.core.types import ObjectIds, ObjectProposals, ProposalSource
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,14 @@ class SourceFrame:
         given: uint8 `[H, W]` ids of the objects whose masks are given in this frame (0 elsewhere),
             or None.
         output: whether a result is wanted.
+        proposals: of objects, in pixels of the frame, or None where nobody looked for any.
     """
 
     name: str
     image: np.ndarray
     given: np.ndarray | None = None
     output: bool = True
+    proposals: ObjectProposals | None = None
 
 
 class FrameSource(Protocol):
@@ -79,6 +81,37 @@ class ArraySource:
             yield SourceFrame(name, image, self.given.get(index))
 
 
+@dataclass(frozen=True)
+class WithProposals:
+    """A video whose frames come with object proposals, for networks that ask for them.
+
+    Attributes:
+        source: the video.
+        detector: finds them; asked again each time that the video is iterated over.
+    """
+
+    source: FrameSource
+    detector: ProposalSource
+
+    @property
+    def name(self) -> str:
+        """Name of the video."""
+        return self.source.name
+
+    @property
+    def ids(self) -> ObjectIds:
+        """See `FrameSource.ids`."""
+        return self.source.ids
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        for frame in self.source:
+            found = self.detector.proposals(frame.image, self.name, frame.name)
+            yield replace(frame, proposals=found)
+
+
 def check_frame(frame: SourceFrame, video: str) -> None:
     """Raise DataError if arrays of a frame do not fit each other."""
     place = f"video {video}, frame {frame.name}"
@@ -92,6 +125,13 @@ def check_frame(frame: SourceFrame, video: str) -> None:
             f"the mask has {_size(frame.given)} pixels, the image {_size(frame.image)}",
             where=place,
             remedy="give the mask at the size of the frame",
+        )
+    if frame.proposals is not None and frame.proposals.masks.shape[-2:] != frame.image.shape[:2]:
+        found = "x".join(map(str, frame.proposals.masks.shape[-2:]))
+        raise DataError(
+            f"the proposals' masks have {found} pixels, the image {_size(frame.image)}",
+            where=place,
+            remedy="make proposals at the size of the frame",
         )
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from vostool.core import registry
 from vostool.core.errors import UsageError
-from vostool.core.types import Retention
+from vostool.core.types import Fate
 
 PACKAGE = "vostool.inference.memory"
 
@@ -49,8 +49,8 @@ class Strategy(Protocol):
     def max_memory(self) -> int | None:
         """Permanent frames per object where the user sets no limit; None is no limit."""
 
-    def decide(self, sighting: Sighting) -> Retention:
-        """What becomes of this frame in this object's memory."""
+    def decide(self, sighting: Sighting) -> Fate:
+        """What becomes of this frame in this object's memory: KEEP, REPLACE or SKIP."""
 
 
 def whole_numbers(name: str, arguments: tuple[str, ...], usage: str, count: int) -> list[int]:

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
-from vostool.core.types import Retention
+from vostool.core.types import Fate
 from vostool.inference.given import Cast
 from vostool.inference.strategy import Sighting, Strategy
-from vostool.models import Segmenter
-from vostool.nn.aggregation import soft_aggregate
+from vostool.models import Features, FrameViews, Prediction, Segmenter
 
 
 @dataclass(frozen=True)
 class EncodedFrame:
-    """A frame as a group of views sees it.
+    """A frame as a group of views and a network see it.
 
     Attributes:
-        images: `[V, 3, h, w]` in model normalisation.
-        features: what the network's `encode` made of them.
-        index: of the frame; 0 is the first frame with an object.
+        views: the frame, at the network's size.
+        features: what the network's `encode` made of it.
         pixels: frame pixels per network pixel, for areas.
     """
 
-    images: torch.Tensor
-    features: Any
-    index: int
+    views: FrameViews
+    features: Features
     pixels: float
+
+    @property
+    def index(self) -> int:
+        """Of the frame; 0 is the first frame with an object."""
+        return self.views.time
 
 
 class Track:
@@ -42,45 +44,51 @@ class Track:
         self._holds_previous = False
 
     def predict(self, frame: EncodedFrame) -> torch.Tensor:
-        """Aggregated probabilities float32 `[V, N+1, h, w]` of the objects memorised so far."""
+        """Probabilities float32 `[V, N+1, h, w]` of the objects memorised so far.
+
+        Raises:
+            TypeError, ValueError: the network does not keep the protocol.
+        """
+        images = frame.views.images
+        views, _, height, width = images.shape
         if not self._last_kept:
-            views, _, height, width = frame.images.shape
-            return frame.images.new_ones((views, 1, height, width), dtype=torch.float32)
-        separate = self._segmenter.segment(frame.features, self._state)
-        if separate.shape[1] != len(self._last_kept):
-            raise ValueError(
-                f"{type(self._segmenter).__name__}.segment returned {separate.shape[1]} objects, "
-                f"{len(self._last_kept)} were memorised"
-            )
-        return soft_aggregate(separate)[1]
+            return images.new_ones((views, 1, height, width), dtype=torch.float32)
+        name = f"{type(self._segmenter).__name__}.segment"
+        prediction = self._segmenter.segment(frame.views, frame.features, self._state)
+        if not isinstance(prediction, Prediction):
+            raise TypeError(f"{name} returned {type(prediction).__name__}, not a Prediction")
+        expected = (views, len(self._last_kept) + 1, height, width)
+        if tuple(prediction.probabilities.shape) != expected:
+            found = tuple(prediction.probabilities.shape)
+            raise ValueError(f"{name} returned probabilities of shape {found}, expected {expected}")
+        return prediction.probabilities
 
     def remember(
-        self, frame: EncodedFrame, probabilities: torch.Tensor, cast: Cast, given: bool
+        self, frame: EncodedFrame, probabilities: torch.Tensor, cast: Cast, given: Sequence[int]
     ) -> None:
         """Offer a frame to memory.
 
         Args:
-            probabilities: `[V, N+1, h, w]` after given masks were put in.
-            given: whether masks were given in this frame; then it stays for all objects.
+            probabilities: `[V, N+1, h, w]` after given masks were put in, without padding.
+            given: rows (1..N) whose masks were given in this frame; if there are any, it stays for
+                all objects.
         """
         if given:
-            keep = [Retention.KEEP] * len(cast)
+            fates = [Fate.GIVEN if row in given else Fate.KEEP for row in range(1, len(cast) + 1)]
         else:
-            keep = [
+            fates = [
                 self._strategy.decide(item) for item in self._sightings(frame, probabilities, cast)
             ]
         self._last_kept += [frame.index] * (len(cast) - len(self._last_kept))
-        for row, retention in enumerate(keep):
-            if retention is Retention.KEEP:
+        for row, fate in enumerate(fates):
+            if fate in (Fate.GIVEN, Fate.KEEP):
                 self._last_kept[row] = frame.index
-        nothing = all(retention is Retention.SKIP for retention in keep)
+        nothing = all(fate is Fate.SKIP for fate in fates)
         asked = self._holds_previous or self._segmenter.input_spec.every_frame
         if nothing and not asked:
             return
-        self._holds_previous = Retention.REPLACE in keep
-        self._segmenter.memorize(
-            frame.images, frame.features, probabilities[:, 1:], self._state, keep, frame.index
-        )
+        self._holds_previous = Fate.REPLACE in fates
+        self._segmenter.memorize(frame.views, frame.features, probabilities, self._state, fates)
 
     def _sightings(
         self, frame: EncodedFrame, probabilities: torch.Tensor, cast: Cast

@@ -8,8 +8,8 @@ from typing import cast
 import torch
 from torch import nn
 
-from vostool.core.types import Clip, Retention
-from vostool.models import Features, InputSpec, Segmenter, State
+from vostool.core.types import Clip, Fate
+from vostool.models import Features, FrameViews, InputSpec, Prediction, Segmenter, State
 
 
 class Twin:
@@ -29,30 +29,29 @@ class Twin:
     def _segmenter(self) -> Segmenter:
         return cast(Segmenter, self.network)
 
-    def encode(self, images: torch.Tensor) -> Features:
-        """See `Segmenter.encode`."""
-        return self._segmenter.encode(images)
-
     def start(self, max_memory: int | None = None) -> State:
         """See `Segmenter.start`."""
         return self._segmenter.start(max_memory)
 
+    def encode(self, frame: FrameViews) -> Features:
+        """See `Segmenter.encode`."""
+        return self._segmenter.encode(frame)
+
+    def segment(self, frame: FrameViews, features: Features, state: State) -> Prediction:
+        """See `Segmenter.segment`."""
+        return self._segmenter.segment(frame, features, state)
+
     def memorize(
         self,
-        images: torch.Tensor,
+        frame: FrameViews,
         features: Features,
-        masks: torch.Tensor,
+        probabilities: torch.Tensor,
         state: State,
-        keep: Sequence[Retention],
-        time: int,
+        fates: Sequence[Fate],
     ) -> None:
         """See `Segmenter.memorize`."""
-        self._segmenter.memorize(images, features, masks, state, keep, time)
+        self._segmenter.memorize(frame, features, probabilities, state, fates)
 
-    def segment(self, features: Features, state: State) -> torch.Tensor:
-        """See `Segmenter.segment`."""
-        return self._segmenter.segment(features, state)
-
-    def forward(self, clip: Clip) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    def forward(self, clip: Clip) -> Prediction:
         """See `Segmenter.forward`."""
         return self._segmenter.forward(clip)

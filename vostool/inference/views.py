@@ -13,9 +13,10 @@ import numpy as np
 import torch
 
 from vostool.core.errors import UsageError
-from vostool.media import geometry
+from vostool.core.types import ObjectProposals
+from vostool.media import geometry, proposals
 from vostool.media.geometry import Padding
-from vostool.models import InputSpec
+from vostool.models import InputSpec, Region
 
 LARGEST_SCALE = 8.0
 USAGE = "write flip, scales such as 0.75,1.0, both (flip,0.75,1.0) or none"
@@ -83,6 +84,19 @@ class ViewGroup:
         batch = spec.normalise(self._stack(image))
         return batch.contiguous(memory_format=torch.channels_last)
 
+    @property
+    def region(self) -> Region:
+        """What is frame and not padding; the padding of a mirrored view is not mirrored."""
+        return Region(self.padding.top, self.padding.left, *self.content)
+
+    def proposals(
+        self, found: ObjectProposals, device: torch.device
+    ) -> tuple[ObjectProposals, ...]:
+        """Proposals of a frame -> those of each view."""
+        resized = proposals.resize(found.to(device), self.content)
+        views = [proposals.flip(resized) if flipped else resized for flipped in self.flips]
+        return tuple(proposals.pad(view, self.padding) for view in views)
+
     def given(self, planes: torch.Tensor) -> torch.Tensor:
         """One-hot planes `[G, H, W]` of a frame -> `[V, G, h, w]`, nearest neighbour."""
         return self._stack(geometry.resize_one_hot(planes, self.content))
@@ -90,6 +104,18 @@ class ViewGroup:
     def soft(self, planes: torch.Tensor) -> torch.Tensor:
         """Probabilities `[C, H, W]` of a frame -> `[V, C, h, w]`; 0 in the padding."""
         return self._stack(geometry.resize_image(planes, self.content))
+
+    def without_padding(self, planes: torch.Tensor) -> torch.Tensor:
+        """Probabilities `[V, N+1, h, w]` with nothing but background in the padding.
+
+        What a network says there concerns no frame; in memory it would be taken for one.
+        """
+        if self.padding == Padding():
+            return planes
+        cleaned = torch.zeros_like(planes)
+        cleaned[:, 0] = 1
+        self.region.of(cleaned).copy_(self.region.of(planes))
+        return cleaned
 
     def to_frame(self, planes: torch.Tensor, size: tuple[int, int]) -> list[torch.Tensor]:
         """Probabilities `[V, C, h, w]` -> per view `[C, H, W]` on the frame's own grid."""

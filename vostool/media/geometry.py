@@ -71,13 +71,18 @@ def resize_image(tensor: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     return _resize(tensor, size, mode="bilinear", align_corners=False, antialias=True)
 
 
+def resize_nearest(tensor: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Nearest-neighbour resize of float `[..., H, W]`."""
+    return _resize(tensor, size, mode="nearest-exact")
+
+
 def resize_one_hot(planes: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """Nearest-neighbour resize of disjoint 0/1 planes `[N, H, W]`, which stay disjoint.
 
     An object too small for the coarser grid would vanish; it keeps the pixels it touches instead,
     since a network cannot follow what it was never shown.
     """
-    resized = _resize(planes, size, mode="nearest-exact")
+    resized = resize_nearest(planes, size)
     lost = (resized.flatten(1).amax(1) == 0) & (planes.flatten(1).amax(1) > 0)
     for row in lost.nonzero().flatten().tolist():
         touched = functional.adaptive_max_pool2d(planes[row][None], size)[0]

@@ -6,13 +6,13 @@ Axes: V views of equal size (plain and flipped, say), N objects, H x W pixels, b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 
-from vostool.core.types import Clip, Retention
+from vostool.core.types import Clip, Fate, ObjectProposals
 
 ENTRY_POINT_GROUP = "vostool.segmenters"
 
@@ -34,6 +34,7 @@ class InputSpec:
             ceil over both sides), False resizes to the nearest multiple.
         every_frame: True for a network that looks at the previous frame's masks: `memorize` is
             then called for every frame, also where the memory strategy skips it for all objects.
+        proposals: whether frames must come with object proposals.
     """
 
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
@@ -41,6 +42,7 @@ class InputSpec:
     stride: int = 16
     pad: bool = True
     every_frame: bool = False
+    proposals: bool = False
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
         """`[..., 3, H, W]` in [0, 1] -> model normalisation."""
@@ -49,46 +51,105 @@ class InputSpec:
         return (images - mean) / std
 
 
+@dataclass(frozen=True)
+class Region:
+    """A rectangle of pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def of(self, maps: torch.Tensor) -> torch.Tensor:
+        """The part `[..., height, width]` of `[..., H, W]`; a view."""
+        rows, columns = self.top + self.height, self.left + self.width
+        return maps[..., self.top : rows, self.left : columns]
+
+
+@dataclass(frozen=True)
+class FrameViews:
+    """One frame as a group of views sees it.
+
+    Attributes:
+        images: `[V, 3, H, W]` in model normalisation.
+        time: index of the frame; 0 is the first frame with an object.
+        content: what is image and not padding, the same in all views.
+        proposals: one per view, in pixels of its image, or None where `InputSpec` does not ask.
+    """
+
+    images: torch.Tensor
+    time: int
+    content: Region
+    proposals: tuple[ObjectProposals, ...] | None = None
+
+    @classmethod
+    def whole(cls, images: torch.Tensor, time: int) -> FrameViews:
+        """Without padding and proposals."""
+        return cls(images, time, Region(0, 0, images.shape[-2], images.shape[-1]))
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a network says of one frame, or in training of frames 1..T-1.
+
+    Attributes:
+        probabilities: float32 `[V, N+1, H, W]`, background first, sum 1 over the channels; in
+            training `[B, T-1, N+1, H, W]`.
+        logits: the same shape; their softmax over the channels is `probabilities`. Always there in
+            training.
+        extras: by name, whatever else a loss, a report or a wrapper may ask for.
+    """
+
+    probabilities: torch.Tensor
+    logits: torch.Tensor | None = None
+    extras: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_logits(cls, logits: torch.Tensor, extras: Mapping[str, Any] | None = None) -> Prediction:
+        """Logits `[..., N+1, H, W]`, and the probabilities that they stand for."""
+        return cls(logits.float().softmax(-3), logits, extras or {})
+
+
 @runtime_checkable
 class Segmenter(Protocol):
     """A VOS network; also a `torch.nn.Module`."""
 
     input_spec: InputSpec
 
-    def encode(self, images: torch.Tensor) -> Features:
-        """Object-independent features of one frame, shared by all memory strategies.
-
-        Args:
-            images: `[V, 3, H, W]`, in model normalisation.
-        """
-
     def start(self, max_memory: int | None = None) -> State:
         """An empty state; at most `max_memory` permanent frames per object are held."""
 
-    def memorize(
-        self,
-        images: torch.Tensor,
-        features: Features,
-        masks: torch.Tensor,
-        state: State,
-        keep: Sequence[Retention],
-        time: int,
-    ) -> None:
-        """Write one frame into the state, in place.
+    def encode(self, frame: FrameViews) -> Features:
+        """Object-independent features of one frame, shared by all memory strategies."""
+
+    def segment(self, frame: FrameViews, features: Features, state: State) -> Prediction:
+        """All objects memorised so far, at least one, in a frame; how they compete is up to it.
 
         Args:
-            images: `[V, 3, H, W]`, in model normalisation; `features` is `encode` of them.
-            masks: `[V, N, H, W]` soft, in [0, 1]. N may have grown since the last call: new rows
-                are new objects, without a past.
-            keep: what becomes of the frame, per object; SKIP for all only where
-                `InputSpec.every_frame` asks for it, or a held frame has to go.
-            time: index of the frame; each call's is larger than the last one's.
+            features: `encode` of the frame.
         """
 
-    def segment(self, features: Features, state: State) -> torch.Tensor:
-        """Probabilities per object before aggregation, float32 `[V, N, H, W]`."""
+    def memorize(
+        self,
+        frame: FrameViews,
+        features: Features,
+        probabilities: torch.Tensor,
+        state: State,
+        fates: Sequence[Fate],
+    ) -> None:
+        """Write one frame into the state, in place. Each call's time is larger than the last one's.
 
-    def forward(self, clip: Clip) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """Training pass: logits after aggregation `[B, T-1, N+1, H, W]` of frames 1..T-1, and
-        auxiliary outputs for the losses. `clip.images` is in [0, 1]; normalising is done inside.
+        Args:
+            features: `encode` of the frame.
+            probabilities: float32 `[V, N+1, H, W]`, sum 1; outside of the frame's content only
+                background. N may have grown since the last call: new rows are new objects,
+                without a past.
+            fates: what becomes of the frame, per object; SKIP for all only where
+                `InputSpec.every_frame` asks for it, or a held frame has to go.
+        """
+
+    def forward(self, clip: Clip) -> Prediction:
+        """Training pass, with logits, for frames 1..T-1 of B clips.
+
+        `clip.images` is in [0, 1]; normalising is done inside.
         """

@@ -14,8 +14,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
-from vostool.core.types import Clip, Retention
-from vostool.models.segmenter import InputSpec
+from vostool.core.types import Clip, Fate
+from vostool.models.segmenter import FrameViews, InputSpec, Prediction
 from vostool.nn.aggregation import soft_aggregate
 from vostool.nn.decoder import Decoder, Skips
 from vostool.nn.folding import freeze_statistics
@@ -104,7 +104,7 @@ class MemoryState:
 class SpaceTimeNetwork(nn.Module):
     """Base of STM-like networks.
 
-    A subclass sets `decoder` and implements `encode`, `_memory_key_value` and `_compress`.
+    A subclass sets `decoder` and implements `_query`, `_memory_key_value` and `_compress`.
     """
 
     decoder: Decoder
@@ -114,9 +114,9 @@ class SpaceTimeNetwork(nn.Module):
         self.config = config
         self.input_spec = InputSpec(mean=config.mean, std=config.std, pad=config.pad)
 
-    def encode(self, images: torch.Tensor) -> QueryFeatures:
-        """See `Segmenter.encode`."""
-        raise TypeError(f"{type(self).__name__} does not define encode")
+    def _query(self, images: torch.Tensor) -> QueryFeatures:
+        """Features of images `[V, 3, H, W]` in model normalisation."""
+        raise TypeError(f"{type(self).__name__} does not define _query")
 
     def _memory_key_value(
         self, images: torch.Tensor, masks: torch.Tensor, others: torch.Tensor, owner: torch.Tensor
@@ -163,36 +163,40 @@ class SpaceTimeNetwork(nn.Module):
         """See `Segmenter.start`."""
         return MemoryState(max_memory, [])
 
+    def encode(self, frame: FrameViews) -> QueryFeatures:
+        """See `Segmenter.encode`."""
+        return self._query(frame.images)
+
     def memorize(
         self,
-        images: torch.Tensor,
+        frame: FrameViews,
         features: QueryFeatures,
-        masks: torch.Tensor,
+        probabilities: torch.Tensor,
         state: MemoryState,
-        keep: Sequence[Retention],
-        time: int,
+        fates: Sequence[Fate],
     ) -> None:
         """See `Segmenter.memorize`; objects that skip the frame are not encoded."""
+        masks = probabilities[:, 1:]
         views, count = masks.shape[:2]
         while len(state.objects) < count:
             state.objects.append(ObjectMemory(state.max_memory))
         others = (masks.sum(1, keepdim=True) - masks).clamp(0, 1)
-        wanted = [row for row in range(count) if keep[row] is not Retention.SKIP]
+        wanted = [row for row in range(count) if fates[row] is not Fate.SKIP]
         for start in range(0, len(wanted), PAIRS_AT_ONCE):
             rows = wanted[start : start + PAIRS_AT_ONCE]
             owner = torch.arange(views, device=masks.device).repeat_interleave(len(rows))
             key, value = self._memory_key_value(
-                images, masks[:, rows].flatten(0, 1), others[:, rows].flatten(0, 1), owner
+                frame.images, masks[:, rows].flatten(0, 1), others[:, rows].flatten(0, 1), owner
             )
             keys = key.unflatten(0, (views, len(rows)))
             values = value.flatten(2).transpose(1, 2).unflatten(0, (views, len(rows)))
             for index, row in enumerate(rows):
-                state.objects[row].write(keys[:, index], values[:, index], keep[row], time)
+                state.objects[row].write(keys[:, index], values[:, index], fates[row], frame.time)
         for row in set(range(count)) - set(wanted):
             state.objects[row].replaceable = None
 
-    def segment(self, features: QueryFeatures, state: MemoryState) -> torch.Tensor:
-        """See `Segmenter.segment`; an object without any memory gets probability 0."""
+    def segment(self, frame: FrameViews, features: QueryFeatures, state: MemoryState) -> Prediction:
+        """See `Segmenter.segment`; soft aggregation, where an object without memory counts as 0."""
         height, width = features.size
         views = features.key.shape[0]
         result = features.key.new_zeros(
@@ -209,9 +213,10 @@ class SpaceTimeNetwork(nn.Module):
             read = torch.stack([reads[row] for row in rows], dim=1).flatten(0, 1)
             owner = torch.arange(views, device=read.device).repeat_interleave(len(rows))
             prior = None if state.prior is None else state.prior[:, rows].flatten(0, 1)
-            logits = self._refine(self._decode(read, features, owner, prior))
-            result[:, rows] = _object_probability(logits).unflatten(0, (views, len(rows)))
-        return result
+            decoded = self._refine(self._decode(read, features, owner, prior))
+            result[:, rows] = _object_probability(decoded).unflatten(0, (views, len(rows)))
+        logits, probabilities = soft_aggregate(result)
+        return Prediction(probabilities, logits)
 
     def _decode(
         self,
@@ -227,22 +232,23 @@ class SpaceTimeNetwork(nn.Module):
 
     # Training, whole clips
 
-    def forward(self, clip: Clip) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    def forward(self, clip: Clip) -> Prediction:
         """See `Segmenter.forward`: memorise frame t with its mask, segment frame t + 1, go on.
 
         Frame 0 is memorised with the given mask, later ones with the predicted soft mask. The
         prior, in networks that have one, is of `clip.previous`, or else of the mask memorised last.
-        Logits that were refined are given as "coarse", too.
+        Extras: "coarse", logits `[B, T-1, N+1, H, W]` before the refinement, where there is one.
         """
         frames = clip.images.shape[1]
         images = self.input_spec.normalise(clip.images)
         owner, slot = clip.present.nonzero(as_tuple=True)
         masks = _one_hot(clip.labels[:, :1], clip.present)[:, 0]
         given = None if clip.previous is None else _one_hot(clip.previous, clip.present)
-        queries = self.encode(images[:, 1:].flatten(0, 1))
+        queries = self._query(images[:, 1:].flatten(0, 1))
         keys: list[torch.Tensor] = []
         values: list[torch.Tensor] = []
         outputs: list[torch.Tensor] = []
+        results: list[torch.Tensor] = []
         coarse: list[torch.Tensor] = []
         for frame in range(1, frames):
             others = (masks.sum(1, keepdim=True) - masks).clamp(0, 1)
@@ -261,11 +267,12 @@ class SpaceTimeNetwork(nn.Module):
                 coarse.append(_aggregate_pairs(decoded, clip, owner, slot)[0])
             logits, aggregated = _aggregate_pairs(refined, clip, owner, slot)
             outputs.append(logits)
+            results.append(aggregated)
             masks = aggregated[:, 1:] * clip.present[..., None, None]
             if self.config.detach_memory:
                 masks = masks.detach()
-        auxiliary = {"coarse": torch.stack(coarse, dim=1)} if coarse else {}
-        return torch.stack(outputs, dim=1), auxiliary
+        extras = {"coarse": torch.stack(coarse, dim=1)} if coarse else {}
+        return Prediction(torch.stack(results, dim=1), torch.stack(outputs, dim=1), extras)
 
 
 def _one_hot(labels: torch.Tensor, present: torch.Tensor) -> torch.Tensor:

@@ -10,7 +10,7 @@ import math
 import torch
 from torch.nn import functional as F
 
-from vostool.core.types import Retention
+from vostool.core.types import Fate
 
 QUERIES_PER_CHUNK = 256
 """Query pixels whose affinities are held at once where no fused kernel applies."""
@@ -71,18 +71,16 @@ class ObjectMemory:
         extra = [] if self.replaceable is None else [self.replaceable]
         return sorted(self.permanent + extra)
 
-    def write(
-        self, key: torch.Tensor, value: torch.Tensor, retention: Retention, time: int
-    ) -> None:
+    def write(self, key: torch.Tensor, value: torch.Tensor, fate: Fate, time: int) -> None:
         """Store one frame: key `[V, hw, Ck]`, value `[V, hw, Cv]`.
 
         A replaceable frame of an earlier time is dropped first, also by SKIP.
         """
         self.replaceable = None
-        if retention is Retention.SKIP:
+        if fate is Fate.SKIP:
             return
         slot = len(self.permanent)
-        if retention is Retention.REPLACE:
+        if fate is Fate.REPLACE:
             self.replaceable = time
         elif slot == self.capacity:
             slot = self._most_crowded(time)

@@ -198,9 +198,9 @@ class Finetuner:
         """The loss of the network's training."""
         clip = clip.to(self._device)
         with autocast(self._device, self._dtype):
-            logits, auxiliary = self.network(clip)
+            prediction = self.network(clip)
         trained = self._trained
-        return clip_loss(logits, clip, trained.losses, trained.iterations, auxiliary)["loss"]
+        return clip_loss(prediction, clip, trained.losses, trained.iterations)["loss"]
 
 
 def _held_out(clips: FinetuneClips, first: int, options: FinetuneOptions) -> list[Clip]:

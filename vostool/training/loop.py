@@ -253,8 +253,8 @@ class Trainer:
 
     def _forward_backward(self, network: nn.Module, clip: Clip) -> dict[str, float]:
         with autocast(self.processes.device, self.dtype):
-            logits, auxiliary = network(clip)
-        terms = clip_loss(logits, clip, self.options.losses, self.iteration, auxiliary)
+            prediction = network(clip)
+        terms = clip_loss(prediction, clip, self.options.losses, self.iteration)
         self.scaler.scale(terms["loss"] / self.options.loop.accumulation).backward()
         return {name: float(value.detach()) for name, value in terms.items()}
 

@@ -7,32 +7,31 @@ Every term is summed over the frames of a clip and averaged over clips, as STM's
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch.nn import functional
 
 from vostool.core.types import VOID, Clip
+from vostool.models import Prediction
 from vostool.training.config import BootstrapOptions, LossOptions
 
 
 def clip_loss(
-    logits: torch.Tensor,
+    prediction: Prediction,
     clip: Clip,
     options: LossOptions,
     iteration: int = 0,
-    auxiliary: Mapping[str, torch.Tensor] | None = None,
 ) -> dict[str, torch.Tensor]:
     """The weighted terms and their sum under "loss", scalars in float32.
 
     Args:
-        logits: `[B, F, C, H, W]` after aggregation, of the frames after the first.
-        clip: what they were predicted from.
+        prediction: of the frames after the first, with logits `[B, F, C, H, W]`. Each of its extras
+            that are logits of the same shape adds a cross-entropy "auxiliary_<name>".
+        clip: what it was predicted from.
         iteration: position in the training, for the bootstrap's schedule.
-        auxiliary: further logits of the same shape that the network gave beside its result, by
-            name; each adds a cross-entropy "auxiliary_<name>".
     """
-    logits = without_absent(logits.float(), clip.present)
+    if prediction.logits is None:
+        raise ValueError("a prediction in training must have logits")
+    logits = without_absent(prediction.logits.float(), clip.present)
     labels = clip.labels[:, 1:]
     terms: dict[str, torch.Tensor] = {}
     ratio = hardest_ratio(options.bootstrap, iteration)
@@ -43,7 +42,9 @@ def clip_loss(
     if options.iou:
         terms["iou"] = options.iou * iou_loss(logits.softmax(2), labels, clip.present)
     if options.auxiliary:
-        for name, values in (auxiliary or {}).items():
+        for name, values in prediction.extras.items():
+            if not isinstance(values, torch.Tensor) or values.shape != logits.shape:
+                continue
             other = without_absent(values.float(), clip.present)
             term = options.auxiliary * cross_entropy(other, labels, ratio)
             terms[f"auxiliary_{name}"] = term

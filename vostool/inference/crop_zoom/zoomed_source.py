@@ -9,9 +9,10 @@ from itertools import islice
 import cv2
 import numpy as np
 
-from vostool.core.types import ObjectIds
+from vostool.core.types import ObjectIds, ObjectProposals
 from vostool.inference.crop_zoom.window import Zoom
 from vostool.inference.source import FrameSource, SourceFrame
+from vostool.media import proposals
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,13 @@ class ZoomedSource:
                 wanted = np.where(np.isin(given, self.ids.values), given, 0).astype(np.uint8)
                 given = enlarge_mask(crop(wanted, corner, self.zoom.window), self.zoom.seen_as)
             image = enlarge_image(crop(frame.image, corner, self.zoom.window), self.zoom.seen_as)
-            yield SourceFrame(frame.name, image, given)
+            yield SourceFrame(frame.name, image, given, proposals=self._proposals(frame, corner))
+
+    def _proposals(self, frame: SourceFrame, corner: tuple[int, int]) -> ObjectProposals | None:
+        if frame.proposals is None:
+            return None
+        inside = proposals.crop(frame.proposals, corner, self.zoom.window)
+        return proposals.resize(inside, self.zoom.seen_as)
 
 
 def crop(array: np.ndarray, corner: tuple[int, int], window: tuple[int, int]) -> np.ndarray:

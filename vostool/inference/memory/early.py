@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from vostool.core.types import Retention
+from vostool.core.types import Fate
 from vostool.inference.strategy import Sighting, whole_numbers
 
 USAGE = "write early:N,K with N first frames and every K-th after them, such as early:10,5"
@@ -24,11 +24,11 @@ class Early:
     needs_mask: ClassVar[bool] = False
     max_memory: ClassVar[int | None] = None
 
-    def decide(self, sighting: Sighting) -> Retention:
+    def decide(self, sighting: Sighting) -> Fate:
         """See `Strategy.decide`."""
         if sighting.since_start <= self.first or sighting.frame % self.interval == 0:
-            return Retention.KEEP
-        return Retention.REPLACE
+            return Fate.KEEP
+        return Fate.REPLACE
 
 
 def parse(arguments: tuple[str, ...]) -> Early:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from vostool.core.types import Retention
+from vostool.core.types import Fate
 from vostool.inference.strategy import Sighting, whole_numbers
 
 USAGE = "write every:K with K frames between two memories, such as every:5"
@@ -20,9 +20,9 @@ class Every:
 
     interval: int = 5
 
-    def decide(self, sighting: Sighting) -> Retention:
+    def decide(self, sighting: Sighting) -> Fate:
         """See `Strategy.decide`."""
-        return Retention.REPLACE if sighting.frame % self.interval else Retention.KEEP
+        return Fate.REPLACE if sighting.frame % self.interval else Fate.KEEP
 
 
 def parse(arguments: tuple[str, ...]) -> Every:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from vostool.core.types import Retention
+from vostool.core.types import Fate
 from vostool.inference.strategy import Sighting, whole_numbers
 
 USAGE = "write first-previous, without numbers"
@@ -18,9 +18,9 @@ class FirstPrevious:
     needs_mask: ClassVar[bool] = False
     max_memory: ClassVar[int | None] = None
 
-    def decide(self, sighting: Sighting) -> Retention:
+    def decide(self, sighting: Sighting) -> Fate:
         """See `Strategy.decide`."""
-        return Retention.REPLACE
+        return Fate.REPLACE
 
 
 def parse(arguments: tuple[str, ...]) -> FirstPrevious:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from vostool.core.errors import UsageError
-from vostool.core.types import Retention
+from vostool.core.types import Fate
 from vostool.inference.strategy import Sighting
 
 USAGE = "write visible, or visible:AREA,CONFIDENCE,GAP such as visible:64,0.7,2"
@@ -33,10 +33,10 @@ class Visible:
     needs_mask: ClassVar[bool] = True
     max_memory: ClassVar[int | None] = 40
 
-    def decide(self, sighting: Sighting) -> Retention:
+    def decide(self, sighting: Sighting) -> Fate:
         """See `Strategy.decide`."""
         seen = sighting.area >= self.area and sighting.confidence >= self.confidence
-        return Retention.KEEP if seen and sighting.since_memory >= self.gap else Retention.SKIP
+        return Fate.KEEP if seen and sighting.since_memory >= self.gap else Fate.SKIP
 
 
 def parse(arguments: tuple[str, ...]) -> Visible:

@@ -53,8 +53,8 @@ class FAMNet(SpaceTimeNetwork):
         self.compress = nn.Conv2d(config.decoder_channels, config.decoder_channels, 3, padding=1)
         self.decoder = Decoder(channels4, channels8, config.decoder_channels)
 
-    def encode(self, images: torch.Tensor) -> QueryFeatures:
-        """See `Segmenter.encode`; the mask channel is all ones, padding included."""
+    def _query(self, images: torch.Tensor) -> QueryFeatures:
+        """See `SpaceTimeNetwork._query`; the mask channel is all ones, padding included."""
         owner = torch.arange(len(images), device=images.device)
         stride4, stride8, stride16 = self.encoder(images, torch.ones_like(images[:, :1]), owner)
         key, value = self.query_head(stride16)

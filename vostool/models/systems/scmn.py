@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import torch
 from pydantic import Field
 
-from vostool.core.types import Retention
+from vostool.core.types import Fate
+from vostool.models.segmenter import FrameViews
 from vostool.models.space_time import MemoryState, QueryFeatures
 from vostool.models.systems import stm
 from vostool.nn.refinement import Refinement
@@ -57,16 +58,15 @@ class SCMN(stm.STM):
 
     def memorize(
         self,
-        images: torch.Tensor,
+        frame: FrameViews,
         features: QueryFeatures,
-        masks: torch.Tensor,
+        probabilities: torch.Tensor,
         state: MemoryState,
-        keep: Sequence[Retention],
-        time: int,
+        fates: Sequence[Fate],
     ) -> None:
         """See `Segmenter.memorize`; the masks are the next frame's prior too."""
-        super().memorize(images, features, masks, state, keep, time)
-        state.prior = self._prior(masks)
+        super().memorize(frame, features, probabilities, state, fates)
+        state.prior = self._prior(probabilities[:, 1:])
 
     def _prior(self, masks: torch.Tensor) -> torch.Tensor | None:
         return None if self.constraint is None else prior_of_masks(masks)

@@ -54,8 +54,8 @@ class STM(SpaceTimeNetwork):
             self.compress = nn.Conv2d(width, width, 3, padding=1)
         self.decoder = Decoder(channels4, channels8, config.decoder_channels)
 
-    def encode(self, images: torch.Tensor) -> QueryFeatures:
-        """See `Segmenter.encode`."""
+    def _query(self, images: torch.Tensor) -> QueryFeatures:
+        """See `SpaceTimeNetwork._query`."""
         stride4, stride8, stride16 = self.query_encoder(images)
         key, value = self.query_head(stride16)
         return QueryFeatures(
