@@ -35,10 +35,10 @@ from vostool.core.allocator import keep_freed_memory
 from vostool.inference.prepare import prepare
 from vostool.media.geometry import nearest_multiple
 from vostool.training.config import LossOptions
-from vostool.training.finetune_clips import FinetuneClips, GivenFrame
-from vostool.training.finetune_options import FinetuneOptions
-from vostool.training.finetuning import Finetuner, TrainedWith
-from vostool.training.optimiser import train_mode
+from vostool.training.finetuning.clips import FinetuneClips, GivenFrame
+from vostool.training.finetuning.finetuner import Finetuner, TrainedWith
+from vostool.training.finetuning.options import FinetuneOptions
+from vostool.training.optimisation.optimiser import train_mode
 
 RUN = FinetuneOptions()
 MOST_OVERHEAD = 0.05

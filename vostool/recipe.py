@@ -20,6 +20,7 @@ from vostool.core.options import Options, assign, merged, read_assignment
 from vostool.core.suggest import did_you_mean
 from vostool.core.toml import explain_mistakes, read_toml
 from vostool.models.segmenter import ENTRY_POINT_GROUP
+from vostool.training.clips.video_clips import VideoClipOptions
 from vostool.training.config import (
     CheckpointOptions,
     CurriculumOptions,
@@ -29,8 +30,7 @@ from vostool.training.config import (
     ScheduleOptions,
     ValidationOptions,
 )
-from vostool.training.synthesis import SynthesisOptions
-from vostool.training.video_clips import VideoClipOptions
+from vostool.training.synthesis.synthesize import SynthesisOptions
 
 SUFFIX = ".toml"
 OWN = ("description", "papers")

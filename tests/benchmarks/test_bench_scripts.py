@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from vostool.media.masks import write_mask
-from vostool.training.checkpoint import describe, save_checkpoint
+from vostool.training.checkpoints.checkpoint import describe, save_checkpoint
 
 SMALL = ["--size", "64x80", "--network", "resnet18"]
 

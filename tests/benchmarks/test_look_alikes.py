@@ -11,7 +11,7 @@ import pytest
 
 from vostool.datasets.catalogue import load_videos
 from vostool.models.systems import stm
-from vostool.training.checkpoint import describe, save_checkpoint
+from vostool.training.checkpoints.checkpoint import describe, save_checkpoint
 
 SIZE = (96, 160)
 

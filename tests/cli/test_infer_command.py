@@ -14,7 +14,7 @@ import torch
 from vostool.cli.main import main
 from vostool.models.systems import famnet
 from vostool.predictions.folder import PredictionFolder
-from vostool.training.checkpoint import describe, save_checkpoint
+from vostool.training.checkpoints.checkpoint import describe, save_checkpoint
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))  # the squares live there
 

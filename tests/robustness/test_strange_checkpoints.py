@@ -12,8 +12,8 @@ from strangers import METADATA, MODEL, with_value, write_checkpoint, write_paylo
 from vostool.core.errors import CheckpointError, VostoolError
 from vostool.recipe import parse_recipe
 from vostool.stages.predict.load import load_segmenter
-from vostool.training.checkpoint import read_checkpoint, read_info
-from vostool.training.resuming import Progress, ResumeState, read_resume, save_resume
+from vostool.training.checkpoints.checkpoint import read_checkpoint, read_info
+from vostool.training.checkpoints.resuming import Progress, ResumeState, read_resume, save_resume
 
 ADDRESS = "http://127.0.0.1:9/weights.pth"
 

@@ -17,7 +17,7 @@ from vostool.stages.choose.ablate import AblationRun, ablate, parse_reuse, parse
 from vostool.stages.choose.ablation_plan import AblationPlan, parse_seeds, read_plan
 from vostool.stages.choose.ablation_report import AblationReport, row_reports
 from vostool.stages.train.training_data import DataFolders
-from vostool.training.checkpoint import read_checkpoint
+from vostool.training.checkpoints.checkpoint import read_checkpoint
 
 sys.path.insert(0, str(Path(__file__).parent))
 

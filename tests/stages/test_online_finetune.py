@@ -28,8 +28,8 @@ from vostool.predictions.folder import PredictionFolder
 from vostool.stages.predict import online_finetune as joining
 from vostool.stages.predict.infer import InferenceSettings, infer
 from vostool.stages.predict.online_finetune import Arithmetic, OnlineFinetuning, TrainedNetwork
-from vostool.training.checkpoint import describe, save_checkpoint
-from vostool.training.finetune_options import FinetuneOptions
+from vostool.training.checkpoints.checkpoint import describe, save_checkpoint
+from vostool.training.finetuning.options import FinetuneOptions
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))  # the squares live there
 

@@ -21,9 +21,9 @@ from vostool.scoring.spread import Spread
 from vostool.stages.choose.select import select
 from vostool.stages.choose.validation import Validation
 from vostool.stages.train.training_data import DataFolders, training_clips
-from vostool.training.averaging import average_checkpoints
-from vostool.training.checkpoint import describe, read_checkpoint, save_checkpoint
-from vostool.training.run_folder import RunFolder
+from vostool.training.checkpoints.averaging import average_checkpoints
+from vostool.training.checkpoints.checkpoint import describe, read_checkpoint, save_checkpoint
+from vostool.training.checkpoints.run_folder import RunFolder
 
 SIZE, FRAMES = (32, 48), 3
 CATEGORIES = {"ant": "insect", "bee": "insect", "cow": "beast", "dog": "beast"}

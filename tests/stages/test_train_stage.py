@@ -17,9 +17,9 @@ from vostool.stages.choose.select import select
 from vostool.stages.predict.load import load_segmenter
 from vostool.stages.train.train import TrainingRun, train
 from vostool.stages.train.training_data import DataFolders
-from vostool.training.checkpoint import read_checkpoint
-from vostool.training.metrics_log import read_metrics
-from vostool.training.run_folder import RunFolder
+from vostool.training.checkpoints.checkpoint import read_checkpoint
+from vostool.training.checkpoints.run_folder import RunFolder
+from vostool.training.loop.metrics_log import read_metrics
 
 sys.path.insert(0, str(Path(__file__).parent))
 

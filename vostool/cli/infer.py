@@ -95,7 +95,7 @@ def run(
     from vostool.inference.crop_zoom import choose_zoom
     from vostool.stages.predict.infer import VideoChoice, infer
     from vostool.stages.predict.inference_recipe import combine_settings, read_inference_recipe
-    from vostool.training.finetune_options import choose_finetune
+    from vostool.training.finetuning.options import choose_finetune
 
     options.show_messages(quiet, verbose)
     chosen = None if recipe is None else read_inference_recipe(recipe)

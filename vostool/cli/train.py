@@ -49,7 +49,7 @@ def run(
     from vostool.recipe import load_recipe
     from vostool.stages.train.train import TrainingRun, train
     from vostool.stages.train.training_data import DataFolders
-    from vostool.training.distributed import is_main_process
+    from vostool.training.loop.distributed import is_main_process
 
     options.show_messages(quiet or not is_main_process(), verbose)
     chosen = load_recipe(recipe, overrides or [])

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from vostool.core.options import Options
-from vostool.training.curriculum import MASK_PROPAGATION, SkipCurriculum
+from vostool.training.clips.curriculum import MASK_PROPAGATION, SkipCurriculum
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 

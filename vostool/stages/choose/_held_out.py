@@ -9,7 +9,7 @@ from pathlib import Path
 from vostool.core.errors import UsageError
 from vostool.datasets.catalogue import load_spec, parse_split
 from vostool.stages.predict.infer import VideoChoice
-from vostool.training.checkpoint import read_info
+from vostool.training.checkpoints.checkpoint import read_info
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from vostool.stages.predict.postprocess import DatasetChoice, postprocess
 from vostool.stages.score.evaluate import evaluate
 from vostool.stages.train.train import TrainingRun, train
 from vostool.stages.train.training_data import DataFolders
-from vostool.training.run_folder import RunFolder
+from vostool.training.checkpoints.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 

@@ -23,9 +23,9 @@ from vostool.scoring.spread import Spread
 from vostool.stages.choose.validation import Validation
 from vostool.stages.predict.load import load_segmenter
 from vostool.stages.train.training_data import DataFolders, held_out_videos
-from vostool.training.averaging import average_checkpoints
-from vostool.training.checkpoint import describe, load_weights, save_checkpoint
-from vostool.training.run_folder import RECIPE, SELECTION, RunFolder
+from vostool.training.checkpoints.averaging import average_checkpoints
+from vostool.training.checkpoints.checkpoint import describe, load_weights, save_checkpoint
+from vostool.training.checkpoints.run_folder import RECIPE, SELECTION, RunFolder
 
 log = logging.getLogger(__name__)
 

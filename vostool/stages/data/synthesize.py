@@ -24,9 +24,9 @@ from vostool.datasets.still_spec import Still
 from vostool.media.images import read_image
 from vostool.media.masks import read_mask, write_mask
 from vostool.reporting.overlay import draw_overlay
-from vostool.training.pasting import PasteOptions
-from vostool.training.sampling import StillClips
-from vostool.training.synthesis import SynthesisOptions
+from vostool.training.synthesis.pasting import PasteOptions
+from vostool.training.synthesis.still_clips import StillClips
+from vostool.training.synthesis.synthesize import SynthesisOptions
 
 IMAGES, ANNOTATIONS = Path("JPEGImages", "480p"), Path("Annotations", "480p")
 TRAIN_LIST = Path("ImageSets", "2017", "train.txt")

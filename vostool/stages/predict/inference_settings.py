@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from vostool.inference.crop_zoom import CropZoomOptions
-from vostool.training.finetune_options import FinetuneOptions
+from vostool.training.finetuning.options import FinetuneOptions
 
 
 @dataclass(frozen=True)

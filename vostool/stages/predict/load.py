@@ -16,7 +16,7 @@ from vostool.models import released_stm as _released_stm
 from vostool.models.systems import stm
 from vostool.nn.trunk import read_tensors
 from vostool.recipe import ModelChoice, build_model
-from vostool.training.checkpoint import (
+from vostool.training.checkpoints.checkpoint import (
     FOREIGN,
     load_weights,
     read_checkpoint,

@@ -28,14 +28,14 @@ from vostool.inference.strategy import Strategy
 from vostool.inference.twin import Twin
 from vostool.media.geometry import nearest_multiple
 from vostool.models import Segmenter
-from vostool.training.finetune_clips import GivenFrame
-from vostool.training.finetune_options import FinetuneOptions
-from vostool.training.finetuning import (
+from vostool.training.finetuning.clips import GivenFrame
+from vostool.training.finetuning.finetuner import (
     Finetuner,
     FinetuneRun,
     TrainedWith,
     can_be_tuned,
 )
+from vostool.training.finetuning.options import FinetuneOptions
 
 log = logging.getLogger(__name__)
 

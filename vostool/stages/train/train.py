@@ -14,17 +14,17 @@ from vostool.core.files import claim_output_folder, write_json
 from vostool.nn.precision import resolve_device
 from vostool.recipe import Recipe, build_model, parse_recipe
 from vostool.stages.train.training_data import DataFolders, held_out_videos, training_clips
-from vostool.training.checkpoint import load_start, read_checkpoint
-from vostool.training.distributed import Processes, process_group
-from vostool.training.feeding import total_samples
-from vostool.training.loop import (
+from vostool.training.checkpoints.checkpoint import load_start, read_checkpoint
+from vostool.training.checkpoints.resuming import check_same_run
+from vostool.training.checkpoints.run_folder import RECIPE
+from vostool.training.clips.feeding import total_samples
+from vostool.training.loop.distributed import Processes, process_group
+from vostool.training.loop.trainer import (
     Trainer,
     TrainingOptions,
     TrainingResult,
     Validate,
 )
-from vostool.training.resuming import check_same_run
-from vostool.training.run_folder import RECIPE
 
 log = logging.getLogger(__name__)
 

@@ -16,10 +16,10 @@ from vostool.datasets.split import read_split
 from vostool.datasets.still_catalogue import load_stills
 from vostool.recipe import DataEntry, Recipe
 from vostool.stages.choose.validation import Validation
-from vostool.training.curriculum import SkipCurriculum
-from vostool.training.mixture import Mixture
-from vostool.training.sampling import StillClips
-from vostool.training.video_clips import VideoClips
+from vostool.training.clips.curriculum import SkipCurriculum
+from vostool.training.clips.mixture import Mixture
+from vostool.training.clips.video_clips import VideoClips
+from vostool.training.synthesis.still_clips import StillClips
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""What a training writes and takes up again."""

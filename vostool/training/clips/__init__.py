@@ -1,0 +1,1 @@
+"""Clips of videos: which frames, which objects, how they reach the network."""

@@ -1,0 +1,1 @@
+"""Learning the objects of one video, before and while it is segmented."""
