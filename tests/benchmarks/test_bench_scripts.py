@@ -50,18 +50,22 @@ def test_networks_of_the_refinement_benchmark_share_their_weights(script):
     assert refinement.network_with(base, "resnet18", {}).refinement is None
 
 
-def test_plain_code_agrees_past_the_first_eviction(script):
+@pytest.mark.parametrize(("size", "objects"), [((50, 70), 2), ((99, 133), 3)])
+def test_plain_code_agrees_past_the_first_eviction_at_sizes_that_need_padding(
+    script, size, objects
+):
     measure, plain = script("_measure"), script("_plain_stm")
     propagation = script("bench_propagation")
     network = measure.random_network("resnet18", **script("bench_memory").SMALL)
-    size, frames, held = (50, 70), 8, 3
-    video = measure.synthetic_video(size, frames, 2)
+    frames, held = 8, 3
+    video = measure.synthetic_video(size, frames, objects)
     ready = propagation.prepare(network, torch.device("cpu"))
-    row = (2, propagation.ONE, "none")
+    row = (objects, propagation.ONE, "none")
     ours = propagation.propagate(ready, size, frames, held, row)
     theirs = plain.plain_propagation(network, video.images, video.given[0], held)
     for one, other in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(one, other, atol=1e-3, rtol=0)
+        # What is found in the padding changes these by 2e-5 if it enters the memory.
+        torch.testing.assert_close(one, other, atol=2e-6, rtol=0)
 
 
 def test_memory_prints_a_point_per_step_and_a_verdict(script, capsys):

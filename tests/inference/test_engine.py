@@ -10,7 +10,7 @@ import torch
 from colour_stub import ColourStub
 
 from vostool.core.errors import DataError
-from vostool.core.types import ObjectIds
+from vostool.core.types import Fate, ObjectIds
 from vostool.inference.engine import Feedback, InferenceOptions, Member, run_video
 from vostool.inference.source import ArraySource, SourceFrame
 from vostool.inference.strategy import parse_strategies
@@ -137,6 +137,15 @@ def test_late_object(squares):
         assert np.array_equal(early.mask, same.mask)
         assert torch.equal(early.probabilities[:2], same.probabilities)
         assert not early.probabilities[2].any()
+
+
+def test_only_objects_whose_mask_is_given_here_are_told_so(squares):
+    images, _, given = squares(6, starts={7: 3})
+    stub = ColourStub()
+    _run(ArraySource("v", images, given), stub, ("every:2",))
+    keep, replace, sure = Fate.KEEP, Fate.REPLACE, Fate.GIVEN
+    expected = [[sure], [replace], [keep], [keep, sure], [keep, keep]]
+    assert stub.states[0].fates == expected
 
 
 def test_late_object_with_smaller_id_gets_the_right_channel(squares):
