@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from vostool.nn import torchvision_compat
 from vostool.nn.alignment import AdaptiveAlignment, every_pair
 from vostool.nn.roi import roi_align
 
@@ -23,9 +24,13 @@ def bilinear(plane: torch.Tensor, y: float, x: float) -> float:
     return float(top * (1 - dy) + below * dy)
 
 
-def loops(plane: torch.Tensor, box: list[float], size: int, scale: float) -> torch.Tensor:
-    """The definition: 2 x 2 samples per cell, pixel centres at one half."""
-    x0, y0, x1, y1 = (value * scale - 0.5 for value in box)
+def loops(
+    plane: torch.Tensor, box: list[float], size: int, scale: float, aligned: bool = True
+) -> torch.Tensor:
+    """The definition: 2 x 2 samples per cell, pixel centres at one half if aligned."""
+    x0, y0, x1, y1 = (value * scale - 0.5 * aligned for value in box)
+    if not aligned:
+        x1, y1 = max(x1, x0 + 1), max(y1, y0 + 1)
     result = torch.zeros(size, size, dtype=torch.float64)
     for row in range(size):
         for column in range(size):
@@ -42,7 +47,8 @@ def loops(plane: torch.Tensor, box: list[float], size: int, scale: float) -> tor
     return result
 
 
-def test_roi_align_follows_its_definition():
+@pytest.mark.parametrize("aligned", [True, False])
+def test_roi_align_follows_its_definition(aligned):
     torch.manual_seed(0)
     features = torch.randn(2, 3, 9, 12, dtype=torch.float64)
     boxes = torch.tensor(
@@ -50,11 +56,39 @@ def test_roi_align_follows_its_definition():
         dtype=torch.float64,
     )
     owner = torch.tensor([1, 0, 1, 0])
-    found = roi_align(features, boxes, owner, 5, 1 / 16)
+    found = roi_align(features, boxes, owner, 5, 1 / 16, aligned)
     for index, box in enumerate(boxes.tolist()):
         for channel in range(3):
-            expected = loops(features[owner[index], channel], box, 5, 1 / 16)
+            expected = loops(features[owner[index], channel], box, 5, 1 / 16, aligned)
             assert torch.allclose(found[index, channel], expected, atol=1e-12)
+
+
+@pytest.mark.slow
+def test_a_detector_of_torchvision_runs_and_learns_without_compiled_operators():
+    """On a normal install this is torchvision's own code."""
+    torchvision_compat.enable_detection()
+    from torchvision.models.detection import maskrcnn_resnet50_fpn
+
+    torch.manual_seed(0)
+    network = maskrcnn_resnet50_fpn(
+        weights=None, weights_backbone=None, num_classes=2, min_size=64, max_size=96,
+        box_score_thresh=0.0, box_detections_per_img=5,
+    )  # fmt: skip
+    image, masks = torch.rand(3, 64, 96), torch.zeros(1, 64, 96, dtype=torch.uint8)
+    masks[0, 10:40, 20:60] = 1
+    target = {
+        "boxes": torch.tensor([[20.0, 10, 60, 40]]),
+        "labels": torch.tensor([1]),
+        "masks": masks,
+    }
+    losses = network.train()([image], [target])
+    sum(losses.values()).backward()
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    assert network.roi_heads.mask_head[0][0].weight.grad.abs().sum() > 0
+    with torch.no_grad():
+        found = network.eval()([image])[0]
+    assert found["masks"].shape == (len(found["boxes"]), 1, 64, 96)
+    assert len(found["boxes"]) <= 5
 
 
 def test_no_boxes_give_no_features():

@@ -10,13 +10,18 @@ SAMPLES = 2
 
 
 def roi_align(
-    features: torch.Tensor, boxes: torch.Tensor, owner: torch.Tensor, size: int, scale: float
+    features: torch.Tensor,
+    boxes: torch.Tensor,
+    owner: torch.Tensor,
+    size: int,
+    scale: float,
+    aligned: bool = True,
+    samples: int = SAMPLES,
 ) -> torch.Tensor:
-    """Mean of bilinear samples in each cell of a box ("aligned": pixel centres at one half).
+    """Mean of bilinear samples in each cell of a box.
 
-    Equal to `torchvision.ops.roi_align(aligned=True, sampling_ratio=2)` for boxes inside the image,
-    without its compiled operator; differentiable in features. Points outside take the border's
-    value.
+    Equal to `torchvision.ops.roi_align(sampling_ratio=samples)` for boxes inside the image, without
+    its compiled operator; differentiable in features. Points outside take the border's value.
 
     Args:
         features: `[V, C, h, w]`.
@@ -24,6 +29,9 @@ def roi_align(
         owner: int64 `[R]`, the image (0..V-1) of each box.
         size: cells per side.
         scale: feature pixels per image pixel, such as 1 / 16.
+        aligned: True where pixel centres lie at one half; False is the older convention that
+            torchvision's detectors use (centres at whole numbers, boxes at least one pixel large).
+        samples: points per cell and direction.
 
     Returns:
         `[R, C, size, size]` in the features' dtype.
@@ -31,27 +39,27 @@ def roi_align(
     height, width = features.shape[-2:]
     if not len(boxes):
         return features.new_zeros((0, features.shape[1], size, size))
-    steps = (torch.arange(size * SAMPLES, device=boxes.device, dtype=boxes.dtype) + 0.5) / (
-        size * SAMPLES
+    steps = (torch.arange(size * samples, device=boxes.device, dtype=boxes.dtype) + 0.5) / (
+        size * samples
     )
-    x0, y0, x1, y1 = (boxes * scale - 0.5).unbind(-1)
+    x0, y0, x1, y1 = (boxes * scale - 0.5 * aligned).unbind(-1)
+    if not aligned:
+        x1, y1 = torch.maximum(x1, x0 + 1), torch.maximum(y1, y0 + 1)
     columns = (x0[:, None] + steps * (x1 - x0)[:, None]).clamp(0, width - 1)
     rows = (y0[:, None] + steps * (y1 - y0)[:, None]).clamp(0, height - 1)
     grid = torch.stack(
         [
-            _to_unit(columns, width)[:, None, :].expand(-1, size * SAMPLES, -1),
-            _to_unit(rows, height)[:, :, None].expand(-1, -1, size * SAMPLES),
+            _to_unit(columns, width)[:, None, :].expand(-1, size * samples, -1),
+            _to_unit(rows, height)[:, :, None].expand(-1, -1, size * samples),
         ],
         dim=-1,
     ).to(features.dtype)
-    result = features.new_empty((len(boxes), features.shape[1], size, size))
-    pieces = []
+    order, pieces = [], []
     for image in range(len(features)):
         mine = (owner == image).nonzero()[:, 0]
-        if len(mine):
-            pieces.append((mine, _sample(features[image], grid[mine], size)))
-    order = torch.cat([mine for mine, _ in pieces])
-    return result.index_copy(0, order, torch.cat([sampled for _, sampled in pieces]))
+        order.append(mine)
+        pieces.append(_sample(features[image], grid[mine], size, samples))
+    return torch.cat(pieces)[torch.cat(order).argsort()]
 
 
 def _to_unit(positions: torch.Tensor, length: int) -> torch.Tensor:
@@ -59,10 +67,12 @@ def _to_unit(positions: torch.Tensor, length: int) -> torch.Tensor:
     return 2 * positions / max(length - 1, 1) - 1 if length > 1 else torch.zeros_like(positions)
 
 
-def _sample(features: torch.Tensor, grid: torch.Tensor, size: int) -> torch.Tensor:
+def _sample(features: torch.Tensor, grid: torch.Tensor, size: int, samples: int) -> torch.Tensor:
     """All boxes of one image `[C, h, w]` in one call, as one tall grid; `[R, C, size, size]`."""
     boxes = len(grid)
+    if not boxes:
+        return features.new_zeros((0, len(features), size, size))
     tall = grid.flatten(0, 1)[None]
     sampled = F.grid_sample(features[None], tall, mode="bilinear", align_corners=True)[0]
-    cells = F.avg_pool2d(sampled, SAMPLES)
+    cells = F.avg_pool2d(sampled, samples)
     return cells.unflatten(1, (boxes, size)).transpose(0, 1)

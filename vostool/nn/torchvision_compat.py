@@ -2,13 +2,22 @@
 
 A CPU build of torch beside a CUDA build of torchvision cannot load torchvision's library, and
 `import torchvision` then fails because it registers shape functions for operators that nobody
-declared. Declaring the missing schemas is enough for models and transforms. On a normal install
-`enable()` changes nothing. Call it before anything that imports torchvision (timm does).
+declared. Declaring the missing schemas is enough for models and transforms; `enable_detection()`
+also puts plain code in the place of the operators that detectors run (nms, roi_align). On a normal
+install both change nothing. Call one before anything that imports torchvision (timm does).
 """
 
 from __future__ import annotations
 
+import math
+import sys
+
 import torch
+
+from vostool.nn.roi import roi_align
+
+MOST_SAMPLES = 16
+"""Per cell and direction, where a detector asks for as many as there are pixels."""
 
 _SCHEMAS = {
     "nms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -36,6 +45,48 @@ def enable() -> list[str]:
     return missing
 
 
+def enable_detection() -> None:
+    """As `enable`, and let detectors run where the compiled operators are missing."""
+    enable()
+    import torchvision.ops  # noqa: F401  (its modules are wanted below)
+
+    extension = sys.modules["torchvision.extension"]
+    if extension._has_ops():
+        return
+    sys.modules["torchvision.ops.boxes"]._assert_has_ops = _nothing  # type: ignore[attr-defined]
+    # torchvision's own fallback is compiled when first called, which takes a minute and a compiler.
+    sys.modules["torchvision.ops.roi_align"]._roi_align = _plain_roi_align  # type: ignore[attr-defined]
+
+
+def _nothing() -> None:
+    """In the place of a check that the operators are there."""
+
+
+def _plain_roi_align(
+    features: torch.Tensor,
+    rois: torch.Tensor,
+    spatial_scale: float,
+    pooled_height: int,
+    pooled_width: int,
+    sampling_ratio: int,
+    aligned: bool,
+) -> torch.Tensor:
+    """With torchvision's arguments: `rois [R, 5]` begin with the image's number.
+
+    A sampling ratio of -1 (as many points as there are pixels, box by box) becomes that of the
+    largest box for all.
+    """
+    if pooled_height != pooled_width:
+        raise ValueError(f"only square grids are known here, not {pooled_height}x{pooled_width}")
+    owner, boxes = rois[:, 0].long(), rois[:, 1:]
+    samples = sampling_ratio
+    if samples < 1:
+        sides = torch.cat([boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]]) * spatial_scale
+        largest = float(sides.max()) if len(boxes) else 1.0
+        samples = min(max(math.ceil(largest / pooled_height), 1), MOST_SAMPLES)
+    return roi_align(features, boxes, owner, pooled_height, spatial_scale, aligned, samples)
+
+
 def _declared(name: str) -> bool:
     return torch._C._dispatch_has_kernel(f"torchvision::{name}") or hasattr(
         torch.ops.torchvision, name
@@ -43,8 +94,6 @@ def _declared(name: str) -> bool:
 
 
 def _forget_failed_import() -> None:
-    import sys
-
     for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
         del sys.modules[name]
 
