@@ -149,6 +149,7 @@ def seconds(work: Callable[[], object], repeats: int = 3) -> tuple[float, object
 
 def from_files(table: Table, data: Path, every: int) -> None:
     """Rows for the whole command, decoding included."""
+    from vostool.datasets.selection import Selection
     from vostool.stages.score.evaluate import evaluate
 
     sequences = single_object_files(data)
@@ -160,7 +161,7 @@ def from_files(table: Table, data: Path, every: int) -> None:
 
     slow, expected = seconds(lambda: plain(sample, dilate_binary), 1)
     quick, everything = seconds(lambda: plain(files, dilate_opencv), 1)
-    arguments = (data / "third-party" / "osvos", "davis2016", data / "DAVIS", "val")
+    arguments = (data / "third-party" / "osvos", Selection("davis2016", data / "DAVIS", "val"))
     with tempfile.TemporaryDirectory() as scratch:
         output = Path(scratch) / "scores.json"
         one, _ = seconds(lambda: evaluate(*arguments, jobs=1, json=output))

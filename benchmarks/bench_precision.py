@@ -33,6 +33,8 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
+from vostool.core.output import Output
+from vostool.datasets.selection import Selection
 from vostool.inference.engine import InferenceOptions
 from vostool.inference.prepare import prepare
 from vostool.inference.source import FrameSource
@@ -99,9 +101,9 @@ def agreement(options: argparse.Namespace) -> Table:
     """J of bf16 masks with fp32 masks as truth, per video of a data set."""
     from vostool.predictions.folder import PredictionFolder
     from vostool.scoring.jaccard import region_similarity
-    from vostool.stages.predict.infer import InferenceSettings, VideoChoice, infer
+    from vostool.stages.predict.infer import InferenceSettings, infer
 
-    choice = VideoChoice(options.dataset, options.video_root, options.split, tuple(options.video))
+    choice = Selection(options.dataset, options.video_root, options.split, tuple(options.video))
     table = Table(title=f"J of bf16 masks against fp32 masks, {options.checkpoint.name}")
     for column in ("video", "masks", "mean J", "least J"):
         table.add_column(column, justify="left" if column == "video" else "right")
@@ -110,7 +112,7 @@ def agreement(options: argparse.Namespace) -> Table:
         for precision in ("fp32", "bf16"):
             out = Path(scratch) / precision
             settings = InferenceSettings(precision=precision, device="cpu")
-            infer([options.checkpoint], choice, out, settings)
+            infer([options.checkpoint], choice, Output(out), settings)
             folders.append(PredictionFolder(out))
         full, half = folders
         for video in full.videos():

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from vostool.core.errors import OutputError, UsageError
+from vostool.core.output import Output
 from vostool.predictions.folder import PredictionFolder
 from vostool.recipe import load_recipe
 from vostool.stages.demo.demo import RECIPES, DemoOptions, demo
@@ -97,12 +98,12 @@ def test_objects_appear_where_they_are_given(finished):
 def test_a_finished_demo_is_neither_mixed_with_another_nor_done_again(finished):
     out, _, _ = finished
     with pytest.raises(OutputError, match="--resume"):
-        demo(out, DemoOptions.quick())
+        demo(Output(out), DemoOptions.quick())
     with pytest.raises(UsageError, match="other options"):
-        demo(out, DemoOptions.quick(seed=1), resume=True)
+        demo(Output(out, resume=True), DemoOptions.quick(seed=1))
     before = (out / "submission.zip").read_bytes()
     weights = (out / "runs" / RECIPES[0] / "best.ckpt").stat().st_mtime_ns
-    again = demo(out, DemoOptions.quick(), resume=True)
+    again = demo(Output(out, resume=True), DemoOptions.quick())
     assert (out / "submission.zip").read_bytes() == before
     assert (out / "runs" / RECIPES[0] / "best.ckpt").stat().st_mtime_ns == weights
     assert next(iter(again.scores)) == "copy of the first mask"

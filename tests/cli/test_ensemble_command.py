@@ -60,7 +60,7 @@ def test_methods_are_listed_with_their_options(capsys):
         (["--weights", "5,1,1"], 2, "alone outvotes all others"),
         (["--method", "mean"], 2, "--save-probabilities"),
         (["--method", "median"], 2, "unknown merging method"),
-        (["--out", "{x}"], 2, "one of the members"),
+        (["--out", "{x}"], 2, "is what is read"),
     ],
 )
 def test_wrong_usage(tmp_path, members, capsys, more, code, sentence):

@@ -53,7 +53,7 @@ def test_the_table_goes_to_standard_output(folders, capsys):
 
 def test_objects_and_files_on_request(folders, capsys, tmp_path):
     files = ("--json", tmp_path / "s.json", "--csv", tmp_path / "s.csv")
-    assert command(folders, "--per-object", "--jobs", "1", "--videos", "clip", *files) == 0
+    assert command(folders, "--per-object", "--jobs", "1", "--video", "clip", *files) == 0
     assert "F-Decay" in capsys.readouterr().out
     assert json.loads((tmp_path / "s.json").read_text())["figures"]["J-Mean"] == 0.5
     assert (tmp_path / "s.csv").read_text().startswith("video,object,")
@@ -63,8 +63,7 @@ def test_objects_and_files_on_request(folders, capsys, tmp_path):
     ("arguments", "words"),
     [
         (["--jobs", "0"], ["--jobs must be at least 1"]),
-        (["--videos", "clap"], ["no such videos", "clap", "clip"]),
-        (["--videos", ","], ["no video chosen"]),
+        (["--video", "clap"], ["no such video", "clap", "clip"]),
         (["--split", "vall"], ["no split 'vall'", "val"]),
         (["--dataset", "davis2018"], ["davis2018", "did you mean"]),
     ],

@@ -43,7 +43,7 @@ def test_filters_a_folder(folder, tmp_path, capsys):
         (["--steps", ","], 2, ["no step", "fill-holes"]),
         (["--steps", "drop-small", "--set", "drop-small.area=1"], 2, ["'area'", "min-area"]),
         (["--steps", "drop-small", "--dataset", "davis2017"], 2, ["--root", "--split"]),
-        (["--steps", "drop-small", "--out", "preds"], 2, ["in place"]),
+        (["--steps", "drop-small", "--out", "preds"], 2, ["never written over"]),
     ],
 )
 def test_one_sentence_says_what_is_wrong(

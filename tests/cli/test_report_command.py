@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from vostool.cli.main import main
+from vostool.core.output import Output
+from vostool.datasets.selection import Selection
 from vostool.media.masks import read_mask, write_mask
 from vostool.predictions.folder import PredictionFolder
 from vostool.stages.demo.demo_data import DemoDataOptions, make_demo_data
@@ -65,10 +67,8 @@ def test_report_compares_predictions(root, predictions, tmp_path, capsys):
 def test_report_figures_are_those_of_evaluate(root, predictions, tmp_path):
     found = report(
         [predictions / "perfect", predictions / "shifted"],
-        "youtubevos2019",
-        root,
-        "valid",
-        tmp_path / "r",
+        Selection("youtubevos2019", root, "valid"),
+        Output(tmp_path / "r"),
         options=ReportOptions(videos=0, frames=2, worst=0),
     ).scores
     assert found["perfect"].score == 1.0
@@ -98,7 +98,7 @@ def test_without_ground_truth_the_page_shows_frames_only(root, predictions, tmp_
     [
         (["a=PREDS/perfect", "a=PREDS/shifted"], 2, ["two predictions are called a"]),
         (["PREDS/none"], 1, ["no such prediction folder", "none"]),
-        (["PREDS/perfect", "--videos", "-1"], 2, ["cannot be negative"]),
+        (["PREDS/perfect", "--shown-videos", "-1"], 2, ["cannot be negative"]),
         (["PREDS/perfect", "--split", "vaild"], 2, ["vaild", "known: train, valid"]),
     ],
 )

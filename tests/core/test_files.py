@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from vostool.core.errors import OutputError
-from vostool.core.files import atomic_path, claim_output_folder, write_json
+from vostool.core.files import atomic_path, write_json
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:
@@ -27,17 +27,3 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
         temporary.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_output_folder_rules(tmp_path: Path) -> None:
-    folder = tmp_path / "out"
-    assert claim_output_folder(folder).is_dir()
-    claim_output_folder(folder)
-    (folder / "old.png").touch()
-    with pytest.raises(OutputError, match=r"not empty.*--resume or --overwrite"):
-        claim_output_folder(folder)
-    claim_output_folder(folder, resume=True)
-    claim_output_folder(folder, overwrite=True)
-    assert (folder / "old.png").exists()
-    with pytest.raises(OutputError, match="is a file"):
-        claim_output_folder(folder / "old.png")

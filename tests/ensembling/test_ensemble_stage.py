@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from vostool.core.errors import DataError, OutputError, UsageError
+from vostool.core.output import Output
 from vostool.core.types import ObjectIds
 from vostool.inference.engine import InferenceOptions, Member, run_video
 from vostool.inference.source import ArraySource
@@ -47,7 +48,7 @@ def test_own_feedback_in_step_equals_separate_runs_and_ensemble(tmp_path):
         for strategy in memory:
             parts.append(tmp_path / f"{sharpness}-{strategy.replace(':', '')}")
             _run_into(parts[-1], source, [ColourStub(sharpness)], [strategy], "flip,0.5")
-    ensemble(parts, tmp_path / "out", save_probabilities=True)
+    ensemble(parts, Output(tmp_path / "out"), save_probabilities=True)
     step, combined = PredictionFolder(tmp_path / "step"), PredictionFolder(tmp_path / "out")
     assert step.frames("v") == combined.frames("v")
     for frame in step.frames("v"):
@@ -78,7 +79,7 @@ def _files(root):
 
 def test_one_member_gives_itself(tmp_path, rng):
     member = _member(tmp_path / "m", rng)
-    result = ensemble([member], tmp_path / "out", save_probabilities=True)
+    result = ensemble([member], Output(tmp_path / "out"), save_probabilities=True)
     assert result.method == "mean"
     assert result.frames == 4
     files = _files(tmp_path / "out")
@@ -91,7 +92,7 @@ def test_one_member_gives_itself(tmp_path, rng):
 
 def test_weights_decide(tmp_path, rng):
     members = [_member(tmp_path / name, rng) for name in "xyz"]
-    ensemble(members, tmp_path / "out", options={"weights": [0, 1, 0]})
+    ensemble(members, Output(tmp_path / "out"), options={"weights": [0, 1, 0]})
     out, wanted = PredictionFolder(tmp_path / "out"), PredictionFolder(members[1])
     for frame in ("0", "1"):
         assert np.array_equal(out.mask("a", frame), wanted.mask("a", frame))
@@ -99,7 +100,7 @@ def test_weights_decide(tmp_path, rng):
 
 def test_masks_alone_are_voted_on(tmp_path, rng):
     members = [_member(tmp_path / name, rng, probabilities=False) for name in "xyz"]
-    result = ensemble(members, tmp_path / "out")
+    result = ensemble(members, Output(tmp_path / "out"))
     assert result.method == "vote"
     folders = [PredictionFolder(path) for path in members]
     masks = np.stack([folder.mask("b", "1") for folder in folders])
@@ -107,7 +108,7 @@ def test_masks_alone_are_voted_on(tmp_path, rng):
     expected = np.array([0, 2, 7])[votes.argmax(0)]
     assert np.array_equal(PredictionFolder(tmp_path / "out").mask("b", "1"), expected)
     assert (votes.max(0) == 1).any(), "ties were tested too: they go to the background"
-    ensemble(members[::-1], tmp_path / "reversed")
+    ensemble(members[::-1], Output(tmp_path / "reversed"))
     assert _masks(tmp_path / "reversed") == _masks(tmp_path / "out")
 
 
@@ -128,14 +129,14 @@ def test_a_vote_of_two_folders_is_not_a_copy_of_one(tmp_path, rng, weights, sent
     members = [_member(tmp_path / name, rng, probabilities=False) for name in "xy"]
     options = {} if weights is None else {"weights": weights}
     with pytest.raises(UsageError, match=sentence):
-        ensemble(members, tmp_path / "out", method=method, options=options)
+        ensemble(members, Output(tmp_path / "out"), method=method, options=options)
     assert not (tmp_path / "out").exists()
 
 
 def test_two_votes_with_probabilities_follow_the_surer_member(tmp_path, rng):
     members = [_member(tmp_path / name, rng) for name in "xy"]
     for order, out in ((members, "out"), (members[::-1], "reversed")):
-        ensemble(order, tmp_path / out, method="vote")
+        ensemble(order, Output(tmp_path / out), method="vote")
     assert _masks(tmp_path / "out") == _masks(tmp_path / "reversed")
     folders = [PredictionFolder(path) for path in members]
     planes = [folder.probabilities("a", "0")[0].astype(int) for folder in folders]
@@ -154,13 +155,13 @@ def test_a_vote_counts_masks_that_were_changed_after_their_probabilities(tmp_pat
     members = [_member(tmp_path / name, rng) for name in "xyz"]
     for member in members[:2]:
         PredictionWriter(member).write_mask("a", "0", np.full((6, 8), 7, np.uint8))
-    ensemble(members, tmp_path / "out", method="vote")
+    ensemble(members, Output(tmp_path / "out"), method="vote")
     assert (PredictionFolder(tmp_path / "out").mask("a", "0") == 7).all()
 
 
 def test_probabilities_of_a_vote_are_its_shares(tmp_path, rng):
     members = [_member(tmp_path / name, rng) for name in "xyz"]
-    result = ensemble(members, tmp_path / "out", method="vote", save_probabilities=True)
+    result = ensemble(members, Output(tmp_path / "out"), method="vote", save_probabilities=True)
     assert result.method == "vote"
     out = PredictionFolder(tmp_path / "out")
     planes, ids = out.probabilities("a", "0")
@@ -183,14 +184,14 @@ def test_probabilities_of_a_vote_are_its_shares(tmp_path, rng):
 def test_disagreement_is_listed(tmp_path, rng, change, sentence):
     members = [_member(tmp_path / "m", rng), _member(tmp_path / "n", rng, **change)]
     with pytest.raises(DataError, match=sentence):
-        ensemble(members, tmp_path / "out")
+        ensemble(members, Output(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 
 def test_all_differences_are_in_one_message(tmp_path, rng):
     members = [_member(tmp_path / "m", rng), _member(tmp_path / "n", rng, videos=("a",), frames=3)]
     with pytest.raises(DataError, match=r"has no video b; .*additional frame 2"):
-        ensemble(members, tmp_path / "out")
+        ensemble(members, Output(tmp_path / "out"))
 
 
 def test_ids_that_differ_in_a_later_frame_are_found(tmp_path, rng):
@@ -199,7 +200,7 @@ def test_ids_that_differ_in_a_later_frame_are_found(tmp_path, rng):
         "b", "1", np.zeros((3, 6, 8), np.uint8), ObjectIds((2, 8))
     )
     with pytest.raises(DataError, match=r"n/Probabilities/b/1\.npz"):
-        ensemble(members, tmp_path / "out")
+        ensemble(members, Output(tmp_path / "out"))
 
 
 @pytest.mark.parametrize(
@@ -215,31 +216,31 @@ def test_ids_that_differ_in_a_later_frame_are_found(tmp_path, rng):
 def test_wrong_usage(tmp_path, rng, arguments, sentence):
     members = [_member(tmp_path / name, rng, frames=1) for name in "mn"]
     with pytest.raises(UsageError, match=sentence):
-        ensemble(members, tmp_path / "out", **arguments)
+        ensemble(members, Output(tmp_path / "out"), **arguments)
 
 
 def test_mean_needs_probabilities_and_members_are_not_written_over(tmp_path, rng):
     members = [_member(tmp_path / "m", rng), _member(tmp_path / "n", rng, probabilities=False)]
     with pytest.raises(UsageError, match=r"no probabilities in .*n: run vostool infer with --save"):
-        ensemble(members, tmp_path / "out", method="mean")
-    with pytest.raises(UsageError, match="one of the members"):
-        ensemble(members, members[0], overwrite=True)
+        ensemble(members, Output(tmp_path / "out"), method="mean")
+    with pytest.raises(UsageError, match="is what is read"):
+        ensemble(members, Output(members[0], overwrite=True))
     with pytest.raises(OutputError, match="not empty"):
-        ensemble([members[0]], members[1])
+        ensemble([members[0]], Output(members[1]))
     with pytest.raises(UsageError, match="nothing to merge"):
-        ensemble([], tmp_path / "out")
+        ensemble([], Output(tmp_path / "out"))
 
 
 def test_resume_redoes_unfinished_videos_only(tmp_path, rng):
     members = [_member(tmp_path / name, rng) for name in "mn"]
-    ensemble(members, tmp_path / "out")
+    ensemble(members, Output(tmp_path / "out"))
     complete = _files(tmp_path / "out")
     kept = tmp_path / "out" / "Annotations" / "a" / "0.png"
     before = kept.stat().st_mtime_ns
     (tmp_path / "out" / "Annotations" / "b" / "1.png").unlink()
     with pytest.raises(OutputError, match="not empty"):
-        ensemble(members, tmp_path / "out")
-    result = ensemble(members, tmp_path / "out", resume=True)
+        ensemble(members, Output(tmp_path / "out"))
+    result = ensemble(members, Output(tmp_path / "out", resume=True))
     assert result.videos == ("b",)
     assert kept.stat().st_mtime_ns == before
     after = _files(tmp_path / "out")
@@ -247,4 +248,4 @@ def test_resume_redoes_unfinished_videos_only(tmp_path, rng):
         k: v for k, v in complete.items() if k.suffix == ".png"
     }
     with pytest.raises(UsageError, match=r"cannot resume with other settings: .*options"):
-        ensemble(members, tmp_path / "out", options={"weights": [1, 2]}, resume=True)
+        ensemble(members, Output(tmp_path / "out", resume=True), options={"weights": [1, 2]})

@@ -10,6 +10,7 @@ import pytest
 
 from vostool.cli.main import main
 from vostool.core.errors import OutputError, UsageError, VostoolError
+from vostool.core.output import Output
 from vostool.inference.trackers import mil
 from vostool.recipe import load_recipe
 from vostool.stages.choose import ablate as stage
@@ -69,8 +70,10 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "plan.toml"
 
 
-def run_of(out: Path, videos: Path, **more) -> AblationRun:
-    return AblationRun(out, DataFolders({"davis2016": videos}), device="cpu", workers=0, **more)
+def run_of(out: Path, videos: Path, resume: bool = False, **more) -> AblationRun:
+    return AblationRun(
+        Output(out, resume), DataFolders({"davis2016": videos}), device="cpu", workers=0, **more
+    )
 
 
 @pytest.fixture(scope="module")
@@ -278,7 +281,7 @@ def test_folders_that_are_missing_or_of_no_use(file: Path, videos: Path, tmp_pat
         ({"davis2016": videos, "coco": videos}, "no row has a data entry coco"),
     ):
         with pytest.raises(UsageError, match=message):
-            ablate(plan, AblationRun(tmp_path / "out", DataFolders(folders)))
+            ablate(plan, AblationRun(Output(tmp_path / "out"), DataFolders(folders)))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from vostool.core.output import Output
 from vostool.datasets.catalogue import load_videos
+from vostool.datasets.selection import Selection
 from vostool.media.masks import read_mask
 from vostool.stages.demo.demo_data import DemoDataOptions, make_demo_data
 from vostool.stages.predict.baseline import baseline
@@ -17,7 +19,9 @@ def test_masks_stay_where_they_were_given(tmp_path: Path) -> None:
         train_videos=1, valid_videos=1, frames=12, height=64, width=96, late_every=1
     )
     make_demo_data(tmp_path / "data", options=options)
-    folder = baseline("youtubevos2019", tmp_path / "data", "valid", tmp_path / "out")
+    folder = baseline(
+        Selection("youtubevos2019", tmp_path / "data", "valid"), Output(tmp_path / "out")
+    )
     (video,) = load_videos("youtubevos2019", tmp_path / "data", "valid")
     masks = [
         read_mask(folder / "Annotations" / video.name / f"{f}.png") for f in video.output_frames

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from vostool.core.errors import DataError, UsageError
+from vostool.datasets.selection import Selection
 from vostool.media.masks import read_mask, write_mask
 from vostool.stages.score.evaluate import evaluate
 
@@ -63,7 +64,7 @@ def predictions(tmp_path) -> Path:
 
 
 def test_perfect_predictions_score_one(davis, predictions):
-    report = evaluate(predictions, "davis2017", davis, "val")
+    report = evaluate(predictions, Selection("davis2017", davis, "val"))
     assert report.figures["J-Mean"] == report.figures["F-Mean"] == report.score == 1.0
     assert [(item.video, item.id) for item in report.objects] == [
         ("one", 1),
@@ -77,9 +78,9 @@ def test_perfect_predictions_score_one(davis, predictions):
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_layouts_and_threads_give_the_same(davis, predictions, tmp_path, layout, jobs):
     write_mask(predictions / "two" / "00002.png", np.roll(masks_of((1, 2))[2], 3, 1))
-    plain = evaluate(predictions, "davis2017", davis, "val")
+    plain = evaluate(predictions, Selection("davis2017", davis, "val"))
     shutil.copytree(predictions, tmp_path / "other" / layout)
-    other = evaluate(tmp_path / "other", "davis2017", davis, "val", jobs=jobs)
+    other = evaluate(tmp_path / "other", Selection("davis2017", davis, "val"), jobs=jobs)
     assert plain.summary == other.summary
     assert plain.score < 1
 
@@ -87,23 +88,23 @@ def test_layouts_and_threads_give_the_same(davis, predictions, tmp_path, layout,
 def test_first_and_last_frame_do_not_count(davis, predictions):
     for name in ("00000", "00005"):
         write_mask(predictions / "one" / f"{name}.png", np.zeros(SIZE, np.uint8))
-    assert evaluate(predictions, "davis2017", davis, "val").score == 1.0
-    report = evaluate(predictions, "davis2017", davis, "val", count_first=True)
+    assert evaluate(predictions, Selection("davis2017", davis, "val")).score == 1.0
+    report = evaluate(predictions, Selection("davis2017", davis, "val"), count_first=True)
     assert report.objects[0].shown["J"].tolist() == [0, 1, 1, 1, 1]
 
 
 def test_an_object_that_is_not_predicted_scores_zero(davis, predictions):
     write_masks(predictions / "two", masks_of((1,)))
-    report = evaluate(predictions, "davis2017", davis, "val")
+    report = evaluate(predictions, Selection("davis2017", davis, "val"))
     assert [float(item.shown["J"].mean()) for item in report.objects] == [1, 1, 0]
 
 
 def test_chosen_videos_only(davis, predictions):
     shutil.rmtree(predictions / "one")
-    report = evaluate(predictions, "davis2017", davis, "val", videos=["two"])
+    report = evaluate(predictions, Selection("davis2017", davis, "val", videos=["two"]))
     assert {item.video for item in report.objects} == {"two"}
-    with pytest.raises(UsageError, match=r"no such videos.*three.*one, two"):
-        evaluate(predictions, "davis2017", davis, "val", videos=["two", "three"])
+    with pytest.raises(UsageError, match=r"no such video: three.*one, two"):
+        evaluate(predictions, Selection("davis2017", davis, "val", videos=["two", "three"]))
 
 
 def unlink_one(folder: Path) -> None:
@@ -163,17 +164,17 @@ def test_what_is_wrong_is_said(davis, predictions, tmp_path, corrupt, words, can
     corrupt(predictions)
     output = tmp_path / "scores.json"
     with pytest.raises(DataError) as caught:
-        evaluate(predictions, "davis2017", davis, "val", json=output)
+        evaluate(predictions, Selection("davis2017", davis, "val"), json=output)
     assert words in str(caught.value)
     assert str(predictions) in str(caught.value)
     assert not output.exists()
     if can_be_allowed:
-        report = evaluate(predictions, "davis2017", davis, "val", allow_extra=True)
+        report = evaluate(predictions, Selection("davis2017", davis, "val"), allow_extra=True)
         assert report.figures["J-Mean"] == 1.0
         assert any(words in note for note in report.summary.notes)
     else:
         with pytest.raises(DataError):
-            evaluate(predictions, "davis2017", davis, "val", allow_extra=True)
+            evaluate(predictions, Selection("davis2017", davis, "val"), allow_extra=True)
 
 
 def test_all_problems_are_said_at_once_with_counts(davis, predictions):
@@ -181,7 +182,7 @@ def test_all_problems_are_said_at_once_with_counts(davis, predictions):
         (predictions / "two" / f"{time:05d}.png").rename(predictions / "two" / f"x{time}.png")
     shrink(predictions)
     with pytest.raises(DataError) as caught:
-        evaluate(predictions, "davis2017", davis, "val")
+        evaluate(predictions, Selection("davis2017", davis, "val"))
     message = str(caught.value)
     assert "6 missing frames (two/00000, two/00001" in message
     assert "and 1 more" in message
@@ -192,7 +193,7 @@ def test_all_problems_are_said_at_once_with_counts(davis, predictions):
 
 def test_outputs(davis, predictions, tmp_path):
     arguments = {"json": tmp_path / "a" / "scores.json", "csv": tmp_path / "scores.csv"}
-    report = evaluate(predictions, "davis2017", davis, "val", **arguments)
+    report = evaluate(predictions, Selection("davis2017", davis, "val"), **arguments)
     value = json.loads(arguments["json"].read_text())
     assert value["figures"]["J&F-Mean"] == report.score
     assert len(arguments["csv"].read_text().splitlines()) == 1 + len(report.objects)
@@ -201,7 +202,7 @@ def test_outputs(davis, predictions, tmp_path):
 @pytest.mark.parametrize("jobs", [0, -1])
 def test_jobs_below_one_are_refused(davis, predictions, jobs):
     with pytest.raises(UsageError, match="--jobs"):
-        evaluate(predictions, "davis2017", davis, "val", jobs=jobs)
+        evaluate(predictions, Selection("davis2017", davis, "val"), jobs=jobs)
 
 
 def test_nothing_is_scored_without_ground_truth(davis, predictions):
@@ -209,7 +210,7 @@ def test_nothing_is_scored_without_ground_truth(davis, predictions):
         for path in sorted((davis / "Annotations" / "480p" / name).glob("*.png"))[1:]:
             path.unlink()
     with pytest.raises(DataError, match=r"no annotated frame that counts.*train, val"):
-        evaluate(predictions, "davis2017", davis, "val")
+        evaluate(predictions, Selection("davis2017", davis, "val"))
 
 
 @pytest.mark.parametrize("value", [1, 255])
@@ -223,7 +224,9 @@ def test_davis_2016_takes_any_nonzero_value_for_the_object(davis, predictions, v
         (grey.convert("LA") if path.stem == "00002" else grey).save(path)
     for path in sorted((predictions / "one").glob("*.png")):
         Image.fromarray(read_mask(path) * np.uint8(value)).save(path)
-    report = evaluate(predictions, "davis2016", davis, "val", videos=["one"], allow_extra=True)
+    report = evaluate(
+        predictions, Selection("davis2016", davis, "val", videos=["one"]), allow_extra=True
+    )
     assert report.score == 1.0
 
 
@@ -248,14 +251,16 @@ def youtube(tmp_path) -> Path:
 
 
 def test_youtube_vos_late_object_and_gaps_in_ids(youtube, tmp_path):
-    report = evaluate(tmp_path / "preds", "youtubevos2019", youtube, "train")
+    report = evaluate(tmp_path / "preds", Selection("youtubevos2019", youtube, "train"))
     frames = {item.id: item.frames for item in report.objects}
     assert frames == {
         2: ("00001", "00002", "00003", "00004", "00005"),
         5: ("00003", "00004"),
     }
     assert report.summary.figures["G"] == 1.0
-    counted = evaluate(tmp_path / "preds", "youtubevos2019", youtube, "train", count_first=True)
+    counted = evaluate(
+        tmp_path / "preds", Selection("youtubevos2019", youtube, "train"), count_first=True
+    )
     assert [len(item.frames) for item in counted.objects] == [6, 3]
 
 
@@ -264,7 +269,7 @@ def test_youtube_vos_unseen_categories_of_a_split_file(youtube, tmp_path):
     split = tmp_path / "split.json"
     lists = {"train": [], "val": ["clip"], "unseen_categories": ["yak"]}
     split.write_text(json.dumps({"dataset": "youtubevos2019", "seed": 0, **lists}))
-    report = evaluate(tmp_path / "preds", "youtubevos2019", youtube, f"{split}:val")
+    report = evaluate(tmp_path / "preds", Selection("youtubevos2019", youtube, f"{split}:val"))
     figures = report.summary.figures
     assert (figures["J-seen"], figures["J-unseen"], figures["G"]) == (1.0, 0.0, 0.5)
 
@@ -274,13 +279,13 @@ def test_a_split_with_hidden_masks_is_refused(youtube, tmp_path):
     for time in (1, 3, 4, 5):
         (youtube / "train" / "Annotations" / "clip" / f"{time:05d}.png").unlink()
     with pytest.raises(DataError, match=r"no complete ground truth.*4 listed.*clip/00001"):
-        evaluate(tmp_path / "preds", "youtubevos2019", youtube, "train")
+        evaluate(tmp_path / "preds", Selection("youtubevos2019", youtube, "train"))
 
 
 def test_real_osvos_masks_have_their_known_score(shared_data):
     """Mean J 0.78 with all its ids taken as foreground, as the collection's README says."""
-    arguments = (shared_data / "third-party" / "osvos", "davis2016", shared_data / "DAVIS", "val")
-    report = evaluate(*arguments)
+    videos = Selection("davis2016", shared_data / "DAVIS", "val")
+    report = evaluate(shared_data / "third-party" / "osvos", videos)
     assert len(report.objects) == 6
     assert report.figures["J-Mean"] == pytest.approx(0.78, abs=0.005)
 
@@ -292,13 +297,13 @@ def test_real_copies_of_the_first_mask_have_their_known_score(shared_data, tmp_p
         (tmp_path / folder.name).mkdir()
         for path in sorted((masks / folder.name).glob("*.png")):
             (tmp_path / folder.name / path.name).symlink_to(masks / folder.name / "00000.png")
-    report = evaluate(tmp_path, "davis2016", shared_data / "DAVIS", "val")
+    report = evaluate(tmp_path, Selection("davis2016", shared_data / "DAVIS", "val"))
     assert report.figures["J-Mean"] == pytest.approx(0.31, abs=0.005)
 
 
 def test_real_late_objects_score_one_against_themselves(shared_data):
     root = shared_data / "BMS26"
-    report = evaluate(root / "valid", "youtubevos2018", root, "valid", allow_extra=True)
+    report = evaluate(root / "valid", Selection("youtubevos2018", root, "valid"), allow_extra=True)
     late = [item for item in report.objects if item.frames]
     assert report.summary.figures["J-Mean"] == report.summary.figures["F-Mean"] == 1.0
     assert 0 < len(late) < len(report.objects)

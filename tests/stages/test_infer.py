@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 from vostool.core.errors import DataError, OutputError, UsageError
+from vostool.core.output import Output
+from vostool.datasets.selection import Selection
 from vostool.media.masks import write_mask
 from vostool.predictions.folder import PredictionFolder
 from vostool.stages.predict import infer as stage
-from vostool.stages.predict.infer import InferenceSettings, VideoChoice, infer
+from vostool.stages.predict.infer import InferenceSettings, infer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))  # the stub network lives there
 
@@ -60,7 +62,7 @@ def _status(root):
 
 def test_masks_probabilities_and_manifest(tmp_path, checkpoint, videos):
     settings = InferenceSettings(tta="flip", save_probabilities=True, **FAST)
-    result = infer([checkpoint], videos[0], tmp_path / "out", settings)
+    result = infer([checkpoint], videos[0], Output(tmp_path / "out"), settings)
     assert result.videos == ("a", "b", "c")
     assert result.frames == 15
     folder = PredictionFolder(tmp_path / "out")
@@ -87,46 +89,48 @@ def test_only_output_frames_unless_all_are_wanted(tmp_path, checkpoint):
     video, truth = write_video(tmp_path / "data", "v", 6, output=("00000", "00003"))
     for all_frames, names in ((False, ("00000", "00003")), (True, tuple(truth))):
         out = tmp_path / f"out{all_frames}"
-        infer([checkpoint], [video], out, InferenceSettings(all_frames=all_frames, **FAST))
+        infer([checkpoint], [video], Output(out), InferenceSettings(all_frames=all_frames, **FAST))
         assert PredictionFolder(out).frames("v") == names
         assert np.array_equal(PredictionFolder(out).mask("v", "00003"), truth["00003"])
 
 
 def test_resume_redoes_unfinished_videos_only(tmp_path, checkpoint, videos):
     out, settings = tmp_path / "out", InferenceSettings(save_probabilities=True, **FAST)
-    infer([checkpoint], videos[0], out, settings)
+    infer([checkpoint], videos[0], Output(out), settings)
     complete = _files(out)
     (out / "Annotations" / "b" / "00003.png").unlink()
     (out / "Probabilities" / "c" / "00000.npz").unlink()
     kept = out / "Annotations" / "a" / "00000.png"
     before = kept.stat().st_mtime_ns
     with pytest.raises(OutputError, match="not empty"):
-        infer([checkpoint], videos[0], out, settings)
-    assert infer([checkpoint], videos[0], out, settings, resume=True).videos == ("b", "c")
+        infer([checkpoint], videos[0], Output(out), settings)
+    assert infer([checkpoint], videos[0], Output(out, resume=True), settings).videos == ("b", "c")
     assert kept.stat().st_mtime_ns == before
     assert _files(out) == complete
-    assert infer([checkpoint], videos[0], out, settings, resume=True).videos == ()
+    assert infer([checkpoint], videos[0], Output(out, resume=True), settings).videos == ()
     assert set(_status(out).values()) == {"finished"}
 
 
 def test_resume_with_other_settings_or_in_a_foreign_folder_is_refused(tmp_path, checkpoint, videos):
     out = tmp_path / "out"
-    infer([checkpoint], videos[0][:1], out, InferenceSettings(**FAST))
+    infer([checkpoint], videos[0][:1], Output(out), InferenceSettings(**FAST))
     with pytest.raises(UsageError, match=r"tta was 'none' and is 'flip'"):
-        infer([checkpoint], videos[0], out, InferenceSettings(tta="flip", **FAST), resume=True)
+        infer(
+            [checkpoint], videos[0], Output(out, resume=True), InferenceSettings(tta="flip", **FAST)
+        )
     checkpoint.write_text("other weights")
     with pytest.raises(UsageError, match=r"other settings: checkpoints"):
-        infer([checkpoint], videos[0], out, InferenceSettings(**FAST), resume=True)
+        infer([checkpoint], videos[0], Output(out, resume=True), InferenceSettings(**FAST))
     (out / "run.json").unlink()
     with pytest.raises(OutputError, match="not made by this command"):
-        infer([checkpoint], videos[0], out, InferenceSettings(**FAST), resume=True)
+        infer([checkpoint], videos[0], Output(out, resume=True), InferenceSettings(**FAST))
 
 
 def test_overwrite_leaves_nothing_of_the_old_run_in_its_videos(tmp_path, checkpoint, videos):
     out = tmp_path / "out"
-    infer([checkpoint], videos[0][:1], out, InferenceSettings(**FAST))
+    infer([checkpoint], videos[0][:1], Output(out), InferenceSettings(**FAST))
     write_mask(out / "Annotations" / "a" / "99999.png", np.zeros((4, 4), np.uint8))
-    infer([checkpoint], videos[0][:1], out, InferenceSettings(**FAST), overwrite=True)
+    infer([checkpoint], videos[0][:1], Output(out, overwrite=True), InferenceSettings(**FAST))
     assert PredictionFolder(out).frames("a") == tuple(videos[1]["a"])
 
 
@@ -145,13 +149,13 @@ def test_an_unreadable_frame_costs_its_video_only(tmp_path, checkpoint, videos, 
     damage(broken)
     out = tmp_path / "out"
     with pytest.raises(DataError, match=r"b/00003\.png"):
-        infer([checkpoint], videos[0], out, InferenceSettings(**FAST))
+        infer([checkpoint], videos[0], Output(out), InferenceSettings(**FAST))
     assert PredictionFolder(out).videos() == ("a", "c")
     assert _status(out) == {"a": "finished", "b": "failed", "c": "finished"}
     broken.write_bytes(whole)
-    assert infer([checkpoint], videos[0], out, InferenceSettings(**FAST), resume=True).videos == (
-        "b",
-    )
+    assert infer(
+        [checkpoint], videos[0], Output(out, resume=True), InferenceSettings(**FAST)
+    ).videos == ("b",)
     assert set(_status(out).values()) == {"finished"}
 
 
@@ -165,14 +169,14 @@ def test_an_unreadable_frame_costs_its_video_only(tmp_path, checkpoint, videos, 
 def test_bad_first_masks_are_named(tmp_path, checkpoint, videos, mask, sentence):
     write_mask(videos[0][0].frames[0].annotation, mask)
     with pytest.raises(DataError, match=sentence) as caught:
-        infer([checkpoint], videos[0], tmp_path / "out", InferenceSettings(**FAST))
+        infer([checkpoint], videos[0], Output(tmp_path / "out"), InferenceSettings(**FAST))
     assert "a-masks/00000.png" in str(caught.value)
     assert PredictionFolder(tmp_path / "out").videos() == ("b", "c")
 
 
 def test_interrupted_runs_resume_to_the_same_files(tmp_path, checkpoint, videos, monkeypatch):
     settings = InferenceSettings(memory=("every:2", "visible"), **FAST)
-    infer([checkpoint], videos[0], tmp_path / "whole", settings)
+    infer([checkpoint], videos[0], Output(tmp_path / "whole"), settings)
     calls = iter(range(1000))
     segment = ColourStub.segment
 
@@ -183,9 +187,9 @@ def test_interrupted_runs_resume_to_the_same_files(tmp_path, checkpoint, videos,
 
     monkeypatch.setattr(ColourStub, "segment", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        infer([checkpoint], videos[0], tmp_path / "out", settings)
+        infer([checkpoint], videos[0], Output(tmp_path / "out"), settings)
     assert _status(tmp_path / "out") == {"a": "finished", "b": "pending", "c": "pending"}
-    infer([checkpoint], videos[0], tmp_path / "out", settings, resume=True)
+    infer([checkpoint], videos[0], Output(tmp_path / "out", resume=True), settings)
     assert _files(tmp_path / "out") == _files(tmp_path / "whole")
 
 
@@ -200,28 +204,31 @@ def test_no_space_left_is_explained_and_can_be_resumed(tmp_path, checkpoint, vid
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", full)
         with pytest.raises(OutputError, match=r"no space left.*b/00002\.png.*--resume"):
-            infer([checkpoint], videos[0], out, InferenceSettings(**FAST))
+            infer([checkpoint], videos[0], Output(out), InferenceSettings(**FAST))
     assert not list(out.rglob(".partial-*"))
-    result = infer([checkpoint], videos[0], out, InferenceSettings(**FAST), resume=True)
+    result = infer([checkpoint], videos[0], Output(out, resume=True), InferenceSettings(**FAST))
     assert result.videos == ("b", "c")
 
 
 def test_processes_share_the_videos(tmp_path, checkpoint, videos, monkeypatch):
-    infer([checkpoint], videos[0], tmp_path / "alone", InferenceSettings(**FAST))
+    infer([checkpoint], videos[0], Output(tmp_path / "alone"), InferenceSettings(**FAST))
     out = tmp_path / "shared"
     monkeypatch.setenv("WORLD_SIZE", "2")
     done = []
     for rank in ("1", "0"):
         monkeypatch.setenv("RANK", rank)
-        done += infer([checkpoint], videos[0], out, InferenceSettings(**FAST)).videos
+        done += infer([checkpoint], videos[0], Output(out), InferenceSettings(**FAST)).videos
     assert sorted(done) == ["a", "b", "c"]
     assert _files(out) == _files(tmp_path / "alone")
     assert set(_status(out).values()) == {"finished"}
     with pytest.raises(OutputError, match="not empty"):
-        infer([checkpoint], videos[0], out, InferenceSettings(**FAST))
+        infer([checkpoint], videos[0], Output(out), InferenceSettings(**FAST))
     monkeypatch.delenv("RANK")
     monkeypatch.delenv("WORLD_SIZE")
-    assert infer([checkpoint], videos[0], out, InferenceSettings(**FAST), resume=True).videos == ()
+    assert (
+        infer([checkpoint], videos[0], Output(out, resume=True), InferenceSettings(**FAST)).videos
+        == ()
+    )
 
 
 @pytest.mark.parametrize(
@@ -241,15 +248,17 @@ def test_processes_share_the_videos(tmp_path, checkpoint, videos, monkeypatch):
 )
 def test_wrong_usage_writes_nothing(tmp_path, checkpoint, videos, settings, sentence):
     with pytest.raises(UsageError, match=sentence):
-        infer([checkpoint], videos[0], tmp_path / "out", InferenceSettings(**settings))
+        infer([checkpoint], videos[0], Output(tmp_path / "out"), InferenceSettings(**settings))
     assert not (tmp_path / "out").exists()
 
 
 def test_checkpoints_are_needed_once_each(tmp_path, checkpoint, videos):
     with pytest.raises(UsageError, match="no checkpoint"):
-        infer([], videos[0], tmp_path / "out")
+        infer([], videos[0], Output(tmp_path / "out"))
     with pytest.raises(UsageError, match="given twice"):
-        infer([checkpoint, checkpoint], videos[0], tmp_path / "out", InferenceSettings(**FAST))
+        infer(
+            [checkpoint, checkpoint], videos[0], Output(tmp_path / "out"), InferenceSettings(**FAST)
+        )
 
 
 def test_real_video_with_late_objects(tmp_path, checkpoint, shared_data):
@@ -262,8 +271,8 @@ def test_real_video_with_late_objects(tmp_path, checkpoint, shared_data):
     late = [name for name, entry in starts.items() if len(set(entry.values())) > 1]
     frames = shared_data / "BMS26" / "valid" / "JPEGImages"
     name = min(late, key=lambda video: len(list((frames / video).iterdir())))
-    choice = VideoChoice("youtubevos2019", shared_data / "BMS26", "valid", (name,))
-    infer([checkpoint], choice, tmp_path / "out", InferenceSettings(short_side=64, **FAST))
+    choice = Selection("youtubevos2019", shared_data / "BMS26", "valid", (name,))
+    infer([checkpoint], choice, Output(tmp_path / "out"), InferenceSettings(short_side=64, **FAST))
     folder = PredictionFolder(tmp_path / "out")
     assert folder.videos() == (name,)
     for frame in folder.frames(name):

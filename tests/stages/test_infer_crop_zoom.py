@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from vostool.core.errors import DataError, UsageError
+from vostool.core.output import Output
 from vostool.inference.crop_zoom import CropZoomOptions
 from vostool.predictions.folder import PredictionFolder
 from vostool.stages.predict import infer as stage
@@ -49,7 +50,7 @@ def written(root):
 
 def test_verdicts_are_in_the_manifest_and_on_screen(tmp_path, checkpoint, video, caplog):
     caplog.set_level("DEBUG", logger="vostool")
-    infer([checkpoint], [video[0]], tmp_path / "out", SMALL)
+    infer([checkpoint], [video[0]], Output(tmp_path / "out"), SMALL)
     manifest = json.loads((tmp_path / "out" / "run.json").read_text())
     verdicts = manifest["videos"]["a"]["crop_zoom"]
     assert [(item["object"], item["rule"], item["zoomed"]) for item in verdicts] == [
@@ -71,20 +72,20 @@ def test_without_an_eligible_object_files_are_the_same(tmp_path, checkpoint, vid
     none = InferenceSettings(
         crop_zoom=ZOOM.model_copy(update={"largest_side": 5}), save_probabilities=True, **FAST
     )
-    infer([checkpoint], [video[0]], tmp_path / "plain", plain)
-    infer([checkpoint], [video[0]], tmp_path / "none", none)
+    infer([checkpoint], [video[0]], Output(tmp_path / "plain"), plain)
+    infer([checkpoint], [video[0]], Output(tmp_path / "none"), none)
     assert written(tmp_path / "none") == written(tmp_path / "plain")
 
 
 def test_resuming_keeps_verdicts_and_refuses_other_thresholds(tmp_path, checkpoint, video):
-    infer([checkpoint], [video[0]], tmp_path / "out", SMALL)
+    infer([checkpoint], [video[0]], Output(tmp_path / "out"), SMALL)
     before = json.loads((tmp_path / "out" / "run.json").read_text())["videos"]
-    result = infer([checkpoint], [video[0]], tmp_path / "out", SMALL, resume=True)
+    result = infer([checkpoint], [video[0]], Output(tmp_path / "out", resume=True), SMALL)
     assert result.videos == ()
     assert json.loads((tmp_path / "out" / "run.json").read_text())["videos"] == before
     without = InferenceSettings(save_probabilities=True, **FAST)
     with pytest.raises(UsageError, match="crop_zoom was"):
-        infer([checkpoint], [video[0]], tmp_path / "out", without, resume=True)
+        infer([checkpoint], [video[0]], Output(tmp_path / "out", resume=True), without)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,9 @@ def test_contradictions_are_refused_before_anything_is_made(
     tmp_path, checkpoint, video, values, words
 ):
     with pytest.raises(UsageError, match=words):
-        infer([checkpoint], [video[0]], tmp_path / "out", InferenceSettings(**values, **FAST))
+        infer(
+            [checkpoint], [video[0]], Output(tmp_path / "out"), InferenceSettings(**values, **FAST)
+        )
     assert not (tmp_path / "out").exists()
 
 
@@ -108,5 +111,5 @@ def test_a_missing_model_file_is_named(tmp_path, checkpoint, video):
     missing = tmp_path / "no.onnx"
     settings = InferenceSettings(crop_zoom=ZOOM, tracker="vit", tracker_model=(missing,), **FAST)
     with pytest.raises(DataError, match=rf"is missing: .*{missing.name}"):
-        infer([checkpoint], [video[0]], tmp_path / "out", settings)
+        infer([checkpoint], [video[0]], Output(tmp_path / "out"), settings)
     assert not (tmp_path / "out").exists()

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from vostool.core.errors import UsageError
+from vostool.core.output import Output
 from vostool.core.types import VideoObject
 from vostool.inference.crop_zoom import CropZoomOptions
 from vostool.inference.engine import InferenceOptions, Member, run_video
@@ -276,7 +277,7 @@ def test_networks_without_a_training_pass_are_refused():
 
 def test_figures_are_in_the_manifest_and_on_screen(tmp_path, checkpoint, videos, caplog):
     caplog.set_level("DEBUG", logger="vostool")
-    result = infer([checkpoint], videos, tmp_path / "out", FAST)
+    result = infer([checkpoint], videos, Output(tmp_path / "out"), FAST)
     assert result.videos == ("a", "b", "c")
     said = manifest(tmp_path / "out")
     frames = {
@@ -301,8 +302,8 @@ def test_figures_are_in_the_manifest_and_on_screen(tmp_path, checkpoint, videos,
 
 
 def test_runs_can_be_repeated_resumed_and_shared(tmp_path, checkpoint, videos, monkeypatch):
-    infer([checkpoint], videos, tmp_path / "whole", FAST)
-    infer([checkpoint], videos[1:2], tmp_path / "one", FAST)
+    infer([checkpoint], videos, Output(tmp_path / "whole"), FAST)
+    infer([checkpoint], videos[1:2], Output(tmp_path / "one"), FAST)
     whole, one = written(tmp_path / "whole"), written(tmp_path / "one")
     assert one
     assert all(whole[name] == content for name, content in one.items())
@@ -317,12 +318,15 @@ def test_runs_can_be_repeated_resumed_and_shared(tmp_path, checkpoint, videos, m
     with monkeypatch.context() as patch:
         patch.setattr(joining.Finetuner, "tune", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            infer([checkpoint], videos, tmp_path / "out", FAST)
+            infer([checkpoint], videos, Output(tmp_path / "out"), FAST)
     states = [entry["status"] for entry in manifest(tmp_path / "out")["videos"].values()]
     assert states == ["finished", "pending", "pending"]
     with pytest.raises(UsageError, match="online_finetune was"):
-        infer([checkpoint], videos, tmp_path / "out", PLAIN, resume=True)
-    assert infer([checkpoint], videos, tmp_path / "out", FAST, resume=True).videos == ("b", "c")
+        infer([checkpoint], videos, Output(tmp_path / "out", resume=True), PLAIN)
+    assert infer([checkpoint], videos, Output(tmp_path / "out", resume=True), FAST).videos == (
+        "b",
+        "c",
+    )
     assert written(tmp_path / "out") == whole
     kept = manifest(tmp_path / "out")["videos"]["a"]["online_finetune"]
     assert kept[0]["iterations"] == 3
@@ -330,7 +334,7 @@ def test_runs_can_be_repeated_resumed_and_shared(tmp_path, checkpoint, videos, m
     monkeypatch.setenv("WORLD_SIZE", "2")
     for rank in ("1", "0"):
         monkeypatch.setenv("RANK", rank)
-        infer([checkpoint], videos, tmp_path / "shared", FAST)
+        infer([checkpoint], videos, Output(tmp_path / "shared"), FAST)
     assert written(tmp_path / "shared") == whole
 
 
@@ -339,7 +343,7 @@ def test_it_works_together_with_crop_then_zoom(tmp_path, checkpoint, videos):
         least_height=32, zoom_height=48, zoom_width=80, least_agreement=0, least_overlap=0
     )
     settings = dataclasses.replace(FAST, crop_zoom=zoom)
-    infer([checkpoint], videos[1:2], tmp_path / "out", settings)
+    infer([checkpoint], videos[1:2], Output(tmp_path / "out"), settings)
     entry = manifest(tmp_path / "out")["videos"]["b"]
     assert {"crop_zoom", "online_finetune"} <= entry.keys()
     assert len(entry["online_finetune"]) == 2, "learned in the first pass only"
@@ -356,7 +360,7 @@ def test_an_object_with_an_empty_mask_does_not_disturb_the_others(tmp_path, chec
     frames = (*video.frames[:3], dataclasses.replace(video.frames[3], annotation=late))
     objects = (*video.objects, VideoObject(9, "00000"))
     video = dataclasses.replace(video, frames=frames, objects=objects)
-    infer([checkpoint], [video], tmp_path / "out", FAST)
+    infer([checkpoint], [video], Output(tmp_path / "out"), FAST)
     runs = manifest(tmp_path / "out")["videos"]["v"]["online_finetune"]
     assert [run["iterations"] for run in runs] == [3]
     for frame in video.frames:
@@ -365,9 +369,9 @@ def test_an_object_with_an_empty_mask_does_not_disturb_the_others(tmp_path, chec
 
 
 def test_a_failing_network_never_costs_the_output(tmp_path, checkpoint, videos, monkeypatch):
-    infer([checkpoint], videos, tmp_path / "plain", PLAIN)
+    infer([checkpoint], videos, Output(tmp_path / "plain"), PLAIN)
     monkeypatch.setattr(joining.Finetuner, "loss", lambda self, clip: torch.tensor(math.nan))
-    infer([checkpoint], videos, tmp_path / "out", FAST)
+    infer([checkpoint], videos, Output(tmp_path / "out"), FAST)
     assert written(tmp_path / "out") == written(tmp_path / "plain")
     endings = [
         run["ending"]

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from vostool.core.errors import DataError, OutputError, UsageError
+from vostool.core.output import Output
 from vostool.core.types import ObjectIds
+from vostool.datasets.selection import Selection
 from vostool.media.masks import read_mask, write_mask
 from vostool.predictions.folder import PredictionFolder, PredictionWriter
 from vostool.stages.demo.demo_data import DemoDataOptions, make_demo_data
-from vostool.stages.predict.postprocess import DatasetChoice, postprocess
+from vostool.stages.predict.postprocess import postprocess
 
 FRAMES = ("00000", "00005", "00010")
 
@@ -46,7 +48,7 @@ def snapshot(folder: Path) -> dict[str, bytes]:
 
 def test_distractors_go_and_the_input_stays(predictions, tmp_path):
     before = snapshot(predictions)
-    result = postprocess(predictions, ["keep-near-last"], tmp_path / "out")
+    result = postprocess(predictions, ["keep-near-last"], Output(tmp_path / "out"))
     assert snapshot(predictions) == before
     assert (result.videos, result.changed_pixels) == (2, 4 * 100)
     assert result.pixels == 6 * 60 * 80
@@ -60,7 +62,9 @@ def test_distractors_go_and_the_input_stays(predictions, tmp_path):
 
 def test_manifest_says_what_was_done(predictions, tmp_path):
     (predictions / "run.json").write_text('{"command": "infer", "dataset": "mose"}')
-    postprocess(predictions, ["drop-small"], tmp_path / "out", settings=["drop-small.min-area=70"])
+    postprocess(
+        predictions, ["drop-small"], Output(tmp_path / "out"), settings=["drop-small.min-area=70"]
+    )
     run = json.loads((tmp_path / "out" / "run.json").read_text())
     assert run["command"] == "postprocess"
     assert run["settings"]["steps"] == [
@@ -82,7 +86,7 @@ def test_probabilities_decide_what_becomes_of_removed_pixels(predictions, tmp_pa
         planes = np.full((3, 60, 80), 10, np.uint8)
         planes[2] = 100
         writer.write_probabilities("cat", frame, planes, ids)
-    postprocess(predictions, ["keep-near-last"], tmp_path / "out")
+    postprocess(predictions, ["keep-near-last"], Output(tmp_path / "out"))
     found = PredictionFolder(tmp_path / "out")
     assert (found.mask("cat", FRAMES[1])[45:55, 65:75] == 9).all()
     assert (found.mask("dog", FRAMES[1])[45:55, 65:75] == 0).all()
@@ -92,37 +96,37 @@ def test_probabilities_of_another_size_are_named(predictions, tmp_path):
     planes = np.zeros((2, 30, 40), np.uint8)
     PredictionWriter(predictions).write_probabilities("cat", FRAMES[1], planes, ObjectIds.of((4,)))
     with pytest.raises(DataError, match=r"00005\.npz"):
-        postprocess(predictions, ["keep-near-last"], tmp_path / "out")
+        postprocess(predictions, ["keep-near-last"], Output(tmp_path / "out"))
 
 
 def test_resume_does_the_rest_only_and_refuses_other_steps(predictions, tmp_path):
     out = tmp_path / "out"
-    postprocess(predictions, ["keep-near-last"], out)
+    postprocess(predictions, ["keep-near-last"], Output(out))
     whole = snapshot(out / "Annotations")
     (out / "Annotations" / "dog" / f"{FRAMES[1]}.png").unlink()
     with pytest.raises(OutputError, match="--resume"):
-        postprocess(predictions, ["keep-near-last"], out)
-    assert postprocess(predictions, ["keep-near-last"], out, resume=True).videos == 1
+        postprocess(predictions, ["keep-near-last"], Output(out))
+    assert postprocess(predictions, ["keep-near-last"], Output(out, resume=True)).videos == 1
     assert snapshot(out / "Annotations") == whole
     with pytest.raises(UsageError, match="cannot resume with other settings: steps"):
-        postprocess(predictions, ["drop-small"], out, resume=True)
-    assert postprocess(predictions, ["drop-small"], out, overwrite=True).videos == 2
+        postprocess(predictions, ["drop-small"], Output(out, resume=True))
+    assert postprocess(predictions, ["drop-small"], Output(out, overwrite=True)).videos == 2
 
 
 @pytest.mark.parametrize("inside", ["", "Annotations", "new"])
 def test_never_in_place(predictions, inside):
-    with pytest.raises(UsageError, match="in place"):
-        postprocess(predictions, ["drop-small"], predictions / inside, overwrite=True)
+    with pytest.raises(UsageError, match="never written over"):
+        postprocess(predictions, ["drop-small"], Output(predictions / inside, overwrite=True))
 
 
 @pytest.fixture(scope="module")
-def dataset(tmp_path_factory) -> DatasetChoice:
+def dataset(tmp_path_factory) -> Selection:
     options = DemoDataOptions(train_videos=1, valid_videos=3, frames=10, height=64, width=96)
     root = make_demo_data(tmp_path_factory.mktemp("data"), options=options)
-    return DatasetChoice("youtubevos2019", root, "valid")
+    return Selection("youtubevos2019", root, "valid")
 
 
-def late_object(dataset: DatasetChoice) -> tuple[str, int, str]:
+def late_object(dataset: Selection) -> tuple[str, int, str]:
     meta = json.loads((dataset.root / "valid" / "meta.json").read_text())["videos"]
     for video, entry in meta.items():
         for object_id, described in entry["objects"].items():
@@ -141,7 +145,7 @@ def test_masks_given_late_are_left_alone(dataset, tmp_path):
             mask[0, 0] = object_id  # a speck far from all else
         write_mask(tmp_path / "preds" / "Annotations" / video / f"{frame}.png", mask)
     steps = ["keep-near-last", "drop-small", "largest-component"]
-    postprocess(tmp_path / "preds", steps, tmp_path / "out", dataset=dataset)
+    postprocess(tmp_path / "preds", steps, Output(tmp_path / "out"), selection=dataset)
     found = PredictionFolder(tmp_path / "out")
     specks = {frame: int(found.mask(video, frame)[0, 0]) for frame in frames}
     assert specks == {frame: object_id if frame == start else 0 for frame in frames}
@@ -149,14 +153,8 @@ def test_masks_given_late_are_left_alone(dataset, tmp_path):
 
 def test_predictions_must_belong_to_the_data_set(dataset, predictions, tmp_path):
     with pytest.raises(DataError, match="no video cat"):
-        postprocess(predictions, ["drop-small"], tmp_path / "out", dataset=dataset)
+        postprocess(predictions, ["drop-small"], Output(tmp_path / "out"), selection=dataset)
     write_mask(tmp_path / "odd" / "valid000" / "99999.png", square())
     with pytest.raises(DataError, match="no frame 99999"):
-        postprocess(tmp_path / "odd", ["drop-small"], tmp_path / "out", dataset=dataset)
+        postprocess(tmp_path / "odd", ["drop-small"], Output(tmp_path / "out"), selection=dataset)
     assert not (tmp_path / "out").exists()
-
-
-def test_the_choice_of_a_data_set_is_all_or_nothing(tmp_path):
-    assert DatasetChoice.of(None, None, None) is None
-    with pytest.raises(UsageError, match="--root"):
-        DatasetChoice.of("davis2017", None, "val")

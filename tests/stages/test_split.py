@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from vostool.core.errors import OutputError, UsageError
+from vostool.core.output import Output
+from vostool.datasets.selection import Selection
 from vostool.datasets.split import read_split
 from vostool.stages.data.split import split
 
@@ -27,18 +29,31 @@ def meta_only(tmp_path: Path) -> Path:
 
 def test_meta_alone_is_enough(meta_only: Path) -> None:
     out = meta_only / "out/split.json"
-    result = split("youtubevos2019", meta_only, out, holdout=6, seed=3)
+    result = split(Selection("youtubevos2019", meta_only, "train"), Output(out), holdout=6, seed=3)
     assert read_split(out) == result
     assert (len(result.train), len(result.val)) == (14, 6)
-    again = split("youtubevos2019", meta_only, out, holdout=6, seed=3, overwrite=True)
+    again = split(
+        Selection("youtubevos2019", meta_only, "train"),
+        Output(out, overwrite=True),
+        holdout=6,
+        seed=3,
+    )
     assert again == result
-    other = split("youtubevos2019", meta_only, out, holdout=6, seed=4, overwrite=True)
+    other = split(
+        Selection("youtubevos2019", meta_only, "train"),
+        Output(out, overwrite=True),
+        holdout=6,
+        seed=4,
+    )
     assert other.val != result.val
 
 
 def test_unseen_categories(meta_only: Path) -> None:
     result = split(
-        "youtubevos2018", meta_only, meta_only / "s.json", holdout=6, unseen_categories="kind1"
+        Selection("youtubevos2018", meta_only, "train"),
+        Output(meta_only / "s.json"),
+        holdout=6,
+        unseen_categories="kind1",
     )
     kind1 = {f"v{number:02d}" for number in range(1, 20, 4)}
     assert result.unseen_categories == ("kind1",)
@@ -50,27 +65,33 @@ def test_unseen_categories(meta_only: Path) -> None:
 def test_nothing_is_overwritten_or_written_half(meta_only: Path) -> None:
     out = meta_only / "s.json"
     with pytest.raises(UsageError, match="cannot hold out 150 of 20"):
-        split("youtubevos2019", meta_only, out)
+        split(Selection("youtubevos2019", meta_only, "train"), Output(out))
     assert not out.exists()
     out.write_text("mine")
     with pytest.raises(OutputError, match=r"exists.*s\.json.*--overwrite"):
-        split("youtubevos2019", meta_only, out, holdout=3)
+        split(Selection("youtubevos2019", meta_only, "train"), Output(out), holdout=3)
     assert out.read_text() == "mine"
     with pytest.raises(UsageError, match="no split 'nonsense'"):
-        split("youtubevos2019", meta_only, meta_only / "t.json", base="nonsense")
+        split(Selection("youtubevos2019", meta_only, "nonsense"), Output(meta_only / "t.json"))
 
 
 def test_real_youtube_vos_gives_3321_and_150(shared_data: Path, tmp_path: Path) -> None:
     (tmp_path / "train").mkdir()
     shutil.copy(shared_data / "ytvos-meta/train.json", tmp_path / "train/meta.json")
-    result = split("youtubevos2018", tmp_path, tmp_path / "s.json")
+    result = split(Selection("youtubevos2018", tmp_path, "train"), Output(tmp_path / "s.json"))
     assert (len(result.train), len(result.val)) == (3321, 150)
-    hidden = split("youtubevos2018", tmp_path, tmp_path / "t.json", unseen_categories="5")
+    hidden = split(
+        Selection("youtubevos2018", tmp_path, "train"),
+        Output(tmp_path / "t.json"),
+        unseen_categories="5",
+    )
     assert len(hidden.unseen_categories) == 5
     assert len(hidden.val) == 150
     assert len(hidden.train) + len(hidden.left_out) == 3321
 
 
 def test_real_davis_splits_by_default(shared_data: Path, tmp_path: Path) -> None:
-    result = split("davis2016", shared_data / "DAVIS", tmp_path / "s.json")
+    result = split(
+        Selection("davis2016", shared_data / "DAVIS", "train"), Output(tmp_path / "s.json")
+    )
     assert (len(result.train), len(result.val)) == (25, 5)

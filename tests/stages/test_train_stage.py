@@ -11,6 +11,7 @@ import torch
 
 from vostool.cli.main import main
 from vostool.core.errors import CheckpointError, DataError, OutputError, UsageError
+from vostool.core.output import Output
 from vostool.core.types import Clip
 from vostool.recipe import Recipe, parse_recipe
 from vostool.stages.choose.select import select
@@ -56,8 +57,16 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_davis(tmp_path_factory.mktemp("davis"))
 
 
-def run_of(out: Path, videos: Path, **more) -> TrainingRun:
-    return TrainingRun(out, DataFolders({"videos": videos}), workers=0, device="cpu", **more)
+def run_of(
+    out: Path, videos: Path, resume: bool = False, overwrite: bool = False, **more
+) -> TrainingRun:
+    return TrainingRun(
+        Output(out, resume, overwrite),
+        DataFolders({"videos": videos}),
+        workers=0,
+        device="cpu",
+        **more,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +210,7 @@ def test_wrong_data_options(
     tmp_path: Path, videos: Path, changes: dict, folders: dict | None, message: str
 ) -> None:
     chosen = {"videos": videos} if folders is None else {k: Path(v) for k, v in folders.items()}
-    run = TrainingRun(tmp_path / "run", DataFolders(chosen), device="cpu")
+    run = TrainingRun(Output(tmp_path / "run"), DataFolders(chosen), device="cpu")
     with pytest.raises(UsageError, match=message):
         train(recipe(**changes), run)
 

@@ -13,12 +13,14 @@ import pytest
 
 from vostool.cli.main import main
 from vostool.core.errors import OutputError, UsageError
+from vostool.core.output import Output
+from vostool.datasets.selection import Selection
 from vostool.datasets.split import SplitFile, write_split
 from vostool.predictions.folder import PredictionFolder
 from vostool.stages.choose.tune import tune
 from vostool.stages.choose.tuning import TuningChoices, folder_name
 from vostool.stages.predict import infer as infer_stage
-from vostool.stages.predict.infer import InferenceSettings, VideoChoice
+from vostool.stages.predict.infer import InferenceSettings
 from vostool.stages.predict.inference_recipe import read_inference_recipe
 from vostool.stages.score.evaluate import evaluate
 
@@ -55,14 +57,14 @@ def split(tmp_path: Path) -> Path:
     return path
 
 
-def held_out(root: Path, split: Path) -> VideoChoice:
-    return VideoChoice("davis2016", root, f"{split}:val")
+def held_out(root: Path, split: Path) -> Selection:
+    return Selection("davis2016", root, f"{split}:val")
 
 
 def test_the_best_setting_becomes_a_recipe(root, checkpoint, split, tmp_path) -> None:
     out, videos = tmp_path / "tuned.toml", held_out(root, split)
     choices = TuningChoices(tta=("0.25", "none"), steps=("none", "drop-small,fill-holes"))
-    result = tune([checkpoint], videos, choices, out, settings=FAST)
+    result = tune([checkpoint], videos, choices, Output(out), settings=FAST)
     assert [(t.network.tta, t.steps.text) for t in result.trials] == [
         ("0.25", "none"),
         ("0.25", "drop-small,fill-holes"),
@@ -82,7 +84,7 @@ def test_the_best_setting_becomes_a_recipe(root, checkpoint, split, tmp_path) ->
     assert str(tmp_path) not in out.read_text(encoding="utf-8")
     # The figures are those of infer and evaluate.
     masks = tmp_path / "tuned-settings" / "0.25_every-5" / "masks"
-    report = evaluate(masks, "davis2016", root, videos.split)
+    report = evaluate(masks, Selection("davis2016", root, videos.split))
     assert report.score == scores[0]
 
 
@@ -98,19 +100,22 @@ def test_going_on_setting_by_setting(root, checkpoint, split, tmp_path, monkeypa
 
     monkeypatch.setattr(infer_stage, "load_segmenter", stop_at_flip)
     with pytest.raises(KeyboardInterrupt):
-        tune([checkpoint], videos, COARSE_FIRST, out, settings=FAST)
+        tune([checkpoint], videos, COARSE_FIRST, Output(out), settings=FAST)
     assert not out.exists()
     with pytest.raises(OutputError, match="not empty"):
-        tune([checkpoint], videos, COARSE_FIRST, out, settings=FAST)
-    result = tune([checkpoint], videos, COARSE_FIRST, out, settings=FAST, resume=True)
+        tune([checkpoint], videos, COARSE_FIRST, Output(out), settings=FAST)
+    result = tune([checkpoint], videos, COARSE_FIRST, Output(out, resume=True), settings=FAST)
     assert len(runs) == 4
     assert len(result.trials) == 3
     with_steps = TuningChoices(tta=("none",), steps=("none", "drop-small"))
-    assert len(tune([checkpoint], videos, with_steps, out, settings=FAST, resume=True).trials) == 2
+    assert (
+        len(tune([checkpoint], videos, with_steps, Output(out, resume=True), settings=FAST).trials)
+        == 2
+    )
     checkpoint.write_text("other weights")
     with pytest.raises(UsageError, match="had other checkpoints"):
-        tune([checkpoint], videos, COARSE_FIRST, out, settings=FAST, resume=True)
-    again = tune([checkpoint], videos, COARSE_FIRST, out, settings=FAST, overwrite=True)
+        tune([checkpoint], videos, COARSE_FIRST, Output(out, resume=True), settings=FAST)
+    again = tune([checkpoint], videos, COARSE_FIRST, Output(out, overwrite=True), settings=FAST)
     assert [t.score for t in again.trials] == [t.score for t in result.trials]
 
 
@@ -130,11 +135,9 @@ def test_other_videos_are_refused(root, checkpoint, split, tmp_path, videos, mes
     file, reported = tmp_path / "split.json", tmp_path / "reported.json"
     write_split(file, SplitFile("davis2016", "train", 0, ("a", "b"), ("c",)))
     write_split(reported, SplitFile("davis2016", "val", 0, (), ("d",)))
-    choice = VideoChoice(
-        "davis2016", root, split.format(file=file, reported=reported), tuple(videos)
-    )
+    choice = Selection("davis2016", root, split.format(file=file, reported=reported), tuple(videos))
     with pytest.raises(UsageError, match=message):
-        tune([checkpoint], choice, TuningChoices(), tmp_path / "tuned.toml", settings=FAST)
+        tune([checkpoint], choice, TuningChoices(), Output(tmp_path / "tuned.toml"), settings=FAST)
     assert not (tmp_path / "tuned.toml").exists()
     assert not (tmp_path / "tuned-settings").exists()
 
@@ -146,7 +149,7 @@ def test_values_of_step_parameters_are_tried_and_written(root, checkpoint, split
         steps=("drop-small",),
         set=("drop-small.keep-largest=false", "drop_small.min_area=999", "drop-small.min-area=9"),
     )
-    result = tune([checkpoint], videos, choices, out, settings=FAST)
+    result = tune([checkpoint], videos, choices, Output(out), settings=FAST)
     empty, best = result.trials
     assert empty.score < best.score
     assert result.best == best
@@ -158,7 +161,10 @@ def test_values_of_step_parameters_are_tried_and_written(root, checkpoint, split
     )
     folders = sorted(path.name for path in (tmp_path / "tuned-settings" / "none_every-5").iterdir())
     assert len(folders) == 4  # masks, scores and one per value
-    assert len(tune([checkpoint], videos, choices, out, settings=FAST, resume=True).trials) == 2
+    assert (
+        len(tune([checkpoint], videos, choices, Output(out, resume=True), settings=FAST).trials)
+        == 2
+    )
 
 
 def test_crop_zoom_is_tried_and_written(root, checkpoint, split, tmp_path, capsys) -> None:
@@ -167,7 +173,7 @@ def test_crop_zoom_is_tried_and_written(root, checkpoint, split, tmp_path, capsy
     texts = ("none", "default", "largest_side=10,margin=3")
     choices = TuningChoices(tta=("0.25",), crop_zoom=texts)
     settings = replace(FAST, tracker="mask-box")
-    result = tune([checkpoint], held_out(root, split), choices, out, settings=settings)
+    result = tune([checkpoint], held_out(root, split), choices, Output(out), settings=settings)
     none, default, alone = (trial.score for trial in result.trials)
     assert none == alone < default
     assert [trial.as_json()["crop_zoom"] for trial in result.trials] == list(texts)
@@ -194,13 +200,19 @@ def test_trackers_that_cannot_be_used(root, checkpoint, split, tmp_path, zoom, c
     choices = TuningChoices(crop_zoom=("none", zoom) if zoom != "none" else ("none",))
     settings = replace(FAST, **changes)
     with pytest.raises(UsageError, match=message):
-        tune([checkpoint], held_out(root, split), choices, tmp_path / "t.toml", settings=settings)
+        tune(
+            [checkpoint],
+            held_out(root, split),
+            choices,
+            Output(tmp_path / "t.toml"),
+            settings=settings,
+        )
     assert not (tmp_path / "t-settings").exists()
 
 
 def test_training_videos_named_one_by_one(root, checkpoint, tmp_path) -> None:
-    choice = VideoChoice("davis2016", root, "train", ("b",))
-    result = tune([checkpoint], choice, TuningChoices(), tmp_path / "t.toml", settings=FAST)
+    choice = Selection("davis2016", root, "train", ("b",))
+    result = tune([checkpoint], choice, TuningChoices(), Output(tmp_path / "t.toml"), settings=FAST)
     assert result.videos == ("b",)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vostool.datasets.selection import Selection
 from vostool.media.masks import write_mask
 
 SIZE = (12, 20)
@@ -27,8 +28,8 @@ class Case:
     videos: dict[str, tuple[str, ...]]
 
     @property
-    def arguments(self) -> tuple[str, Path, str]:
-        return self.dataset, self.root, self.split
+    def selection(self) -> Selection:
+        return Selection(self.dataset, self.root, self.split)
 
     @property
     def names(self) -> list[str]:

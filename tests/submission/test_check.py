@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from vostool.core.errors import DataError, UsageError
-from vostool.datasets.catalogue import load_spec, load_videos
+from vostool.core.output import Output
+from vostool.datasets.catalogue import load_spec
+from vostool.datasets.selection import Selection
 from vostool.media.masks import encode_mask
 from vostool.stages.submit.check_submission import check_submission
 from vostool.stages.submit.package_submission import package_submission
@@ -36,7 +38,7 @@ def png(pixels: np.ndarray, form: str = "PNG") -> bytes:
 
 def right_files(case, folder: Path) -> Files:
     """Content of a right archive by name."""
-    package_submission(case.predictions, *case.arguments, folder / "right.zip")
+    package_submission(case.predictions, case.selection, Output(folder / "right.zip"))
     with zipfile.ZipFile(folder / "right.zip") as handle:
         return {name: handle.read(name) for name in handle.namelist()}
 
@@ -49,7 +51,7 @@ def write(path: Path, files: Files) -> Path:
 
 
 def problems(case, archive: Path) -> list[str]:
-    return list(check_submission(archive, *case.arguments).problems)
+    return list(check_submission(archive, case.selection).problems)
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -369,7 +371,7 @@ def with_right_checksums(data: bytearray) -> bytes:
 
 
 def _expect(case):
-    videos = load_videos(*case.arguments)
+    videos = case.selection.load()
     return expect(load_spec(case.dataset), case.split, videos).videos[videos[0].name]
 
 
@@ -380,4 +382,4 @@ def test_no_such_archive(case, tmp_path):
 
 def test_a_split_without_a_server(davis, tmp_path):
     with pytest.raises(UsageError, match="no server takes submissions for davis2016 split 'val'"):
-        check_submission(tmp_path / "a.zip", "davis2016", davis.root, "val")
+        check_submission(tmp_path / "a.zip", Selection("davis2016", davis.root, "val"))

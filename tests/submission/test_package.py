@@ -13,6 +13,8 @@ import pytest
 from PIL import Image
 
 from vostool.core.errors import DataError, OutputError, UsageError
+from vostool.core.output import Output
+from vostool.datasets.selection import Selection
 from vostool.media.masks import DAVIS_PALETTE, read_mask
 from vostool.stages.submit.check_submission import check_submission
 from vostool.stages.submit.package_submission import package_submission
@@ -20,7 +22,7 @@ from vostool.submission.problems import SubmissionError
 
 
 def package(case, out: Path, **options):
-    return package_submission(case.predictions, *case.arguments, out, **options)
+    return package_submission(case.predictions, case.selection, Output(out, **options))
 
 
 def mask_file(case, video: int = 0, frame: int = 1) -> Path:
@@ -37,7 +39,7 @@ def test_archive_has_what_the_server_wants_and_nothing_else(case, tmp_path):
             path = case.predictions / "Annotations" / name.removeprefix(case.prefix)
             assert np.array_equal(ids, read_mask(path))
     assert (report.videos, report.frames, report.converted, report.left_out) == (2, 6, 0, 0)
-    assert check_submission(tmp_path / "out.zip", *case.arguments).ok
+    assert check_submission(tmp_path / "out.zip", case.selection).ok
 
 
 def test_same_masks_give_same_bytes(case, tmp_path):
@@ -56,7 +58,7 @@ def test_other_tools_folders(davis, tmp_path, place):
     other = tmp_path / "other" / place
     other.parent.mkdir(parents=True, exist_ok=True)
     source.rename(other)
-    package_submission(tmp_path / "other", *davis.arguments, tmp_path / "b.zip")
+    package_submission(tmp_path / "other", davis.selection, Output(tmp_path / "b.zip"))
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
 
 
@@ -146,7 +148,7 @@ def test_a_split_of_one_video_that_the_server_would_reject(lone_davis, tmp_path)
 def test_existing_archives_are_kept_unless_told_otherwise(case, tmp_path):
     out = tmp_path / "out.zip"
     out.write_bytes(b"precious")
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="the archive exists"):
         package(case, out)
     assert out.read_bytes() == b"precious"
     package(case, out, overwrite=True)
@@ -161,7 +163,11 @@ def test_the_name_must_be_a_zip(case, tmp_path, name):
 
 def test_a_split_without_a_server(davis, tmp_path):
     with pytest.raises(UsageError, match="'val': splits of davis2017 that have one: test-dev"):
-        package_submission(davis.predictions, "davis2017", davis.root, "val", tmp_path / "out.zip")
+        package_submission(
+            davis.predictions,
+            Selection("davis2017", davis.root, "val"),
+            Output(tmp_path / "out.zip"),
+        )
 
 
 def test_many_problems_are_counted_not_listed(davis, tmp_path, monkeypatch):

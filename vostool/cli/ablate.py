@@ -54,6 +54,7 @@ def run(
     verbose: options.Verbose = False,
 ) -> None:
     """Run the command."""
+    from vostool.core.output import Output
     from vostool.stages.choose.ablate import AblationRun, ablate, parse_reuse, parse_tracker_models
     from vostool.stages.choose.ablation_plan import parse_seeds, read_plan
     from vostool.stages.train.training_data import DataFolders
@@ -62,7 +63,7 @@ def run(
     chosen = read_plan(plan)
     numbers = parse_seeds(seeds) if seeds else chosen.seeds
     task = AblationRun(
-        out=out or Path("ablations") / Path(plan).stem,
+        Output(out or Path("ablations") / Path(plan).stem, resume, overwrite),
         data=DataFolders.parse(data or [], split_file),
         weights=weights,
         overrides=tuple(overrides or ()),
@@ -72,8 +73,6 @@ def run(
         tracker_models=parse_tracker_models(tracker_model or []),
         device=device,
         workers=workers,
-        resume=resume,
-        overwrite=overwrite,
     )
     report = ablate(chosen, task)
     for item in (*report.tables(), *(f"note: {note}" for note in report.notes())):

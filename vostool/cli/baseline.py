@@ -18,11 +18,15 @@ def run(
     root: options.Root,
     split: options.Split,
     out: Annotated[Path, typer.Option(help="New prediction folder.")],
+    video: options.Video = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Copy masks."""
+    from vostool.core.output import Output
+    from vostool.datasets.selection import Selection
     from vostool.stages.predict.baseline import baseline
 
     options.show_messages(quiet)
-    baseline(dataset, root, split, out, overwrite=overwrite)
+    selection = Selection(dataset, root, split, tuple(video or ()))
+    baseline(selection, Output(out, overwrite=overwrite))

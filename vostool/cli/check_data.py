@@ -29,17 +29,20 @@ def run(
     dataset: DatasetName = None,
     split: SplitName = None,
     stills: Stills = None,
+    video: options.Video = None,
     quick: Quick = False,
     quiet: options.Quiet = False,
 ) -> None:
+    from vostool.datasets.selection import Selection
     from vostool.stages.data.check_data import check_data, check_stills
     from vostool.stages.data.check_data_table import show
 
     options.show_messages(quiet)
-    if stills and not dataset and not split:
+    if stills and not (dataset or split or video):
         report = check_stills(stills, root, quick=quick)
     elif dataset and split and not stills:
-        report = check_data(dataset, root, split, quick=quick)
+        selection = Selection(dataset, root, split, tuple(video or ()))
+        report = check_data(selection, quick=quick)
     else:
         raise UsageError("nothing to check", remedy="give --dataset and --split, or --stills")
     show(report)

@@ -25,10 +25,12 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Run the command."""
+    from vostool.datasets.selection import Selection
     from vostool.stages.submit.check_submission import check_submission
 
     options.show_messages(quiet)
-    report = check_submission(archive, dataset, root, split)
+    selection = Selection(dataset, root, split)
+    report = check_submission(archive, selection)
     for problem in report.problems:
         print(problem)
     if not report.ok:

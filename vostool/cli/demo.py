@@ -27,10 +27,12 @@ def run(
     verbose: options.Verbose = False,
 ) -> None:
     """Run the command."""
+    from vostool.core.output import Output
     from vostool.stages.demo.demo import DemoOptions, demo, demo_table
 
     options.show_messages(quiet, verbose)
     chosen = DemoOptions.quick(seed) if quick else DemoOptions(seed=seed)
-    result = demo(out, chosen, resume=resume, overwrite=overwrite)
+    output = Output(out, resume, overwrite)
+    result = demo(output, chosen)
     print(demo_table(result))
     print(f"submission: {result.archive}\nreport: {result.page}")

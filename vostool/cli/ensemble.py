@@ -58,6 +58,7 @@ def run(
 ) -> None:
     """Run the command."""
     from vostool.core.options import assign, read_assignment
+    from vostool.core.output import Output
     from vostool.stages.predict.ensemble import ensemble
 
     options.show_messages(quiet, verbose)
@@ -67,11 +68,9 @@ def run(
         values["weights"] = weights
     result = ensemble(
         members,
-        out,
+        Output(out, resume, overwrite),
         method=method,
         options=values,
         save_probabilities=save_probabilities,
-        resume=resume,
-        overwrite=overwrite,
     )
     print(f"{result.folder} ({result.method}, {result.frames} frames)")

@@ -25,9 +25,7 @@ def run(
     dataset: options.Dataset,
     root: options.Root,
     split: options.Split,
-    videos: Annotated[
-        str | None, typer.Option("--videos", help="Score these videos only, with commas between.")
-    ] = None,
+    video: options.Video = None,
     measure: Annotated[
         str | None,
         typer.Option("--measure", help="Score with this measure, not with the data set's own."),
@@ -57,15 +55,13 @@ def run(
 ) -> None:
     from rich.console import Console as Output
 
+    from vostool.datasets.selection import Selection
     from vostool.stages.score.evaluate import evaluate
 
     options.show_messages(quiet, verbose)
     report = evaluate(
         predictions,
-        dataset,
-        root,
-        split,
-        videos=None if videos is None else [name for name in videos.split(",") if name],
+        Selection(dataset, root, split, tuple(video or ())),
         measure=measure,
         count_first=count_first,
         allow_extra=allow_extra,

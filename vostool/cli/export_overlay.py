@@ -19,9 +19,7 @@ def run(
     root: options.Root,
     split: options.Split,
     out: Annotated[Path, typer.Option(help="New folder, or a file ending in .mp4 or .avi.")],
-    video: Annotated[
-        list[str] | None, typer.Option(help="Only this video; may be repeated.")
-    ] = None,
+    video: options.Video = None,
     alpha: Annotated[float, typer.Option(help="Share of colour inside masks, 0 to 1.")] = 0.45,
     contour: Annotated[
         int | None, typer.Option(help="Width of contours in pixels; default by frame size.")
@@ -31,11 +29,16 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Run the command."""
+    from vostool.core.output import Output
+    from vostool.datasets.selection import Selection
     from vostool.stages.score.export_overlay import OverlayStyle, export_overlay
 
     options.show_messages(quiet)
     style = OverlayStyle(alpha=alpha, contour=contour, frames_per_second=fps)
     result = export_overlay(
-        predictions, dataset, root, split, out, videos=video, style=style, overwrite=overwrite,
-    )  # fmt: skip
+        predictions,
+        Selection(dataset, root, split, tuple(video or ())),
+        Output(out, overwrite=overwrite),
+        style=style,
+    )
     print(f"{result.out} ({result.videos} videos, {result.frames} frames)")

@@ -56,9 +56,7 @@ def run(
     all_frames: Annotated[
         bool, typer.Option("--all-frames", help="Write every frame, not only those scored.")
     ] = False,
-    video: Annotated[
-        list[str] | None, typer.Option(help="Only this video; may be repeated.")
-    ] = None,
+    video: options.Video = None,
     crop_zoom: Annotated[
         bool,
         typer.Option("--crop-zoom/--no-crop-zoom", help="Segment small objects again, enlarged."),
@@ -92,8 +90,10 @@ def run(
     verbose: options.Verbose = False,
 ) -> None:
     """Run the command."""
+    from vostool.core.output import Output
+    from vostool.datasets.selection import Selection
     from vostool.inference.crop_zoom import choose_zoom
-    from vostool.stages.predict.infer import VideoChoice, infer
+    from vostool.stages.predict.infer import infer
     from vostool.stages.predict.inference_recipe import combine_settings, read_inference_recipe
     from vostool.training.finetuning.options import choose_finetune
 
@@ -124,11 +124,12 @@ def run(
         "tracker_model": tuple(tracker_model or ()),
         "online_finetune": choose_finetune(online_finetune, ft_iterations, of_recipe),
     }
-    choice = VideoChoice(dataset, root, split, tuple(video or ()))
     result = infer(
-        checkpoint, choice, out, combine_settings(chosen, values, given), resume=resume,
-        overwrite=overwrite,
-    )  # fmt: skip
+        checkpoint,
+        Selection(dataset, root, split, tuple(video or ())),
+        Output(out, resume, overwrite),
+        combine_settings(chosen, values, given),
+    )
     rate = result.frames / max(result.seconds, 1e-9)
     print(f"{result.folder} ({len(result.videos)} videos, {rate:.2f} frames per second)")
     if chosen is not None and chosen.postprocess.steps:

@@ -25,6 +25,9 @@ InferenceRecipe = Annotated[
     typer.Option("--recipe", help="Inference recipe: a TOML file (`vostool tune`) or a name."),
 ]
 Split = Annotated[str, typer.Option("--split", help="Split, such as val.")]
+Video = Annotated[
+    list[str] | None, typer.Option("--video", help="Only this video; may be repeated.")
+]
 
 
 def explicit(context: typer.Context) -> set[str]:

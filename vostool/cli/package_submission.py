@@ -29,10 +29,13 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Run the command."""
+    from vostool.core.output import Output
+    from vostool.datasets.selection import Selection
     from vostool.stages.submit.package_submission import package_submission
 
     options.show_messages(quiet)
-    report = package_submission(predictions, dataset, root, split, out, overwrite=overwrite)
+    selection, output = Selection(dataset, root, split), Output(out, overwrite=overwrite)
+    report = package_submission(predictions, selection, output)
     print(
         f"{report.archive}: {report.videos} videos, {report.frames} frames, "
         f"{report.bytes / 1e6:.1f} MB, checked for {report.title} ({report.converted} masks "

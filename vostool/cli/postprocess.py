@@ -54,7 +54,9 @@ def run(
     verbose: options.Verbose = False,
 ) -> None:
     """Run the command."""
-    from vostool.stages.predict.postprocess import DatasetChoice, postprocess
+    from vostool.core.output import Output
+    from vostool.datasets.selection import Selection
+    from vostool.stages.predict.postprocess import postprocess
 
     options.show_messages(quiet, verbose)
     names, values = [name for name in steps.split(",") if name.strip()], settings or []
@@ -66,10 +68,8 @@ def run(
     result = postprocess(
         predictions,
         names,
-        out,
+        Output(out, resume, overwrite),
         settings=values,
-        dataset=DatasetChoice.of(dataset, root, split),
-        resume=resume,
-        overwrite=overwrite,
+        selection=Selection.of(dataset, root, split),
     )
     print(f"{result.folder} ({result.changed_fraction:.2%} of the pixels changed)")

@@ -23,18 +23,26 @@ def run(
     split: options.Split,
     out: Annotated[Path, typer.Option(help="New folder; the page is index.html in it.")],
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "",
-    videos: Annotated[int, typer.Option(help="Videos with frames, lowest scores first.")] = 6,
+    video: options.Video = None,
+    videos: Annotated[
+        int, typer.Option("--shown-videos", help="Videos with frames, lowest scores first.")
+    ] = 6,
     frames: Annotated[int, typer.Option(help="Frames per video and prediction.")] = 6,
     worst: Annotated[int, typer.Option(help="Worst frames.")] = 8,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Run the command."""
+    from vostool.core.output import Output
+    from vostool.datasets.selection import Selection
     from vostool.stages.score.report import ReportOptions, report
 
     options.show_messages(quiet)
     shown = ReportOptions(title=title, videos=videos, frames=frames, worst=worst)
     result = report(
-        predictions, dataset, root, split, out, options=shown, overwrite=overwrite,
-    )  # fmt: skip
+        predictions,
+        Selection(dataset, root, split, tuple(video or ())),
+        Output(out, overwrite=overwrite),
+        options=shown,
+    )
     print(result.page)

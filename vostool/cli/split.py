@@ -43,16 +43,15 @@ def run(
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
+    from vostool.core.output import Output
+    from vostool.datasets.selection import Selection
     from vostool.stages.data.split import split
 
     options.show_messages(quiet)
     split(
-        dataset,
-        root,
-        out,
-        base=base,
+        Selection(dataset, root, base),
+        Output(out, overwrite=overwrite),
         holdout=holdout,
         seed=seed,
         unseen_categories=unseen_categories,
-        overwrite=overwrite,
     )

@@ -44,16 +44,15 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Make short video clips from still images with masks."""
+    from vostool.core.output import Output
     from vostool.stages.data.synthesize import clip_options, find_stills, synthesize
 
     options.show_messages(quiet)
     result = synthesize(
         find_stills(stills, images, masks),
-        out,
+        Output(out, resume, overwrite),
         clips=clips,
         options=clip_options(size, frames=frames, max_objects=max_objects, paste=paste),
         seed=seed,
-        resume=resume,
-        overwrite=overwrite,
     )
     print(f"{result.clips} clips in {result.folder}, shown in {result.contact_sheet}")

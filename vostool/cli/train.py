@@ -46,6 +46,7 @@ def run(
     verbose: options.Verbose = False,
 ) -> None:
     """Train a network as a recipe says."""
+    from vostool.core.output import Output
     from vostool.recipe import load_recipe
     from vostool.stages.train.train import TrainingRun, train
     from vostool.stages.train.training_data import DataFolders
@@ -54,12 +55,10 @@ def run(
     options.show_messages(quiet or not is_main_process(), verbose)
     chosen = load_recipe(recipe, overrides or [])
     task = TrainingRun(
-        out=out or Path("runs") / chosen.name,
+        Output(out or Path("runs") / chosen.name, resume, overwrite),
         data=DataFolders.parse(data or [], split_file),
         init=init,
         weights=weights,
-        resume=resume,
-        overwrite=overwrite,
         device=device,
         workers=workers,
         max_minutes=max_minutes,

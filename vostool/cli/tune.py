@@ -60,9 +60,7 @@ def run(
     short_side: Annotated[
         int | None, typer.Option(help="Resize frames to this shorter side at scale 1.")
     ] = None,
-    video: Annotated[
-        list[str] | None, typer.Option(help="Only this held-out video; may be repeated.")
-    ] = None,
+    video: options.Video = None,
     work: Annotated[
         Path | None, typer.Option(help="Folder for masks and scores; default beside --out.")
     ] = None,
@@ -74,9 +72,11 @@ def run(
     verbose: options.Verbose = False,
 ) -> None:
     """Run the command."""
+    from vostool.core.output import Output
+    from vostool.datasets.selection import Selection
     from vostool.stages.choose.tune import tune
     from vostool.stages.choose.tuning import TuningChoices
-    from vostool.stages.predict.infer import InferenceSettings, VideoChoice
+    from vostool.stages.predict.infer import InferenceSettings
 
     options.show_messages(quiet, verbose)
     tried = {"tta": tta, "memory": memory, "max_memory": max_memory, "crop_zoom": crop_zoom}
@@ -86,9 +86,12 @@ def run(
         tracker_model=tuple(tracker_model or ()),
     )  # fmt: skip
     result = tune(
-        checkpoint, VideoChoice(dataset, root, split, tuple(video or ())),
-        TuningChoices(**{name: tuple(values) for name, values in tried.items() if values}), out,
-        work=work, settings=common, resume=resume, overwrite=overwrite,
-    )  # fmt: skip
+        checkpoint,
+        Selection(dataset, root, split, tuple(video or ())),
+        TuningChoices(**{name: tuple(values) for name, values in tried.items() if values}),
+        Output(out, resume, overwrite),
+        work=work,
+        settings=common,
+    )
     options.results().print(result.table())
     print(result.recipe)

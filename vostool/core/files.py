@@ -1,4 +1,4 @@
-"""Writing that is all or nothing, and checks on output folders."""
+"""Writing that is all or nothing."""
 
 from __future__ import annotations
 
@@ -73,26 +73,3 @@ def write_text(target: Path, text: str) -> None:
 def write_json(target: Path, value: Any) -> None:
     """Write JSON (two-space indent, final newline) atomically."""
     write_text(target, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
-
-
-def claim_output_folder(folder: Path, *, resume: bool = False, overwrite: bool = False) -> Path:
-    """Return `folder` ready to be written, refusing to mix new results with old ones.
-
-    An existing, non-empty folder needs `resume` (keep what is there) or `overwrite` (the caller
-    replaces files one by one; nothing is deleted here).
-
-    Raises:
-        OutputError: the folder is not empty and neither option was given, or is a file.
-    """
-    folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise OutputError("the output folder is a file", where=folder, remedy="choose another name")
-    if folder.is_dir() and any(folder.iterdir()) and not (resume or overwrite):
-        raise OutputError(
-            "the output folder is not empty",
-            where=folder,
-            remedy="choose another folder, or pass --resume or --overwrite",
-        )
-    with explain_write_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    return folder

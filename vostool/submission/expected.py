@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from vostool.core.errors import DataError, UsageError
 from vostool.core.types import Video
+from vostool.datasets.selection import Selection
 from vostool.datasets.spec import SubmissionProfile, VideoDatasetSpec
 from vostool.media.images import frame_size, image_size
 
@@ -72,6 +73,22 @@ def submission_profile(spec: VideoDatasetSpec, split: str) -> SubmissionProfile:
             remedy=f"splits of {spec.name} that have one: {known}",
         )
     return spec.submissions[split]
+
+
+def expected_archive(selection: Selection) -> Expectation:
+    """What the server of a split wants.
+
+    Raises:
+        UsageError: unknown data set or split; no server for it; only some of its videos.
+        DataError: the data set is unusable.
+    """
+    spec, split = selection.spec, selection.split
+    submission_profile(spec, split)
+    if selection.videos:
+        raise UsageError(
+            "a submission holds all videos of a split", remedy="name no videos, or use evaluate"
+        )
+    return expect(spec, split, selection.load())
 
 
 def expect(spec: VideoDatasetSpec, split: str, videos: Iterable[Video]) -> Expectation:

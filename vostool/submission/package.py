@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from vostool.core.console import progress
-from vostool.core.errors import DataError, OutputError, UsageError
+from vostool.core.errors import DataError, UsageError
 from vostool.core.files import atomic_path
+from vostool.core.output import Output
 from vostool.core.threads import ordered_map
 from vostool.media.masks import encode_mask
 from vostool.predictions.folder import PredictionFolder
@@ -60,19 +61,17 @@ class PackageReport:
 def package(
     predictions: PredictionFolder,
     expected: Expectation,
-    out: Path,
-    *,
-    overwrite: bool = False,
+    output: Output,
 ) -> PackageReport:
-    """Verify predictions, write the archive and check it; `out` appears only if all is well.
+    """Verify predictions, write the archive and check it; the output appears only if all is well.
 
     Raises:
-        UsageError: `out` does not end in .zip.
-        OutputError: `out` exists and `overwrite` is not set, or cannot be written.
+        UsageError: the output does not end in .zip.
+        OutputError: it exists and is not to be overwritten, or cannot be written.
         DataError: the server would reject this split whatever the masks.
         SubmissionError: predictions are not what the server takes; lists the problems.
     """
-    _check_output(out, overwrite)
+    out = _claim(output)
     _check_single_top_level(expected)
     problems = Problems()
     left_out = _check_names(predictions, expected, problems)
@@ -107,17 +106,10 @@ def package(
     )
 
 
-def _check_output(out: Path, overwrite: bool) -> None:
-    if out.suffix.lower() != ".zip":
-        raise UsageError(f"the archive's name must end in .zip, not {out.name!r}")
-    if out.is_dir():
-        raise OutputError("the output is a folder", where=out, remedy="choose another name")
-    if out.exists() and not overwrite:
-        raise OutputError(
-            "the archive exists already",
-            where=out,
-            remedy="choose another name or pass --overwrite",
-        )
+def _claim(output: Output) -> Path:
+    if output.path.suffix.lower() != ".zip":
+        raise UsageError(f"the archive's name must end in .zip, not {output.path.name!r}")
+    return output.claim_file("archive")
 
 
 def _check_single_top_level(expected: Expectation) -> None:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from vostool.core.errors import UsageError, VostoolError
-from vostool.core.files import claim_output_folder, write_json, write_text
+from vostool.core.files import write_json, write_text
+from vostool.core.output import Output
+from vostool.datasets.selection import Selection
 from vostool.inference.tracker import DEFAULT as DEFAULT_TRACKER
 from vostool.inference.tracker import make_tracker
 from vostool.predictions.manifest import file_digest
@@ -18,9 +20,9 @@ from vostool.recipe import Recipe, load_recipe, parse_recipe
 from vostool.stages.choose.ablation_plan import AblationPlan, Evaluation, Row, inference_of
 from vostool.stages.choose.ablation_report import AblationReport, row_reports
 from vostool.stages.choose.ablation_run import AblationRun, parse_reuse, parse_tracker_models
-from vostool.stages.predict.infer import InferenceSettings, VideoChoice, infer
+from vostool.stages.predict.infer import InferenceSettings, infer
 from vostool.stages.predict.inference_recipe import combine_settings, settings_as_json
-from vostool.stages.predict.postprocess import DatasetChoice, postprocess
+from vostool.stages.predict.postprocess import postprocess
 from vostool.stages.score.evaluate import evaluate
 from vostool.stages.train.train import TrainingRun, train
 from vostool.stages.train.training_data import DataFolders
@@ -36,13 +38,14 @@ RESULT, TABLE, NUMBERS, ROWS = "result.json", "ablation.md", "ablation.json", "r
 def ablate(plan: AblationPlan, run: AblationRun) -> AblationReport:
     """Make every row for every seed and write `ablation.md` and `ablation.json` after each.
 
-    With `run.resume`, finished trainings, predictions and scores are kept, an interrupted training
-    goes on, and rows that were made before are in the table even when `run.only` leaves them out.
+    When the output is resumed, finished trainings, predictions and scores are kept, an interrupted
+    training goes on, and rows that were made before are in the table even when `run.only` leaves
+    them out.
 
     Raises:
-        UsageError: unknown rows, folders missing, trackers without their files, or `out` holds
+        UsageError: unknown rows, folders missing, trackers without their files, or the output holds
             rows made in another way.
-        OutputError: `out` is not empty and neither resume nor overwrite is set.
+        OutputError: the output is not empty and neither resumed nor overwritten.
         Others as `train`, `infer`, `postprocess` and `evaluate`.
     """
     seeds = run.seeds or plan.seeds
@@ -50,9 +53,9 @@ def ablate(plan: AblationPlan, run: AblationRun) -> AblationReport:
     _check_reuse(plan, run, seeds)
     maker = _Maker(plan, run)
     maker.check(wanted)
-    claim_output_folder(run.out, resume=run.resume, overwrite=run.overwrite)
+    out = run.output.claim_folder()
     figures: dict[str, dict[int, dict[str, float]]] = {}
-    for row in plan.row if run.resume else ():
+    for row in plan.row if run.output.resume else ():
         figures[row.name] = maker.earlier(row, seeds)
     report = _report(plan, run, seeds, figures)
     for row in wanted:
@@ -61,8 +64,8 @@ def ablate(plan: AblationPlan, run: AblationRun) -> AblationReport:
                 log.info(f"row {row.name}, seed {seed}")
                 figures.setdefault(row.name, {})[seed] = maker.scores(row, seed)
                 report = _report(plan, run, seeds, figures)
-                write_json(run.out / NUMBERS, report.as_json())
-                write_text(run.out / TABLE, report.as_markdown())
+                write_json(out / NUMBERS, report.as_json())
+                write_text(out / TABLE, report.as_markdown())
     return report
 
 
@@ -165,7 +168,7 @@ class _Maker:
         return load_recipe(stage.recipe, [*stage.set, *self._run.overrides, f"loop.seed={seed}"])
 
     def _folder(self, row: Row, seed: int) -> Path:
-        return self._run.out / ROWS / row.name / f"seed-{seed}"
+        return self._run.output.path / ROWS / row.name / f"seed-{seed}"
 
     def networks(self, row: Row, seed: int) -> tuple[Path, ...]:
         """Checkpoints of a row, trained if they are not there."""
@@ -191,18 +194,17 @@ class _Maker:
 
     def _train(self, recipe: Recipe, folder: Path, start: Path | None) -> Path:
         run, files = self._run, RunFolder(folder)
-        if not run.overwrite and _is_finished(files, recipe):
+        anew = run.output.overwrite
+        if not anew and _is_finished(files, recipe):
             return files.best
         folders = {n: path for n, path in run.data.folders.items() if n in recipe.data}
         result = train(
             recipe,
             TrainingRun(
-                out=folder,
+                _output(folder, anew or not files.resume_file.exists()),
                 data=DataFolders(folders, run.data.split_file),
                 init=start,
                 weights=None if start else run.weights,
-                resume=files.resume_file.exists() and not run.overwrite,
-                overwrite=run.overwrite or folder.exists(),
                 device=run.device,
                 workers=run.workers,
             ),
@@ -214,7 +216,7 @@ class _Maker:
         """Our figures of a row, in [0, 1]."""
         networks, folder = self.networks(row, seed), self._folder(row, seed)
         made_of = self._made_of(row, networks)
-        known = None if self._run.overwrite else _read(folder / RESULT)
+        known = None if self._run.output.overwrite else _read(folder / RESULT)
         if known is not None and known["made_of"] == made_of:
             return known["figures"]
         figures = self._evaluate(row, networks, folder)
@@ -243,7 +245,7 @@ class _Maker:
             "overrides": list(self._run.overrides),
             "dataset": videos.dataset,
             "split": Path(videos.split).name,
-            "videos": sorted(videos.names),
+            "videos": sorted(videos.videos),
         }
 
     def _settings(self, row: Row) -> InferenceSettings:
@@ -251,7 +253,7 @@ class _Maker:
         files = self._run.tracker_models.get(values.get("tracker") or "", ())
         return combine_settings(None, {**values, "tracker_model": files}, ())
 
-    def _videos(self) -> VideoChoice:
+    def _videos(self) -> Selection:
         what, data = self._plan.evaluate, self._run.data
         if what.entry not in data.folders:
             raise UsageError(
@@ -264,40 +266,33 @@ class _Maker:
                 remedy="write one with `vostool split` and pass --split-file FILE",
             )
         split = f"{data.split_file}:val" if what.section else str(what.split)
-        return VideoChoice(what.dataset, data.folders[what.entry], split, what.videos)
+        return Selection(what.dataset, data.folders[what.entry], split, what.videos)
 
     def _evaluate(self, row: Row, networks: Sequence[Path], folder: Path) -> dict[str, float]:
-        videos, again = self._videos(), self._run.overwrite
+        videos, anew = self._videos(), self._run.output.overwrite
         masks = folder / "predictions"
         infer(
             networks,
             videos,
-            masks,
+            _output(masks, anew),
             self._settings(row),
-            resume=not again,
-            overwrite=again,
         )
         if row.postprocess.steps:
             raw, masks = masks, folder / "postprocessed"
             postprocess(
                 raw,
                 row.postprocess.steps,
-                masks,
+                _output(masks, anew),
                 settings=row.postprocess.settings,
-                dataset=DatasetChoice(videos.dataset, videos.root, videos.split),
-                resume=not again,
-                overwrite=again,
+                selection=videos,
             )
-        report = evaluate(
-            masks,
-            videos.dataset,
-            videos.root,
-            videos.split,
-            videos=videos.names or None,
-            json=folder / "scores.json",
-        )
+        report = evaluate(masks, videos, json=folder / "scores.json")
         figures = report.figures
         return {name: value for name, value in figures.items() if not math.isnan(value)}
+
+
+def _output(folder: Path, anew: bool) -> Output:
+    return Output(folder, resume=not anew, overwrite=anew)
 
 
 def _is_finished(files: RunFolder, recipe: Recipe) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vostool.core.errors import UsageError
+from vostool.core.output import Output
 from vostool.stages.train.training_data import DataFolders
 
 
@@ -15,7 +16,7 @@ class AblationRun:
     """Where an ablation reads and writes, and what of it is done.
 
     Attributes:
-        out: folder for trainings, predictions, scores and the table.
+        output: folder for trainings, predictions, scores and the table.
         data: folders of the recipes' data entries and of the videos that are scored.
         weights: backbone weights for trainings that start from nothing.
         overrides: `a.b=value` for all trainings.
@@ -26,7 +27,7 @@ class AblationRun:
         device, workers: as for `train`.
     """
 
-    out: Path
+    output: Output
     data: DataFolders
     weights: str | None = None
     overrides: tuple[str, ...] = ()
@@ -36,8 +37,6 @@ class AblationRun:
     tracker_models: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     device: str = "auto"
     workers: int = 1
-    resume: bool = False
-    overwrite: bool = False
 
 
 def parse_reuse(texts: Sequence[str], seeds: Sequence[int]) -> dict[tuple[str, int], Path]:

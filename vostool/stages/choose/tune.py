@@ -6,12 +6,14 @@ import json
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vostool.core.errors import OutputError, UsageError
-from vostool.core.files import claim_output_folder, write_json, write_text
+from vostool.core.errors import UsageError
+from vostool.core.files import write_json, write_text
+from vostool.core.output import Output
+from vostool.datasets.selection import Selection
 from vostool.inference.tracker import DEFAULT as DEFAULT_TRACKER
 from vostool.inference.tracker import make_tracker
 from vostool.predictions.manifest import file_digest
@@ -23,9 +25,9 @@ from vostool.stages.choose.tuning import (
     TuneResult,
     TuningChoices,
 )
-from vostool.stages.predict.infer import InferenceSettings, VideoChoice, infer
+from vostool.stages.predict.infer import InferenceSettings, infer
 from vostool.stages.predict.inference_recipe import settings_as_json
-from vostool.stages.predict.postprocess import DatasetChoice, postprocess
+from vostool.stages.predict.postprocess import postprocess
 from vostool.stages.score.evaluate import evaluate
 from vostool.stages.train.recipes import toml_text
 
@@ -36,43 +38,40 @@ SCORES, MASKS = "scores.json", "masks"
 
 def tune(
     checkpoints: Sequence[Path],
-    videos: VideoChoice,
+    selection: Selection,
     choices: TuningChoices,
-    out: Path,
+    output: Output,
     *,
     work: Path | None = None,
     settings: InferenceSettings | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
 ) -> TuneResult:
     """Try all combinations on held-out videos and write the best one as an inference recipe.
 
     Args:
         checkpoints: networks, run in step.
-        videos: the val part of an offline split, or training videos named one by one.
-        out: the recipe, a `.toml` file.
-        work: folder for masks and scores per setting; by default beside `out`.
+        selection: the val part of an offline split, or training videos named one by one.
+        output: the recipe, a `.toml` file; resuming keeps the settings that are done.
+        work: folder for masks and scores per setting; by default beside `output`.
         settings: what all trials have in common (precision, device, short side), and the tracker
             of those with crop-then-zoom.
-        resume: keep the settings that are done.
 
     Raises:
         UsageError: videos that are reported on; values that make no sense; resuming with other
             networks or videos.
         DataError, CheckpointError, OutputError: as `infer`, `postprocess` and `evaluate`.
     """
-    require_held_out(videos)
+    require_held_out(selection)
     networks, post_processings = choices.networks(), choices.post_processings()
     settings = settings or InferenceSettings()
     _check_tracker(networks, settings)
+    out = output.path
     if out.suffix != ".toml":
         raise UsageError("the recipe must be a .toml file", where=out, remedy="--out tuned.toml")
-    if out.exists() and not (resume or overwrite):
-        raise OutputError("the recipe exists", where=out, remedy="pass --resume or --overwrite")
-    warn_if_trained_on(checkpoints, videos)
-    folder = work or out.with_name(f"{out.stem}-settings")
-    claim_output_folder(folder, resume=resume, overwrite=overwrite)
-    task = _Task(tuple(checkpoints), videos, settings, folder, overwrite)
+    output.claim_file("recipe")
+    warn_if_trained_on(checkpoints, selection)
+    trials_in = replace(output, path=work or out.with_name(f"{out.stem}-settings"))
+    folder = trials_in.claim_folder()
+    task = _Task(tuple(checkpoints), selection, settings, folder, output.overwrite)
     trials: list[Trial] = []
     for number, network in enumerate(networks, 1):
         log.info(f"setting {number} of {len(networks)}: {network.folder}")
@@ -99,7 +98,7 @@ class _Task:
     """What all trials have in common."""
 
     checkpoints: tuple[Path, ...]
-    videos: VideoChoice
+    selection: Selection
     settings: InferenceSettings
     work: Path
     overwrite: bool
@@ -126,34 +125,24 @@ class _Task:
         """Frames per second, or None if all masks were there."""
         result = infer(
             self.checkpoints,
-            self.videos,
-            place / MASKS,
+            self.selection,
+            self._output(place / MASKS),
             network.on_top_of(self.settings),
-            resume=not self.overwrite,
-            overwrite=self.overwrite,
         )
         return round(result.frames / max(result.seconds, 1e-9), 3) if result.frames else None
 
     def _score(self, place: Path, steps: StepsSetting) -> dict[str, float]:
-        masks, choice = place / MASKS, self.videos
+        masks = place / MASKS
         if steps.names:
             masks = place / steps.folder
             postprocess(
                 place / MASKS,
                 steps.names,
-                masks,
+                self._output(masks),
                 settings=steps.values,
-                dataset=DatasetChoice(choice.dataset, choice.root, choice.split),
-                resume=not self.overwrite,
-                overwrite=self.overwrite,
+                selection=self.selection,
             )
-        report = evaluate(
-            masks,
-            choice.dataset,
-            choice.root,
-            choice.split,
-            videos=choice.names or None,
-        )
+        report = evaluate(masks, self.selection)
         figures = report.figures
         return {name: value for name, value in figures.items() if not math.isnan(value)}
 
@@ -162,12 +151,14 @@ class _Task:
         settings = network.on_top_of(self.settings)
         return {
             "checkpoints": [file_digest(path) for path in self.checkpoints],
-            "dataset": self.videos.dataset,
-            "split": self.videos.split,
-            "videos": sorted(self.videos.names),
+            **self.selection.record,
+            "videos": sorted(self.selection.videos),
             "settings": settings_as_json(settings),
             "tracker_models": [file_digest(path) for path in settings.tracker_model],
         }
+
+    def _output(self, folder: Path) -> Output:
+        return Output(folder, resume=not self.overwrite, overwrite=self.overwrite)
 
     def names(self) -> tuple[str, ...]:
         """Videos that were scored."""
@@ -192,7 +183,7 @@ def _known(path: Path, identity: dict[str, Any]) -> dict[str, Any]:
 
 def _recipe(result: TuneResult, task: _Task) -> str:
     """The best setting as an inference recipe."""
-    best, videos = result.best, task.videos
+    best, selection = result.best, task.selection
     figure = next(iter(best.figures))
     defaults = settings_as_json(InferenceSettings())
     chosen = settings_as_json(best.network.on_top_of(task.settings))
@@ -203,7 +194,7 @@ def _recipe(result: TuneResult, task: _Task) -> str:
     }
     table: dict[str, Any] = {
         "description": f"The best of {len(result.trials)} settings on "
-        f"{len(result.videos)} held-out videos of {videos.dataset}",
+        f"{len(result.videos)} held-out videos of {selection.dataset}",
         "inference": inference,
     }
     if best.steps.names:
@@ -211,8 +202,8 @@ def _recipe(result: TuneResult, task: _Task) -> str:
         if best.steps.values:
             table["postprocess"]["settings"] = list(best.steps.values)
     table["tuned"] = {
-        "dataset": videos.dataset,
-        "split": Path(videos.split).name,
+        "dataset": selection.dataset,
+        "split": Path(selection.split).name,
         "videos": list(result.videos),
         "figure": figure,
         "score": round(best.score, 6),

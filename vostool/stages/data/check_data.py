@@ -16,8 +16,9 @@ from vostool.core.console import progress
 from vostool.core.errors import DataError
 from vostool.core.threads import ordered_map
 from vostool.core.types import Frame, Video
-from vostool.datasets.catalogue import annotation, given_mask, load_videos
+from vostool.datasets.catalogue import annotation, given_mask
 from vostool.datasets.layout import FaultyVideos
+from vostool.datasets.selection import Selection
 from vostool.datasets.still_catalogue import load_stills
 from vostool.datasets.still_spec import Still
 from vostool.media.images import frame_size, image_size, open_image, read_frame
@@ -81,8 +82,8 @@ class DataReport:
         return sum((getattr(item, attribute) for item in self.items), Counter())
 
 
-def check_data(dataset: str, root: Path, split: str, *, quick: bool = False) -> DataReport:
-    """Look at every video of a split.
+def check_data(selection: Selection, *, quick: bool = False) -> DataReport:
+    """Look at every video of a split, or at those chosen.
 
     Args:
         quick: read the headers of images and the masks in which objects start; otherwise decode
@@ -94,12 +95,12 @@ def check_data(dataset: str, root: Path, split: str, *, quick: bool = False) -> 
     """
     faults: tuple[str, ...] = ()
     try:
-        videos = load_videos(dataset, root, split)
+        videos = selection.load()
     except FaultyVideos as error:
         videos, faults = list(error.videos), tuple(error.problems.values())
     work = [partial(_check_video, video, quick) for video in videos]
     items = _in_threads(work, "checking videos")
-    return DataReport(f"{dataset} {split}", tuple(items), faults)
+    return DataReport(str(selection), tuple(items), faults)
 
 
 def check_stills(source: str, root: Path, *, quick: bool = False) -> DataReport:

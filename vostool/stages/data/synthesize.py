@@ -15,7 +15,8 @@ import numpy as np
 
 from vostool.core.console import progress
 from vostool.core.errors import DataError, OutputError, UsageError
-from vostool.core.files import atomic_path, claim_output_folder, write_json, write_text
+from vostool.core.files import atomic_path, write_json, write_text
+from vostool.core.output import Output
 from vostool.core.threads import ordered_map
 from vostool.datasets.layout import list_files
 from vostool.datasets.still_catalogue import load_stills
@@ -97,13 +98,11 @@ def clip_options(
 
 def synthesize(
     stills: Sequence[Still],
-    out: Path,
+    output: Output,
     *,
     clips: int,
     options: SynthesisOptions,
     seed: int = 0,
-    resume: bool = False,
-    overwrite: bool = False,
 ) -> SynthesisResult:
     """Write clips made from stills as a data set; clip k depends on (seed, k) alone.
 
@@ -111,15 +110,15 @@ def synthesize(
 
     Args:
         clips: how many; resuming with more goes on from those that are there.
-        overwrite: replace a set written by an earlier run; other folders are not touched.
+        output: overwriting replaces a set of an earlier run; other folders are not touched.
 
     Raises:
         OutputError: the folder holds something else, or clips made in another way.
         DataError: unreadable stills, or none with a large enough object.
     """
     source = StillClips(stills, options, samples=clips, seed=seed)
-    out = claim_output_folder(out, resume=resume, overwrite=overwrite)
-    _prepare(out, _record(stills, options, seed), resume=resume)
+    out = output.claim_folder()
+    _prepare(out, _record(stills, options, seed), resume=output.resume)
     (out / TRAIN_LIST).unlink(missing_ok=True)
     todo = [k for k in range(clips) if not _finished(out, k, options.frames)]
     _write_all(source, out, todo)

@@ -12,15 +12,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vostool.core.errors import DataError, UsageError
-from vostool.core.files import claim_output_folder, write_json
+from vostool.core.files import write_json
+from vostool.core.output import Output
+from vostool.datasets.selection import Selection
 from vostool.recipe import load_recipe
 from vostool.scoring.report import EvaluationReport
 from vostool.stages.demo.demo_data import DemoDataOptions, make_demo_data
 from vostool.stages.demo.side_by_side import side_by_side
 from vostool.stages.predict.baseline import baseline
 from vostool.stages.predict.ensemble import ensemble
-from vostool.stages.predict.infer import InferenceSettings, VideoChoice, infer
-from vostool.stages.predict.postprocess import DatasetChoice, postprocess
+from vostool.stages.predict.infer import InferenceSettings, infer
+from vostool.stages.predict.postprocess import postprocess
 from vostool.stages.score.report import ReportOptions, report
 from vostool.stages.submit.check_submission import check_submission
 from vostool.stages.submit.package_submission import package_submission
@@ -80,25 +82,21 @@ class DemoResult:
 
 
 def demo(
-    out: Path,
+    output: Output,
     options: DemoOptions | None = None,
-    *,
-    resume: bool = False,
-    overwrite: bool = False,
 ) -> DemoResult:
     """Make data, train two networks, infer, ensemble, post-process, score, package, report.
 
     Each step is announced with the command that does the same.
 
     Raises:
-        OutputError: `out` is not empty and neither `resume` nor `overwrite` is set.
+        OutputError: `output` is not empty and neither resumed nor overwritten.
         UsageError: resuming with other options.
         DataError: the submission does not pass its check.
     """
-    out, options = Path(out), options or DemoOptions()
-    claim_output_folder(out, resume=resume, overwrite=overwrite)
-    _remember(out / SETTINGS, options, resume)
-    run = _Demo(out, options, resume, overwrite)
+    options = options or DemoOptions()
+    _remember(output.claim_folder() / SETTINGS, options, output.resume)
+    run = _Demo(output, options)
     run.make_data()
     members = run.members()
     merged = run.ensemble(list(members.values()))
@@ -129,10 +127,10 @@ def _remember(path: Path, options: DemoOptions, resume: bool) -> None:
 class _Demo:
     """The steps, each a stage function with this demo's folders."""
 
-    def __init__(self, out: Path, options: DemoOptions, resume: bool, overwrite: bool):
-        self.out, self.options = out, options
-        self.resume, self.overwrite = resume, overwrite
-        self.data = out / "data"
+    def __init__(self, output: Output, options: DemoOptions):
+        self.output, self.options = output, options
+        self.data = output.path / "data"
+        self.selection = Selection(DATASET, self.data, SPLIT)
         self.where = f"--dataset {DATASET} --root {self.data} --split {SPLIT}"
         self.seconds: dict[str, float] = {}
 
@@ -144,17 +142,24 @@ class _Demo:
         yield
         self.seconds[name] = time.monotonic() - start
 
+    def _anew(self, *names: str) -> Output:
+        """A part that is made again whenever the demo goes on."""
+        part = self.output.inside(*names)
+        return Output(part.path, overwrite=part.resume or part.overwrite)
+
     def make_data(self) -> None:
         """Both splits; `meta.json` of the second is written last."""
-        if self.resume and (self.data / SPLIT / "meta.json").is_file():
+        if self.output.resume and (self.data / SPLIT / "meta.json").is_file():
             return
         with self._step("data: a small video data set in the YouTube-VOS layout", "(generated)"):
             make_demo_data(self.data, self.options.seed, self.options.data)
 
     def members(self) -> dict[str, Path]:
         """Both networks' predictions, trained and made side by side."""
-        how = (self.out, self.options, self.resume, self.overwrite)
-        jobs = {recipe: functools.partial(_member, recipe, *how) for recipe in RECIPES}
+        jobs = {
+            recipe: functools.partial(_member, recipe, self.output, self.options)
+            for recipe in RECIPES
+        }
         done = side_by_side(jobs)
         for _, seconds in done.values():
             self.seconds.update(seconds)
@@ -168,36 +173,30 @@ class _Demo:
         overrides = [f"loop.seed={self.options.seed}"]
         if self.options.iterations is not None:
             overrides.append(f"loop.iterations={self.options.iterations}")
-        folder = self.out / "runs" / recipe
+        output = self.output.inside("runs", recipe)
         start = "" if init is None else f"--init {init} "
-        command = f"vostool train {recipe} {start}--data demo={self.data} --out {folder}"
+        command = f"vostool train {recipe} {start}--data demo={self.data} --out {output.path}"
         with self._step(f"training: {recipe}", command):
             result = train(
                 load_recipe(recipe, overrides),
-                TrainingRun(
-                    folder,
-                    DataFolders({"demo": self.data}),
-                    init=init,
-                    resume=self.resume,
-                    overwrite=self.overwrite,
-                ),
+                TrainingRun(output, DataFolders({"demo": self.data}), init=init),
             )
         assert result.best is not None  # a finished training has a checkpoint
         return result.best
 
     def infer(self, recipe: str, checkpoint: Path) -> Path:
         """All views and memory strategies in step, with probabilities for the ensemble."""
-        folder, options = self.out / "preds" / recipe, self.options
+        output, options = self.output.inside("preds", recipe), self.options
         memory = " ".join(f"--memory {strategy}" for strategy in options.memory)
         command = (
             f"vostool infer --checkpoint {checkpoint} {self.where} --tta {options.tta} {memory} "
-            f"--precision fp32 --save-probabilities --out {folder}"
+            f"--precision fp32 --save-probabilities --out {output.path}"
         )
         with self._step(f"inference: {recipe}", command):
             infer(
                 [checkpoint],
-                VideoChoice(DATASET, self.data, SPLIT),
-                folder,
+                self.selection,
+                output,
                 InferenceSettings(
                     tta=options.tta,
                     memory=options.memory,
@@ -205,55 +204,45 @@ class _Demo:
                     save_probabilities=True,
                     seed=options.seed,
                 ),
-                resume=self.resume,
-                overwrite=self.overwrite,
             )
-        return folder
+        return output.path
 
     def ensemble(self, members: list[Path]) -> Path:
         """The mean of the members' probabilities."""
-        folder = self.out / "preds" / "ensemble"
+        output = self.output.inside("preds", "ensemble")
         shown = " ".join(map(str, members))
-        command = f"vostool ensemble {shown} --save-probabilities --out {folder}"
+        command = f"vostool ensemble {shown} --save-probabilities --out {output.path}"
         with self._step("ensemble", command):
-            ensemble(
-                members,
-                folder,
-                save_probabilities=True,
-                resume=self.resume,
-                overwrite=self.overwrite,
-            )
-        return folder
+            ensemble(members, output, save_probabilities=True)
+        return output.path
 
     def postprocess(self, predictions: Path) -> Path:
         """Filter the ensemble's masks."""
-        folder = self.out / "preds" / "final"
+        output = self.output.inside("preds", "final")
         settings = " ".join(f"--set {setting}" for setting in STEP_SETTINGS)
         command = (
             f"vostool postprocess {predictions} --steps {','.join(STEPS)} {settings} "
-            f"{self.where} --out {folder}"
+            f"{self.where} --out {output.path}"
         )
         with self._step("post-processing", command):
             postprocess(
                 predictions,
                 STEPS,
-                folder,
+                output,
                 settings=STEP_SETTINGS,
-                dataset=DatasetChoice(DATASET, self.data, SPLIT),
-                resume=self.resume,
-                overwrite=self.overwrite,
+                selection=self.selection,
             )
-        return folder
+        return output.path
 
     def package(self, predictions: Path) -> Path:
         """Write the archive and check it once more from outside."""
-        archive = self.out / "submission.zip"
+        output = self._anew("submission.zip")
+        archive = output.path
         command = f"vostool package-submission {predictions} {self.where} --out {archive}"
         check = f"vostool check-submission {archive} {self.where}"
         with self._step("submission", f"{command}\n$ {check}"):
-            again = self.resume or self.overwrite
-            package_submission(predictions, DATASET, self.data, SPLIT, archive, overwrite=again)
-            checked = check_submission(archive, DATASET, self.data, SPLIT)
+            package_submission(predictions, self.selection, output)
+            checked = check_submission(archive, self.selection)
         if not checked.ok:
             raise DataError(
                 f"the submission does not pass its check: {checked.problems[0]}",
@@ -265,34 +254,29 @@ class _Demo:
 
     def baseline(self) -> Path:
         """Copy each object's first mask into all later frames."""
-        folder = self.out / "preds" / "first-mask"
-        with self._step("baseline", f"vostool baseline {self.where} --out {folder}"):
-            again = self.resume or self.overwrite
-            baseline(DATASET, self.data, SPLIT, folder, overwrite=again)
-        return folder
+        output = self._anew("preds", "first-mask")
+        with self._step("baseline", f"vostool baseline {self.where} --out {output.path}"):
+            baseline(self.selection, output)
+        return output.path
 
     def report(self, rows: dict[str, Path]) -> tuple[Path, dict[str, EvaluationReport]]:
         """Score all rows and write the page."""
-        folder = self.out / "report"
+        output = self._anew("report")
         shown = " ".join(f"'{label}={path}'" for label, path in rows.items())
-        with self._step("scores and report", f"vostool report {shown} {self.where} --out {folder}"):
+        command = f"vostool report {shown} {self.where} --out {output.path}"
+        with self._step("scores and report", command):
             result = report(
                 [f"{label}={path}" for label, path in rows.items()],
-                DATASET,
-                self.data,
-                SPLIT,
-                folder,
+                self.selection,
+                output,
                 options=ReportOptions(title="vostool demo"),
-                overwrite=self.resume or self.overwrite,
             )
         return result.page, result.scores
 
 
-def _member(
-    recipe: str, out: Path, options: DemoOptions, resume: bool, overwrite: bool
-) -> tuple[Path, dict[str, float]]:
+def _member(recipe: str, output: Output, options: DemoOptions) -> tuple[Path, dict[str, float]]:
     """Train one network and infer with it: its predictions, and seconds per step."""
-    run = _Demo(out, options, resume, overwrite)
+    run = _Demo(output, options)
     return run.infer(recipe, run.train(recipe)), run.seconds
 
 

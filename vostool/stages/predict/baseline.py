@@ -7,28 +7,22 @@ from pathlib import Path
 import numpy as np
 
 from vostool.core.console import progress
-from vostool.core.files import claim_output_folder
+from vostool.core.output import Output
 from vostool.core.types import Video
-from vostool.datasets.catalogue import given_mask, load_videos
+from vostool.datasets.catalogue import given_mask
+from vostool.datasets.selection import Selection
 from vostool.predictions.folder import PredictionWriter
 
 
-def baseline(
-    dataset: str,
-    root: Path,
-    split: str,
-    out: Path,
-    *,
-    overwrite: bool = False,
-) -> Path:
+def baseline(selection: Selection, output: Output) -> Path:
     """Copy given masks into all later frames; returns the prediction folder.
 
     Raises:
         DataError: the data set cannot be read.
-        OutputError: `out` is not empty and `overwrite` is not set.
+        OutputError: `output` is not empty and is not to be overwritten.
     """
-    videos = load_videos(dataset, Path(root), split)
-    writer = PredictionWriter(claim_output_folder(out, overwrite=overwrite))
+    videos = selection.load()
+    writer = PredictionWriter(output.claim_folder())
     total = sum(len(video.frames) for video in videos)
     with progress("copy", total, "frames") as bar:
         for video in videos:

@@ -13,6 +13,7 @@ import torch
 
 from vostool.core.console import Advance, progress
 from vostool.core.errors import DataError, UsageError
+from vostool.core.output import Output, refuse_overlap
 from vostool.core.types import ObjectIds
 from vostool.ensembling.agreement import check_agreement, video_ids
 from vostool.ensembling.member_planes import one_hot, soft_planes, with_labels
@@ -44,13 +45,11 @@ class EnsembleResult:
 
 def ensemble(
     members: Sequence[Path],
-    out: Path,
+    output: Output,
     *,
     method: str = AUTO,
     options: Mapping[str, Any] | None = None,
     save_probabilities: bool = False,
-    resume: bool = False,
-    overwrite: bool = False,
 ) -> EnsembleResult:
     """Merge prediction folders frame by frame; nothing but one frame is in memory.
 
@@ -65,10 +64,7 @@ def ensemble(
         UsageError, OutputError: before anything is written.
         DataError: members disagree (all differences in one message) or a file is damaged.
     """
-    if any(Path(out).resolve() == Path(path).resolve() for path in members):
-        raise UsageError(
-            "the output folder is one of the members", where=out, remedy="choose another --out"
-        )
+    refuse_overlap(output.path, members)
     folders = [PredictionFolder(path) for path in members]
     probable = all(folder.has_probabilities for folder in folders)
     chosen = choose_method(_name(method, probable, options), options)
@@ -78,7 +74,7 @@ def ensemble(
     first = folders[0]
     ids = {video: _known_ids(folders, video, probable) for video in first.videos()}
     run = PredictionRun(
-        out,
+        output,
         _about(folders),
         {
             "members": [str(path) for path in members],
@@ -88,8 +84,6 @@ def ensemble(
         },
         {video: Planned(first.frames(video), ids[video]) for video in first.videos()},
         probabilities=save_probabilities,
-        resume=resume,
-        overwrite=overwrite,
     )
     frames = _Frames(folders, chosen.needs, probable, start)
     total = sum(len(first.frames(video)) for video in run.todo)
@@ -97,7 +91,7 @@ def ensemble(
     with progress(label, total, "frames") as bar, WriteBehind() as writer:
         for video in run.todo:
             _write_video(run, frames, video, writer, bar)
-    return EnsembleResult(Path(out), chosen.name, tuple(run.todo), total)
+    return EnsembleResult(output.path, chosen.name, tuple(run.todo), total)
 
 
 def _write_video(

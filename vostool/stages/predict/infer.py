@@ -13,9 +13,10 @@ from typing import Any, cast
 import torch
 
 from vostool.core.errors import UsageError, VostoolError
+from vostool.core.output import Output
 from vostool.core.types import Video
-from vostool.datasets.catalogue import load_videos
 from vostool.datasets.layout import FaultyVideos
+from vostool.datasets.selection import Selection
 from vostool.inference.engine import Feedback, InferenceOptions, Member
 from vostool.inference.prepare import prepare, resolve
 from vostool.inference.sharding import share
@@ -25,7 +26,7 @@ from vostool.inference.tracker import make_tracker
 from vostool.inference.views import parse_views
 from vostool.models import Segmenter
 from vostool.predictions.manifest import Shard, file_digest
-from vostool.stages.predict.inference_settings import InferenceSettings, VideoChoice
+from vostool.stages.predict.inference_settings import InferenceSettings
 from vostool.stages.predict.load import load_segmenter
 from vostool.stages.predict.online_finetune import Arithmetic, OnlineFinetuning, TrainedNetwork
 from vostool.stages.predict.prediction_run import Planned, PredictionRun
@@ -33,7 +34,7 @@ from vostool.stages.predict.video_worker import CropZoom, VideoWorker
 
 log = logging.getLogger(__name__)
 
-__all__ = ["InferenceResult", "InferenceSettings", "VideoChoice", "infer"]
+__all__ = ["InferenceResult", "InferenceSettings", "infer"]
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,9 @@ class InferenceResult:
 
 def infer(
     checkpoints: Sequence[Path],
-    videos: VideoChoice | Sequence[Video],
-    out: Path,
+    selection: Selection | Sequence[Video],
+    output: Output,
     settings: InferenceSettings | None = None,
-    *,
-    resume: bool = False,
-    overwrite: bool = False,
 ) -> InferenceResult:
     """Run all checkpoints in step over videos; write masks, perhaps probabilities, and run.json.
 
@@ -75,20 +73,18 @@ def infer(
     options, device = _options(settings)
     crop_zoom = _crop_zoom(settings)
     shard = Shard.of_environment()
-    chosen, fault = _choose(videos)
+    chosen, fault = _load(selection)
     mine = share(chosen, shard.rank, shard.world)
     networks, identities = _networks(checkpoints, settings, device)
     finetuning = _finetuning(networks, settings, options, device)
     members = finetuning.members if finetuning else _members(networks, settings)
     del networks
     run = PredictionRun(
-        out,
-        _about(videos, identities, device),
-        _comparable(settings, options, videos, identities),
+        output,
+        _about(selection, identities, device),
+        _comparable(settings, options, selection, identities),
         {video.name: Planned(_wanted(video, settings), video.ids) for video in mine},
         probabilities=settings.save_probabilities,
-        resume=resume,
-        overwrite=overwrite,
         shard=shard,
     )
     todo = [video for video in mine if video.name in run.todo]
@@ -101,7 +97,7 @@ def infer(
     fault = fault or worker.first_error
     if fault is not None:
         raise fault
-    return InferenceResult(out, tuple(worker.done), worker.frames, time.monotonic() - start)
+    return InferenceResult(output.path, tuple(worker.done), worker.frames, time.monotonic() - start)
 
 
 def _options(settings: InferenceSettings) -> tuple[InferenceOptions, torch.device]:
@@ -149,30 +145,16 @@ def _crop_zoom(settings: InferenceSettings) -> CropZoom | None:
     return CropZoom(settings.crop_zoom, factory)
 
 
-def _choose(videos: VideoChoice | Sequence[Video]) -> tuple[list[Video], VostoolError | None]:
+def _load(selection: Selection | Sequence[Video]) -> tuple[list[Video], VostoolError | None]:
     """The videos that can be used, and the error to raise after them, if some cannot."""
-    if not isinstance(videos, VideoChoice):
-        return sorted(videos, key=lambda video: video.name), None
-    fault: VostoolError | None = None
+    if not isinstance(selection, Selection):
+        return sorted(selection, key=lambda video: video.name), None
     try:
-        found = load_videos(videos.dataset, videos.root, videos.split)
-    except FaultyVideos as error:
-        found, fault = list(error.videos), error
-    if videos.names:
-        known = {video.name for video in found}
-        missing = [name for name in videos.names if name not in known]
-        if missing and fault is not None:
-            raise fault
-        if missing:
-            raise UsageError(
-                f"no such video: {', '.join(missing)}",
-                where=f"{videos.dataset} {videos.split}",
-                remedy="vostool check-data lists them",
-            )
-        return [video for video in found if video.name in videos.names], None
-    if not found and fault is not None:
-        raise fault
-    return found, fault
+        return selection.load(), None
+    except FaultyVideos as fault:
+        if not fault.videos:
+            raise
+        return list(fault.videos), fault
 
 
 def _networks(
@@ -222,7 +204,7 @@ def _wanted(video: Video, settings: InferenceSettings) -> tuple[str, ...]:
 
 
 def _about(
-    videos: VideoChoice | Sequence[Video], identities: list[dict[str, Any]], device: torch.device
+    selection: Selection | Sequence[Video], identities: list[dict[str, Any]], device: torch.device
 ) -> dict[str, Any]:
     """What the manifest says besides the settings."""
     about: dict[str, Any] = {
@@ -231,15 +213,15 @@ def _about(
         "checkpoints": identities,
         "parents": [],
     }
-    if isinstance(videos, VideoChoice):
-        about |= {"dataset": videos.dataset, "split": videos.split}
+    if isinstance(selection, Selection):
+        about |= selection.record
     return about
 
 
 def _comparable(
     settings: InferenceSettings,
     options: InferenceOptions,
-    videos: VideoChoice | Sequence[Video],
+    selection: Selection | Sequence[Video],
     identities: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Everything that changes results."""
@@ -252,8 +234,8 @@ def _comparable(
     values["memory"] = list(settings.memory)
     values["precision"] = str(options.dtype or torch.float32).removeprefix("torch.")
     values["checkpoints"] = [item["sha256"] for item in identities]
-    if isinstance(videos, VideoChoice):
-        values |= {"dataset": videos.dataset, "split": videos.split}
+    if isinstance(selection, Selection):
+        values |= selection.record
     return values
 
 

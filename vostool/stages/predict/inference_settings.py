@@ -1,4 +1,4 @@
-"""What `infer` is told: which videos, and how to run the networks over them."""
+"""What `infer` is told about how to run the networks."""
 
 from __future__ import annotations
 
@@ -8,21 +8,6 @@ from typing import Literal
 
 from vostool.inference.crop_zoom import CropZoomOptions
 from vostool.training.finetuning.options import FinetuneOptions
-
-
-@dataclass(frozen=True)
-class VideoChoice:
-    """Videos of a data set.
-
-    Attributes:
-        dataset, root, split: as in `load_videos`.
-        names: only these videos; empty is all.
-    """
-
-    dataset: str
-    root: Path
-    split: str
-    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ import numpy as np
 
 from vostool.core.console import progress
 from vostool.core.cores import available_cores
-from vostool.core.errors import DataError, UsageError
+from vostool.core.errors import DataError
+from vostool.core.output import Output, refuse_overlap
 from vostool.core.threads import ordered_map
 from vostool.core.types import ObjectIds, Video
-from vostool.datasets.catalogue import load_videos
+from vostool.datasets.selection import Selection
 from vostool.postprocess.chain import Step, parse_steps
 from vostool.postprocess.sequence import FrameEdit, MaskSequence
 from vostool.predictions.folder import PredictionFolder
@@ -28,30 +29,6 @@ log = logging.getLogger(__name__)
 
 MOST_THREADS = 4
 """Videos in work at a time; each holds its masks in memory."""
-
-
-@dataclass(frozen=True)
-class DatasetChoice:
-    """Where the given masks are described."""
-
-    name: str
-    root: Path
-    split: str
-
-    @classmethod
-    def of(cls, name: str | None, root: Path | None, split: str | None) -> DatasetChoice | None:
-        """All three or none of them.
-
-        Raises:
-            UsageError: only some are given.
-        """
-        if name is None and root is None and split is None:
-            return None
-        if name is None or root is None or split is None:
-            raise UsageError(
-                "--dataset, --root and --split belong together", remedy="give all three or none"
-            )
-        return cls(name, root, split)
 
 
 @dataclass(frozen=True)
@@ -79,14 +56,12 @@ class PostprocessResult:
 def postprocess(
     predictions: Path,
     steps: Sequence[str],
-    out: Path,
+    output: Output,
     *,
     settings: Sequence[str] = (),
-    dataset: DatasetChoice | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
+    selection: Selection | None = None,
 ) -> PostprocessResult:
-    """Run steps over every video of a prediction folder and write the masks into `out`.
+    """Run steps over every video of a prediction folder and write the masks into `output`.
 
     Probabilities, where the folder has them, decide what becomes of removed pixels; they are not
     copied, because they would contradict the new masks.
@@ -94,29 +69,22 @@ def postprocess(
     Args:
         steps: names of modules of `vostool.postprocess`, in the order in which they run.
         settings: parameters, such as "drop-small.min-area=64".
-        dataset: says in which frames masks are given; those are never changed. Without it the
+        selection: says in which frames masks are given; those are never changed. Without it the
             first frame with an object is taken as given, per video.
 
     Raises:
-        UsageError: unknown step or parameter; `out` is the input; resuming with other steps.
+        UsageError: unknown step or parameter; overlapping folders; resuming with other steps.
         DataError: bad masks; videos or frames that the data set does not have.
-        OutputError: `out` is not empty and neither `resume` nor `overwrite` is set.
+        OutputError: `output` is not empty and neither to be resumed nor overwritten.
     """
     plan, source = parse_steps(steps, settings), PredictionFolder(predictions)
-    described = None if dataset is None else _described(source, dataset)
-    if out.resolve().is_relative_to(source.root.resolve()):
-        raise UsageError(
-            "the output folder is the input folder or lies in it",
-            where=out,
-            remedy="choose another --out; predictions are never changed in place",
-        )
+    described = None if selection is None else _described(source, selection)
+    refuse_overlap(output.path, [source.root])
     run = PredictionRun(
-        out,
-        _about(source, dataset),
-        _comparable(source, plan, dataset),
+        output,
+        _about(source, selection),
+        _comparable(source, plan, selection),
         {name: _planned(source, name, described) for name in source.videos()},
-        resume=resume,
-        overwrite=overwrite,
     )
     if described is None:
         log.warning(
@@ -125,7 +93,7 @@ def postprocess(
         )
     counts = _run_all(_Task(source, plan, run, described))
     changed, pixels = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
-    return PostprocessResult(out, len(counts), changed, pixels)
+    return PostprocessResult(output.path, len(counts), changed, pixels)
 
 
 def _run_all(task: _Task) -> list[tuple[int, int]]:
@@ -204,13 +172,13 @@ def _in_order(frames: tuple[str, ...], described: Video | None) -> tuple[str, ..
     return frames if described is None else tuple(sorted(frames, key=described.index))
 
 
-def _described(source: PredictionFolder, dataset: DatasetChoice) -> dict[str, Video]:
+def _described(source: PredictionFolder, selection: Selection) -> dict[str, Video]:
     """The data set's videos by name, after checking that they cover the predictions."""
-    videos = {video.name: video for video in load_videos(dataset.name, dataset.root, dataset.split)}
+    videos = {video.name: video for video in selection.whole().load()}
     for name in source.videos():
         if name not in videos:
             raise DataError(
-                f"{dataset.name} {dataset.split} has no video {name}",
+                f"{selection} has no video {name}",
                 where=source.root,
                 remedy="check --dataset and --split, or remove the folder",
             )
@@ -218,7 +186,7 @@ def _described(source: PredictionFolder, dataset: DatasetChoice) -> dict[str, Vi
         extra = [frame for frame in source.frames(name) if frame not in known]
         if extra:
             raise DataError(
-                f"video {name} of {dataset.name} has no frame {extra[0]}",
+                f"video {name} of {selection} has no frame {extra[0]}",
                 where=source.mask_path(name, extra[0]),
                 remedy="remove the mask, or check --dataset and --split",
             )
@@ -232,24 +200,24 @@ def _planned(source: PredictionFolder, name: str, described: dict[str, Video] | 
     return Planned(source.frames(name), ids)
 
 
-def _about(source: PredictionFolder, dataset: DatasetChoice | None) -> dict[str, Any]:
+def _about(source: PredictionFolder, selection: Selection | None) -> dict[str, Any]:
     """What the manifest says besides the settings: where the masks come from."""
     manifest = source.manifest or {}
     parent = {"path": str(source.root)} | {
         key: manifest.get(key) for key in ("command", "settings", "parents")
     }
     about = {"command": "postprocess", "parents": [parent]}
-    chosen = (manifest.get("dataset"), manifest.get("split"))
-    name, split = (dataset.name, dataset.split) if dataset else chosen
-    return about | {k: v for k, v in (("dataset", name), ("split", split)) if v is not None}
+    if selection is not None:
+        return about | selection.record
+    return about | {key: manifest[key] for key in ("dataset", "split") if key in manifest}
 
 
 def _comparable(
-    source: PredictionFolder, steps: list[Step], dataset: DatasetChoice | None
+    source: PredictionFolder, steps: list[Step], selection: Selection | None
 ) -> dict[str, Any]:
     """Everything that changes results."""
     return {
         "predictions": str(source.root),
         "steps": [{"name": step.name, "params": step.params.model_dump()} for step in steps],
-        "dataset": None if dataset is None else [dataset.name, dataset.split],
+        "dataset": None if selection is None else [selection.dataset, selection.split],
     }

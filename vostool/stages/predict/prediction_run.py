@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vostool.core.errors import OutputError, UsageError
-from vostool.core.files import claim_output_folder
+from vostool.core.output import Output
 from vostool.core.types import ObjectIds
 from vostool.predictions.folder import PredictionWriter
 from vostool.predictions.manifest import (
@@ -45,7 +45,7 @@ class PredictionRun:
     run goes on with `resume`.
 
     Args:
-        root: the folder.
+        output: the folder.
         about: what the manifest says besides settings and videos.
         settings: what must be equal when a run is resumed; JSON values.
         planned: by video name.
@@ -58,25 +58,23 @@ class PredictionRun:
 
     def __init__(
         self,
-        root: Path,
+        output: Output,
         about: Mapping[str, Any],
         settings: Mapping[str, Any],
         planned: Mapping[str, Planned],
         *,
         probabilities: bool = False,
-        resume: bool = False,
-        overwrite: bool = False,
         shard: Shard | None = None,
     ):
-        self.root, self.planned = Path(root), dict(planned)
+        self.root, self.planned = output.path, dict(planned)
         self.writer = PredictionWriter(self.root)
         self._shard = shard or Shard()
         self.probabilities = probabilities
-        earlier = _claim(self.root, settings, resume, overwrite, self._shard)
+        earlier = _claim(output, settings, self._shard)
         self.todo = [
             name
             for name, plan in self.planned.items()
-            if not (resume and self.writer.is_finished(name, plan.frames, probabilities))
+            if not (output.resume and self.writer.is_finished(name, plan.frames, probabilities))
         ]
         self._manifest = {
             **about,
@@ -115,17 +113,16 @@ class PredictionRun:
         write_manifest(self.root, self._manifest, self._shard)
 
 
-def _claim(
-    root: Path, settings: Mapping[str, Any], resume: bool, overwrite: bool, shard: Shard
-) -> dict[str, dict[str, Any]]:
+def _claim(output: Output, settings: Mapping[str, Any], shard: Shard) -> dict[str, dict[str, Any]]:
     """Get the folder ready; return what the resumed run says about its videos."""
-    among_others = shard.world > 1 and _others_have_begun(root, settings, shard)
-    claim_output_folder(root, resume=resume or among_others, overwrite=overwrite)
-    if resume:
+    root = output.path
+    if shard.world == 1 or not _others_have_begun(root, settings, shard):
+        output.claim_folder()
+    if output.resume:
         manifest = read_manifest(root)
         _compare(root, manifest, settings)
         return video_entries(manifest)
-    if overwrite and shard.rank == 0:
+    if output.overwrite and shard.rank == 0:
         remove_manifest(root)
     return {}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from vostool.core.errors import DataError, UsageError
 from vostool.core.files import write_json, write_text
 from vostool.core.threads import ordered_map
 from vostool.core.types import Frame, Video
-from vostool.datasets.catalogue import load_spec, load_videos, scoring_rule
+from vostool.datasets.selection import Selection
 from vostool.datasets.spec import ScoringRule
 from vostool.media.images import frame_size
 from vostool.media.masks import read_mask
@@ -37,11 +37,8 @@ _local = threading.local()
 
 def evaluate(
     predictions: Path,
-    dataset: str,
-    root: Path,
-    split: str,
+    selection: Selection,
     *,
-    videos: Sequence[str] | None = None,
     measure: str | None = None,
     count_first: bool = False,
     allow_extra: bool = False,
@@ -53,8 +50,7 @@ def evaluate(
 
     Args:
         predictions: prediction folder, or a folder `VIDEO/FRAME.png` of any tool.
-        dataset, root, split: ground truth.
-        videos: score these only; all by default.
+        selection: the videos to score, with ground truth.
         measure: name of a measure; by default the one the data set is reported with.
         count_first: count the frame in which an object's mask is given, too.
         allow_extra: overlook unknown videos, frames and ids (as background), with a note.
@@ -67,13 +63,13 @@ def evaluate(
         DataError: predictions are missing, damaged, or do not fit the ground truth (all such
             problems at once); or the split has no public ground truth.
     """
-    everything = load_videos(dataset, root, split)
-    chosen = _choose(everything, videos)
-    rule = scoring_rule(dataset, root, split)
+    everything = selection.whole().load()
+    chosen = selection.pick(everything)
+    rule = selection.scoring_rule()
     rule = _with_first(rule, chosen, count_first)
     used = _fitting_measure(measure or rule.measure, chosen, rule)
     plans = [_Plan.of(video, rule) for video in chosen]
-    _require_ground_truth(plans, dataset, root, split)
+    _require_ground_truth(plans, selection)
     folder, problems = PredictionFolder(predictions), Problems()
     problems.extend(_structure(folder, chosen, {video.name for video in everything}))
     objects = _score(folder, plans, used, problems, _thread_count(jobs))
@@ -81,8 +77,8 @@ def evaluate(
     problems.raise_if_any(folder.root, "the predictions do not fit the data set", _remedy(problems))
     predicted = {video.name: frozenset(folder.frames(video.name)) for video in chosen}
     report = EvaluationReport(
-        dataset=dataset,
-        split=str(split),
+        dataset=selection.dataset,
+        split=selection.split,
         predictions=str(predictions),
         rule=rule,
         measure_name=measure or rule.measure,
@@ -147,20 +143,7 @@ def _fitting_measure(name: str, videos: list[Video], rule: ScoringRule) -> Measu
     return measure
 
 
-def _choose(videos: list[Video], names: Sequence[str] | None) -> list[Video]:
-    if names is None:
-        return videos
-    known = {video.name for video in videos}
-    unknown = [name for name in names if name not in known]
-    if unknown or not names:
-        raise UsageError(
-            f"no such videos in this split: {', '.join(unknown)}" if unknown else "no video chosen",
-            remedy=f"it has {', '.join(sorted(known)[:10])}{', ...' if len(known) > 10 else ''}",
-        )
-    return [video for video in videos if video.name in set(names)]
-
-
-def _require_ground_truth(plans: list[_Plan], dataset: str, root: Path, split: str) -> None:
+def _require_ground_truth(plans: list[_Plan], selection: Selection) -> None:
     """Refuse splits whose later masks are not public: a late object's first mask is no truth."""
     lacking = Problems()
     for plan in plans:
@@ -168,15 +151,15 @@ def _require_ground_truth(plans: list[_Plan], dataset: str, root: Path, split: s
         listed = {name for item in plan.video.objects for name in item.frames}
         for name in sorted(listed - there):
             lacking.add("listed frames without a mask", f"{plan.video.name}/{name}")
-    public = ", ".join(load_spec(dataset).ground_truth_splits) or "none"
+    public = ", ".join(selection.spec.ground_truth_splits) or "none"
     remedy = (
         f"score a split with public ground truth ({public}) or one made by vostool split; "
         "others are scored by their server (vostool package-submission)"
     )
-    lacking.raise_if_any(root, f"{dataset} {split} has no complete ground truth", remedy)
+    lacking.raise_if_any(selection.root, f"{selection} has no complete ground truth", remedy)
     if not any(plan.counted for plan in plans):
         raise DataError(
-            f"{dataset} {split} has no annotated frame that counts", where=root, remedy=remedy
+            f"{selection} has no annotated frame that counts", where=selection.root, remedy=remedy
         )
 
 

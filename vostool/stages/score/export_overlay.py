@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 
 from vostool.core.console import Advance, progress
-from vostool.core.errors import DataError, OutputError, UsageError
-from vostool.core.files import atomic_path, claim_output_folder
+from vostool.core.errors import DataError, UsageError
+from vostool.core.files import atomic_path
+from vostool.core.output import Output
 from vostool.core.types import Video
-from vostool.datasets.catalogue import load_videos
+from vostool.datasets.selection import Selection
 from vostool.media.images import read_frame
 from vostool.predictions.folder import PredictionFolder
 from vostool.reporting.movie import CODECS, write_movie
@@ -63,36 +64,28 @@ class ExportResult:
 
 def export_overlay(
     predictions: Path,
-    dataset: str,
-    root: Path,
-    split: str,
-    out: Path,
+    selection: Selection,
+    output: Output,
     *,
-    videos: Sequence[str] | None = None,
     style: OverlayStyle | None = None,
-    overwrite: bool = False,
 ) -> ExportResult:
     """Draw masks over the frames they belong to.
 
     Args:
-        dataset, root, split: where the frames are.
-        out: a folder, or a file ending in .mp4 or .avi: all videos in one movie, in order.
-        videos: only these; all predicted ones by default.
+        selection: where the frames are; all predicted videos if it names none.
+        output: a folder, or a file ending in .mp4 or .avi: all videos in one movie, in order.
 
     Raises:
         UsageError: unknown data set, split or video; a style that makes no sense.
         DataError: predictions that do not fit the frames.
-        OutputError: `out` exists and `overwrite` is not set, or cannot be written.
+        OutputError: `output` exists and is not to be overwritten, or cannot be written.
     """
     style = style or OverlayStyle()
     folder = PredictionFolder(predictions)
-    chosen = choose_videos(folder, load_videos(dataset, root, split), videos)
+    chosen = choose_videos(folder, selection.whole().load(), selection.videos)
     total = sum(len(folder.frames(video.name)) for video in chosen)
-    is_movie = out.suffix.lower() in CODECS
-    if is_movie and out.exists() and not overwrite:
-        raise OutputError("the movie exists", where=out, remedy="pass --overwrite to replace it")
-    if not is_movie:
-        claim_output_folder(out, overwrite=overwrite)
+    is_movie = output.path.suffix.lower() in CODECS
+    out = output.claim_file("movie") if is_movie else output.claim_folder()
     with progress("drawing", total, "frame") as bar:
         drawn = _draw_all(folder, chosen, style, bar)
         if is_movie:

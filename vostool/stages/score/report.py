@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from vostool.core.console import progress
 from vostool.core.errors import DataError, UsageError
-from vostool.core.files import claim_output_folder
+from vostool.core.output import Output
 from vostool.core.types import Video
-from vostool.datasets.catalogue import load_videos, scoring_rule
+from vostool.datasets.selection import Selection
 from vostool.datasets.spec import ScoringRule
 from vostool.predictions.folder import PredictionFolder
 from vostool.reporting.page import Page, Section, write_page
@@ -69,13 +69,10 @@ class ReportResult:
 
 def report(
     predictions: Sequence[Path | str],
-    dataset: str,
-    root: Path,
-    split: str,
-    out: Path,
+    selection: Selection,
+    output: Output,
     *,
     options: ReportOptions | None = None,
-    overwrite: bool = False,
 ) -> ReportResult:
     """Score predictions and write a page with tables, plots and overlays into a folder.
 
@@ -88,31 +85,29 @@ def report(
     Raises:
         UsageError: no prediction, a label twice, unknown data set or split.
         DataError: predictions that do not fit the data set.
-        OutputError: `out` is not empty and `overwrite` is not set.
+        OutputError: `output` is not empty and is not to be overwritten.
     """
     options = options or ReportOptions()
     places = _label(predictions)
-    videos = load_videos(dataset, root, split)
+    videos = selection.load()
     folders = {label: PredictionFolder(path) for label, path in places.items()}
     shown = _common_videos(folders, videos)
-    scored = _has_ground_truth(shown, scoring_rule(dataset, root, split))
+    scored = _has_ground_truth(shown, selection.scoring_rule())
     if not scored:
-        log.warning(
-            f"{dataset} {split} has no complete ground truth here, so the page has no scores"
-        )
-    names = [video.name for video in shown]
+        log.warning(f"{selection} has no complete ground truth here, so the page has no scores")
+    common = replace(selection, videos=tuple(video.name for video in shown))
     entries = [
         Entry(
             label,
             folders[label],
-            evaluate(path, dataset, root, split, videos=names) if scored else None,
+            evaluate(path, common) if scored else None,
         )
         for label, path in places.items()
     ]
-    claim_output_folder(out, overwrite=overwrite)
+    out = output.claim_folder()
     sections = _sections(entries, shown, out, options)
-    title = options.title or f"{dataset} {split}"
-    subtitle = f"{len(entries)} predictions of {len(shown)} videos, data set {dataset} {split}"
+    title = options.title or str(selection)
+    subtitle = f"{len(entries)} predictions of {len(shown)} videos, data set {selection}"
     write_page(out / PAGE, Page(title, subtitle, sections))
     return ReportResult(
         out / PAGE, {entry.label: entry.scores for entry in entries if entry.scores is not None}

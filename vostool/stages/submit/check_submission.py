@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vostool.datasets.catalogue import load_spec, load_videos
+from vostool.datasets.selection import Selection
 from vostool.submission.check import CheckReport, check_archive
-from vostool.submission.expected import expect, submission_profile
+from vostool.submission.expected import expected_archive
 
 
-def check_submission(archive: Path, dataset: str, root: Path, split: str) -> CheckReport:
+def check_submission(archive: Path, selection: Selection) -> CheckReport:
     """List everything for which the server of a split would reject an archive.
 
     Args:
         archive: the file to submit, made by any tool.
-        root: folder of the data set.
-        split: one that a server takes.
+        selection: a split that a server takes, all of it.
 
     Raises:
-        UsageError: unknown data set or split; no server for it.
+        UsageError: unknown data set or split; no server for it; only some of its videos.
         DataError: no such archive; the data set is unusable.
     """
-    spec = load_spec(dataset)
-    submission_profile(spec, split)
-    expected = expect(spec, split, load_videos(dataset, root, split))
-    return check_archive(archive, expected)
+    return check_archive(archive, expected_archive(selection))

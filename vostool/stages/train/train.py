@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from vostool.core.files import claim_output_folder, write_json
+from vostool.core.files import write_json
+from vostool.core.output import Output
 from vostool.nn.precision import resolve_device
 from vostool.recipe import Recipe, build_model, parse_recipe
 from vostool.stages.train.training_data import DataFolders, held_out_videos, training_clips
@@ -34,24 +35,20 @@ class TrainingRun:
     """Where a training reads and writes, and on what it computes; nothing that changes its result.
 
     Attributes:
-        out: the run's folder.
+        output: the run's folder; resuming goes on with an interrupted run in it.
         data: folders of the recipe's data entries.
         init: checkpoint to start from.
         weights: backbone weights instead of the recipe's: "none", "imagenet" or a file.
-        resume: go on with an interrupted run in `out`.
-        overwrite: start anew in a folder that is not empty.
         device: "auto", "cpu", "cuda" or "cuda:N".
         workers: processes that load clips.
         max_minutes: stop in a resumable state after this time.
         tensorboard: write TensorBoard events too.
     """
 
-    out: Path
+    output: Output
     data: DataFolders
     init: Path | None = None
     weights: str | None = None
-    resume: bool = False
-    overwrite: bool = False
     device: str = "auto"
     workers: int = 1
     max_minutes: float | None = None
@@ -59,20 +56,20 @@ class TrainingRun:
 
 
 def train(recipe: Recipe, run: TrainingRun) -> TrainingResult:
-    """Train, writing checkpoints and metrics into `run.out`.
+    """Train, writing checkpoints and metrics into the run's folder.
 
     Under torchrun, every process calls this with the same arguments.
 
     Raises:
         UsageError: data folders missing; resuming with another recipe.
         DataError, CheckpointError: bad input.
-        OutputError: the folder is not empty and neither resume nor overwrite is set.
+        OutputError: the folder is not empty and neither resumed nor overwritten.
         TrainingStopped: the loss is not finite.
         KeyboardInterrupt: interrupted, with the state saved.
     """
     with process_group(resolve_device(run.device)) as processes:
         if processes.is_main:
-            claim_output_folder(run.out, resume=run.resume, overwrite=run.overwrite)
+            run.output.claim_folder()
         processes.wait()
         return _train(recipe, run, processes)
 
@@ -84,22 +81,22 @@ def _train(recipe: Recipe, run: TrainingRun, processes: Processes) -> TrainingRe
         _network(recipe, run, processes),
         _options(recipe),
         recipe.resolved(),
-        run.out,
+        run.output.path,
         processes,
         _validate(recipe, run),
     )
-    if not run.resume and processes.is_main:
+    if not run.output.resume and processes.is_main:
         trainer.files.clear()
-    if run.resume and trainer.files.resume_file.exists():
+    if run.output.resume and trainer.files.resume_file.exists():
         state = trainer.files.read_resume()
         # Parsing fills in what a newer version has added, so that only real differences count.
         before = parse_recipe(state.progress.recipe, str(trainer.files.resume_file)).resolved()
         progress = state.progress.model_copy(update={"recipe": before})
-        check_same_run(progress, recipe.resolved(), processes, run.out)
+        check_same_run(progress, recipe.resolved(), processes, run.output.path)
         trainer.resume()
         log.info(f"going on after {trainer.iteration} of {recipe.loop.iterations} iterations")
     if processes.is_main:
-        write_json(run.out / RECIPE, recipe.resolved())
+        write_json(run.output.path / RECIPE, recipe.resolved())
     seconds = None if run.max_minutes is None else 60 * run.max_minutes
     result = trainer.run(
         clips,

@@ -1,0 +1,112 @@
+"""Where a command writes: refuses to mix new results with old ones, or with what it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vostool.core.errors import OutputError, UsageError
+from vostool.core.files import explain_write_errors
+
+
+@dataclass(frozen=True)
+class Output:
+    """A folder or a file to write, and what becomes of what is there.
+
+    Attributes:
+        path: folder or file.
+        resume: keep what is finished, do the rest.
+        overwrite: replace the results of an earlier run.
+
+    Raises:
+        UsageError: both at once.
+    """
+
+    path: Path
+    resume: bool = False
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", Path(self.path))
+        if self.resume and self.overwrite:
+            raise UsageError(
+                "an output cannot be resumed and overwritten",
+                where=self.path,
+                remedy="choose one of --resume and --overwrite",
+            )
+
+    def inside(self, *names: str) -> Output:
+        """A part of this folder, to be treated in the same way."""
+        return Output(self.path.joinpath(*names), self.resume, self.overwrite)
+
+    def claim_folder(self, inputs: Iterable[Path] = ()) -> Path:
+        """The folder, made if need be and ready to be written. Nothing is deleted here.
+
+        Args:
+            inputs: folders and files that are read.
+
+        Raises:
+            OutputError: the folder is not empty and neither option was given, or is a file.
+            UsageError: it holds, is, or lies in one of the inputs.
+        """
+        folder = self.path
+        refuse_overlap(folder, inputs)
+        if folder.exists() and not folder.is_dir():
+            raise OutputError(
+                "the output folder is a file", where=folder, remedy="choose another name"
+            )
+        if folder.is_dir() and any(folder.iterdir()) and not (self.resume or self.overwrite):
+            raise OutputError(
+                "the output folder is not empty",
+                where=folder,
+                remedy="choose another folder, or pass --resume or --overwrite",
+            )
+        with explain_write_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def claim_file(self, what: str) -> Path:
+        """The file, which is written later, all or nothing.
+
+        Args:
+            what: what it is, such as "recipe", for the message.
+
+        Raises:
+            OutputError: it exists and neither option was given, or is a folder.
+        """
+        if self.path.is_dir():
+            raise OutputError(
+                f"the {what} is a folder", where=self.path, remedy="choose another name"
+            )
+        if self.path.exists() and not (self.resume or self.overwrite):
+            raise OutputError(
+                f"the {what} exists",
+                where=self.path,
+                remedy="choose another name, or pass --overwrite to replace it",
+            )
+        return self.path
+
+
+def refuse_overlap(output: Path, inputs: Iterable[Path]) -> None:
+    """Refuse an output that holds, is, or lies in something that is read, links followed.
+
+    Raises:
+        UsageError: it does.
+    """
+    place = output.resolve()
+    for path in inputs:
+        source = path.resolve()
+        if place == source:
+            how = "is"
+        elif place.is_relative_to(source):
+            how = "lies in"
+        elif source.is_relative_to(place):
+            how = "holds"
+        else:
+            continue
+        raise UsageError(
+            f"the output folder {how} what is read, {path}",
+            where=output,
+            remedy="choose another --out; what is read is never written over",
+        )

@@ -1,0 +1,115 @@
+"""Which videos a command is about: a data set, where it is, a split, and some or all videos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from vostool.core.errors import UsageError
+from vostool.core.types import Video
+from vostool.datasets.catalogue import load_spec, load_videos, scoring_rule
+from vostool.datasets.layout import FaultyVideos
+from vostool.datasets.spec import ScoringRule, VideoDatasetSpec
+
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Videos of a data set.
+
+    Attributes:
+        dataset: name of the data set.
+        root: its folder.
+        split: one of its splits, or `FILE.json:train` / `FILE.json:val` of an offline split.
+        videos: names of the videos; empty is all of the split.
+    """
+
+    dataset: str
+    root: Path
+    split: str
+    videos: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", Path(self.root))
+        object.__setattr__(self, "videos", tuple(self.videos))
+
+    @classmethod
+    def of(
+        cls, dataset: str | None, root: Path | None, split: str | None, videos: Sequence[str] = ()
+    ) -> Selection | None:
+        """What optional parts make: data set, root and split together, or nothing.
+
+        Raises:
+            UsageError: only some are given.
+        """
+        if dataset is not None and root is not None and split is not None:
+            return cls(dataset, root, split, tuple(videos))
+        if dataset is None and root is None and split is None and not videos:
+            return None
+        raise UsageError(
+            "--dataset, --root and --split belong together", remedy="give all three or none"
+        )
+
+    def __str__(self) -> str:
+        return f"{self.dataset} {self.split}"
+
+    @property
+    def spec(self) -> VideoDatasetSpec:
+        """The data set's description. Raises UsageError if there is none of this name."""
+        return load_spec(self.dataset)
+
+    @property
+    def record(self) -> dict[str, str]:
+        """What manifests say about it."""
+        return {"dataset": self.dataset, "split": self.split}
+
+    def whole(self) -> Selection:
+        """All videos of the split."""
+        return replace(self, videos=())
+
+    def scoring_rule(self) -> ScoringRule:
+        """How predictions of these videos are scored."""
+        return scoring_rule(self.dataset, self.root, self.split)
+
+    def load(self) -> list[Video]:
+        """The chosen videos, sorted by name.
+
+        Raises:
+            UsageError: unknown data set, split or video.
+            FaultyVideos: some of the chosen videos cannot be used; it has the others.
+            DataError: the data set cannot be read at all.
+        """
+        try:
+            return self.pick(load_videos(self.dataset, self.root, self.split))
+        except FaultyVideos as fault:
+            if not self.videos:
+                raise
+            concerned = {
+                name: fault.problems[name] for name in self.videos if name in fault.problems
+            }
+            sound = replace(self, videos=tuple(set(self.videos) - concerned.keys()))
+            found = sound.pick(fault.videos) if sound.videos else []
+            if concerned:
+                raise FaultyVideos(concerned, found) from None
+            return found
+
+    def pick(self, videos: Sequence[Video]) -> list[Video]:
+        """The chosen ones of the split's videos.
+
+        Raises:
+            UsageError: a name that is not among them.
+        """
+        if not self.videos:
+            return list(videos)
+        known = {video.name for video in videos}
+        unknown = [name for name in self.videos if name not in known]
+        if unknown:
+            more = ", ..." if len(known) > SHOWN else ""
+            raise UsageError(
+                f"no such video: {', '.join(unknown)}",
+                where=str(self),
+                remedy=f"it has {', '.join(sorted(known)[:SHOWN])}{more}",
+            )
+        return [video for video in videos if video.name in self.videos]
