@@ -12,6 +12,7 @@ import pytest
 from vostool.core.errors import DataError, OutputError, UsageError
 from vostool.core.output import Output
 from vostool.core.types import ObjectIds
+from vostool.ensembling.options import MergeOptions
 from vostool.inference.engine import InferenceOptions, Member, run_video
 from vostool.inference.source import ArraySource
 from vostool.inference.strategy import parse_strategies
@@ -28,9 +29,11 @@ from moving_squares import squares
 IDS = ObjectIds((2, 7))
 
 
-def _run_into(root, source, stubs, memory, tta):
+def _run_into(root, source, stubs, memory, tta, merge=None):
     members = [Member(stub, parse_strategies(memory)) for stub in stubs]
-    options = InferenceOptions(views=parse_views(tta), probabilities=True)
+    options = InferenceOptions(
+        views=parse_views(tta), probabilities=True, merge=merge or MergeOptions()
+    )
     writer = PredictionWriter(root)
     for result in run_video(source, members, options):
         writer.write_mask(source.name, result.name, result.mask)
@@ -38,17 +41,28 @@ def _run_into(root, source, stubs, memory, tta):
         writer.write_probabilities(source.name, result.name, planes, source.ids)
 
 
-def test_own_feedback_in_step_equals_separate_runs_and_ensemble(tmp_path):
+@pytest.mark.parametrize(
+    "merge",
+    [
+        MergeOptions(),
+        MergeOptions(weights="4,1,0.5,2"),
+        MergeOptions(method="vote"),
+        MergeOptions(method="vote", weights="2,3,2,2"),
+    ],
+    ids=lambda merge: f"{merge.method} {merge.weights}",
+)
+def test_own_feedback_in_step_equals_separate_runs_and_ensemble(tmp_path, merge):
     images, _, given = squares(6, drift=8, starts={7: 2})
     source = ArraySource("v", images, given)
     memory = ["every:2", "first-previous"]
-    _run_into(tmp_path / "step", source, [ColourStub(60.0), ColourStub(5.0)], memory, "flip,0.5")
+    stubs = [ColourStub(60.0), ColourStub(5.0)]
+    _run_into(tmp_path / "step", source, stubs, memory, "flip,0.5", merge)
     parts = []
     for sharpness in (60.0, 5.0):
         for strategy in memory:
             parts.append(tmp_path / f"{sharpness}-{strategy.replace(':', '')}")
             _run_into(parts[-1], source, [ColourStub(sharpness)], [strategy], "flip,0.5")
-    ensemble(parts, Output(tmp_path / "out"), save_probabilities=True)
+    ensemble(parts, Output(tmp_path / "out"), merge=merge, save_probabilities=True)
     step, combined = PredictionFolder(tmp_path / "step"), PredictionFolder(tmp_path / "out")
     assert step.frames("v") == combined.frames("v")
     for frame in step.frames("v"):
@@ -92,7 +106,7 @@ def test_one_member_gives_itself(tmp_path, rng):
 
 def test_weights_decide(tmp_path, rng):
     members = [_member(tmp_path / name, rng) for name in "xyz"]
-    ensemble(members, Output(tmp_path / "out"), options={"weights": [0, 1, 0]})
+    ensemble(members, Output(tmp_path / "out"), merge=MergeOptions(weights=[0, 1, 0]))
     out, wanted = PredictionFolder(tmp_path / "out"), PredictionFolder(members[1])
     for frame in ("0", "1"):
         assert np.array_equal(out.mask("a", frame), wanted.mask("a", frame))
@@ -127,16 +141,17 @@ def _masks(root):
 @pytest.mark.parametrize("method", ["auto", "vote"])
 def test_a_vote_of_two_folders_is_not_a_copy_of_one(tmp_path, rng, weights, sentence, method):
     members = [_member(tmp_path / name, rng, probabilities=False) for name in "xy"]
-    options = {} if weights is None else {"weights": weights}
     with pytest.raises(UsageError, match=sentence):
-        ensemble(members, Output(tmp_path / "out"), method=method, options=options)
+        ensemble(
+            members, Output(tmp_path / "out"), merge=MergeOptions(method=method, weights=weights)
+        )
     assert not (tmp_path / "out").exists()
 
 
 def test_two_votes_with_probabilities_follow_the_surer_member(tmp_path, rng):
     members = [_member(tmp_path / name, rng) for name in "xy"]
     for order, out in ((members, "out"), (members[::-1], "reversed")):
-        ensemble(order, Output(tmp_path / out), method="vote")
+        ensemble(order, Output(tmp_path / out), merge=MergeOptions(method="vote"))
     assert _masks(tmp_path / "out") == _masks(tmp_path / "reversed")
     folders = [PredictionFolder(path) for path in members]
     planes = [folder.probabilities("a", "0")[0].astype(int) for folder in folders]
@@ -155,13 +170,18 @@ def test_a_vote_counts_masks_that_were_changed_after_their_probabilities(tmp_pat
     members = [_member(tmp_path / name, rng) for name in "xyz"]
     for member in members[:2]:
         PredictionWriter(member).write_mask("a", "0", np.full((6, 8), 7, np.uint8))
-    ensemble(members, Output(tmp_path / "out"), method="vote")
+    ensemble(members, Output(tmp_path / "out"), merge=MergeOptions(method="vote"))
     assert (PredictionFolder(tmp_path / "out").mask("a", "0") == 7).all()
 
 
 def test_probabilities_of_a_vote_are_its_shares(tmp_path, rng):
     members = [_member(tmp_path / name, rng) for name in "xyz"]
-    result = ensemble(members, Output(tmp_path / "out"), method="vote", save_probabilities=True)
+    result = ensemble(
+        members,
+        Output(tmp_path / "out"),
+        merge=MergeOptions(method="vote"),
+        save_probabilities=True,
+    )
     assert result.method == "vote"
     out = PredictionFolder(tmp_path / "out")
     planes, ids = out.probabilities("a", "0")
@@ -206,9 +226,9 @@ def test_ids_that_differ_in_a_later_frame_are_found(tmp_path, rng):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"options": {"weights": [1]}}, r"1 weights \(1\) for 2 members"),
-        ({"options": {"weights": [0, 0]}}, "make no sense"),
-        ({"options": {"weights": [1, 2]}, "method": "mean"}, "vote and weighted take it"),
+        ({"weights": [1]}, r"1 weights \(1\) for 2 members"),
+        ({"weights": [0, 0]}, "make no sense"),
+        ({"weights": [1, 2], "method": "mean"}, "vote and weighted take it"),
         ({"method": "weighted"}, "weights is missing"),
         ({"method": "median"}, "unknown merging method"),
     ],
@@ -216,13 +236,13 @@ def test_ids_that_differ_in_a_later_frame_are_found(tmp_path, rng):
 def test_wrong_usage(tmp_path, rng, arguments, sentence):
     members = [_member(tmp_path / name, rng, frames=1) for name in "mn"]
     with pytest.raises(UsageError, match=sentence):
-        ensemble(members, Output(tmp_path / "out"), **arguments)
+        ensemble(members, Output(tmp_path / "out"), merge=MergeOptions(**arguments))
 
 
 def test_mean_needs_probabilities_and_members_are_not_written_over(tmp_path, rng):
     members = [_member(tmp_path / "m", rng), _member(tmp_path / "n", rng, probabilities=False)]
     with pytest.raises(UsageError, match=r"no probabilities in .*n: run vostool infer with --save"):
-        ensemble(members, Output(tmp_path / "out"), method="mean")
+        ensemble(members, Output(tmp_path / "out"), merge=MergeOptions(method="mean"))
     with pytest.raises(UsageError, match="is what is read"):
         ensemble(members, Output(members[0], overwrite=True))
     with pytest.raises(OutputError, match="not empty"):
@@ -248,4 +268,4 @@ def test_resume_redoes_unfinished_videos_only(tmp_path, rng):
         k: v for k, v in complete.items() if k.suffix == ".png"
     }
     with pytest.raises(UsageError, match=r"cannot resume with other settings: .*options"):
-        ensemble(members, Output(tmp_path / "out", resume=True), options={"weights": [1, 2]})
+        ensemble(members, Output(tmp_path / "out", resume=True), merge=MergeOptions(weights=[1, 2]))

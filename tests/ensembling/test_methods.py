@@ -37,12 +37,12 @@ def one_hot(*masks, labels=3):
     return [torch.stack([(row == label).float() for label in range(labels)]) for row in rows]
 
 
-def merge(name, planes, options=None, probabilities=True, views=1):
-    names = tuple(f"m{number}" for number in range(len(planes) // views))
+def merge(name, planes, options=None, probabilities=True):
+    names = tuple(f"m{number}" for number in range(len(planes)))
     chosen = choose_method(name, OPTIONS.get(name) if options is None else options)
     accumulator = chosen.prepare(Members(names, probabilities))()
     for number, volume in enumerate(planes):
-        accumulator.add(volume, number // views)
+        accumulator.add(volume, number)
     return accumulator.result()
 
 
@@ -62,11 +62,6 @@ class TestEveryMethod:
         planes = soft(rng, 4)
         labels = [merge(name, order).max(0).indices for order in itertools.permutations(planes)]
         assert all(torch.equal(labels[0], other) for other in labels[1:])
-
-    def test_views_of_a_member_count_as_their_mean(self, rng, name):
-        planes = soft(rng, 8)
-        means = [(planes[2 * k] + planes[2 * k + 1]) / 2 for k in range(4)]
-        assert torch.allclose(merge(name, planes, views=2), merge(name, means), atol=1e-6)
 
     def test_it_is_described(self, name):
         described = {method: (about, options) for method, about, options in describe_methods()}
@@ -90,8 +85,8 @@ class TestEveryMethod:
                 chosen.prepare(masks)
 
 
-@pytest.mark.parametrize("name", ["mean", "weighted"])
-def test_means_hold_no_member(rng, name):
+@pytest.mark.parametrize("name", ["mean", "weighted", "vote"])
+def test_no_member_is_held(rng, name):
     chosen = choose_method(name, OPTIONS.get(name))
     accumulator = chosen.prepare(Members(("a", "b", "c", "d")))()
     for number in range(4):

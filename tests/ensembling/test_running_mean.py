@@ -1,4 +1,4 @@
-"""Means against plain numpy."""
+"""The running mean against plain numpy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from vostool.ensembling.running_mean import MemberMeans, RunningMean
+from vostool.ensembling.running_mean import RunningMean
 
 
 def test_running_mean_is_the_weighted_mean(rng):
@@ -29,13 +29,3 @@ def test_running_mean_leaves_its_members_alone_and_refuses_other_shapes():
         running.add(torch.zeros(2, 3))
     with pytest.raises(ValueError, match="mean of nothing"):
         RunningMean().mean()
-
-
-def test_member_means_are_in_the_order_of_members(rng):
-    views = torch.from_numpy(rng.random((4, 3, 5, 6)))
-    means = MemberMeans()
-    for member, view in zip((1, 0, 1, 0), views):
-        means.add(view, member)
-    found = means.means()
-    assert torch.allclose(found[0], (views[1] + views[3]) / 2)
-    assert torch.allclose(found[1], (views[0] + views[2]) / 2)

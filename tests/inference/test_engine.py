@@ -11,6 +11,7 @@ from colour_stub import ColourStub
 
 from vostool.core.errors import DataError
 from vostool.core.types import Fate, ObjectIds
+from vostool.ensembling.options import MergeOptions
 from vostool.inference.engine import Feedback, InferenceOptions, Member, run_video
 from vostool.inference.source import ArraySource, SourceFrame
 from vostool.inference.strategy import parse_strategies
@@ -324,6 +325,26 @@ def test_merged_feedback_gives_all_tracks_the_mean(squares):
             assert torch.equal(plain.flip(-1), flipped)
     own = _run(source, stubs=[ColourStub(60.0), ColourStub(5.0)], tta="flip", probabilities=True)
     assert not torch.allclose(own[3].probabilities, results[3].probabilities, atol=1e-4)
+
+
+def test_merged_feedback_is_what_the_method_says(squares):
+    """A member of all the weight decides what the other one memorises."""
+    images, _, given = squares(5, size=(64, 96), drift=8)
+    source = ArraySource("v", images, given)
+    first, other = ColourStub(60.0), ColourStub(5.0)
+    together = _run(
+        source,
+        stubs=[first, other],
+        feedback=Feedback.MERGED,
+        merge=MergeOptions(weights="1,0"),
+        probabilities=True,
+    )
+    alone = _run(source, ColourStub(60.0), probabilities=True)
+    for one, same in zip(together, alone, strict=True):
+        assert torch.allclose(one.probabilities, same.probabilities, atol=1e-6)
+    for t in range(4):
+        ours, theirs = (stub.states[0].masks[t] for stub in (first, other))
+        assert torch.allclose(ours, theirs, atol=1e-6)
 
 
 def test_only_output_frames_are_yielded_but_all_are_run(squares):

@@ -11,7 +11,13 @@ from vostool.inference.memory.early import Early
 from vostool.inference.memory.every import Every
 from vostool.inference.memory.first_previous import FirstPrevious
 from vostool.inference.memory.visible import Visible
-from vostool.inference.strategy import PACKAGE, Sighting, parse_strategies, parse_strategy
+from vostool.inference.strategy import (
+    PACKAGE,
+    Sighting,
+    parse_strategies,
+    parse_strategy,
+    strategy_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +35,15 @@ from vostool.inference.strategy import PACKAGE, Sighting, parse_strategies, pars
 )
 def test_parse(text, expected):
     assert parse_strategy(text) == expected
+
+
+@pytest.mark.parametrize("name", registry.names(PACKAGE))
+def test_a_strategy_is_written_as_it_is_read(name):
+    arguments = ":10,5" if name == "early" else ""
+    strategy = parse_strategy(name + arguments)
+    written = strategy_text(strategy)
+    assert written.startswith(name)
+    assert parse_strategy(written) == strategy
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ Example: `vostool ensemble preds/r50 preds/rx50 --weights 2,1 --out preds/ens`
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -59,18 +59,18 @@ def run(
     """Run the command."""
     from vostool.core.options import assign, read_assignment
     from vostool.core.output import Output
+    from vostool.ensembling.options import MergeOptions
     from vostool.stages.predict.ensemble import ensemble
 
     options.show_messages(quiet, verbose)
-    values: dict[str, object] = {}
+    values: dict[str, Any] = {"method": method}
     assign(values, [read_assignment(text, example="weights=2,1,1") for text in settings or []])
     if weights is not None:
         values["weights"] = weights
     result = ensemble(
         members,
         Output(out, resume, overwrite),
-        method=method,
-        options=values,
+        merge=MergeOptions(**values),
         save_probabilities=save_probabilities,
     )
     print(f"{result.folder} ({result.method}, {result.frames} frames)")

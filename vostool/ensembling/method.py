@@ -1,7 +1,7 @@
 """Merging members frame by frame: what a method is told, what it answers, finding one by name.
 
-A *member* is one run: a network with a memory strategy, or a prediction folder. It may see a frame
-in several *views*, which have equal weight within it. Axes: K objects, H x W pixels.
+A *member* is one run: a network with a memory strategy, or a prediction folder. Where it sees a
+frame in several views, its planes are their mean. Axes: K objects, H x W pixels.
 
 A module of `ensembling/methods/` (or of another package, by an entry point of `ENTRY_POINT_GROUP`)
 has `NEEDS`, `Params` (its options, whose fields have descriptions) and
@@ -59,7 +59,7 @@ class Accumulator(Protocol):
     """Merges one frame."""
 
     def add(self, planes: torch.Tensor, member: int) -> None:
-        """Take in one view of a member; every member has the same number of views, at least one.
+        """Take in a member; called once for each, in the order of their numbers.
 
         Args:
             planes: float32 `[K+1, H, W]`, background first, sum 1 (up to quantisation); the largest

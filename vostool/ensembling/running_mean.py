@@ -1,4 +1,4 @@
-"""Means that hold no more than their sum.
+"""A mean that holds no more than its sum.
 
 What is averaged are probabilities *after* aggregation over objects, background included: averaging
 before it, or averaging logits, would be a geometric mean of odds that one saturated member decides.
@@ -31,18 +31,3 @@ class RunningMean:
         if self._sum is None or self._weight <= 0:
             raise ValueError("the mean of nothing")
         return self._sum / self._weight
-
-
-class MemberMeans:
-    """The mean of each member over its views, for methods that need all members at once."""
-
-    def __init__(self) -> None:
-        self._means: dict[int, RunningMean] = {}
-
-    def add(self, planes: torch.Tensor, member: int) -> None:
-        """Add one view `[K+1, H, W]` of a member."""
-        self._means.setdefault(member, RunningMean()).add(planes)
-
-    def means(self) -> list[torch.Tensor]:
-        """`[K+1, H, W]` of each member that was added, by number."""
-        return [self._means[member].mean() for member in sorted(self._means)]

@@ -12,6 +12,8 @@ from vostool.ensembling.method import Members
 
 
 def _split(value: Any) -> Any:
+    if isinstance(value, (int, float)):
+        return (value,)
     if not isinstance(value, str):
         return value
     try:

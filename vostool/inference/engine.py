@@ -1,15 +1,16 @@
 """Propagation: any number of networks x views x memory strategies through a video, in step.
 
-Frame by frame: every track predicts, given masks are put in, the mean over all tracks is the
-result, and every track memorises its own prediction (or the mean). A network encodes a frame once
-per group of views, whatever the number of strategies. No probabilities outlive their frame.
+Frame by frame: every track predicts, given masks are put in, all tracks merged are the result, and
+every track memorises its own prediction (or the merged one). A network encodes a frame once per
+group of views, whatever the number of strategies. No probabilities outlive their frame.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 import torch
@@ -17,8 +18,9 @@ from torch import nn
 
 from vostool.core.errors import DataError
 from vostool.core.types import ObjectIds, ObjectProposals
-from vostool.ensembling.running_mean import RunningMean
+from vostool.ensembling.options import MergeOptions
 from vostool.inference.given import Cast, override, with_new_rows
+from vostool.inference.merging import MemberMeans, start_of_merging
 from vostool.inference.source import FrameSource, SourceFrame, check_frame
 from vostool.inference.strategy import Strategy
 from vostool.inference.track import EncodedFrame, Track
@@ -31,17 +33,18 @@ class Feedback(enum.Enum):
     """What goes back into each track's memory."""
 
     OWN = "own"
-    """Its own prediction: equals separate runs that are averaged afterwards."""
+    """Its own prediction: equals separate runs that are merged afterwards."""
     MERGED = "merged"
-    """The mean over all tracks."""
+    """The merged prediction of all tracks."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """A network, in eval mode, with the memory strategies to run it with."""
+    """A network, in eval mode, with the memory strategies to run it with; `name` for messages."""
 
     segmenter: Segmenter
     strategies: tuple[Strategy, ...]
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class InferenceOptions:
         max_memory: permanent frames per object, None for what the strategy says. First frames are
             never dropped.
         short_side: see `views.group_views`.
+        merge: how the members are merged; a member is a network with one memory strategy.
         dtype: for autocast inside the networks; None is float32. Aggregation is always float32.
         probabilities: whether results carry probabilities.
     """
@@ -62,6 +66,7 @@ class InferenceOptions:
     feedback: Feedback = Feedback.OWN
     max_memory: int | None = None
     short_side: int | None = None
+    merge: MergeOptions = field(default_factory=MergeOptions)
     dtype: torch.dtype | None = None
     probabilities: bool = False
 
@@ -116,7 +121,10 @@ class _Run:
         self._members, self._options = members, options
         self._cast = Cast(ids)
         self._device = _device(members[0].segmenter)
-        self._branches: list[_Branch] = []
+        self._merging = start_of_merging(
+            [(member.name, member.strategies) for member in members], options.merge
+        )
+        self._branches: list[list[_Branch]] = []
         self._first_index = 0
 
     @torch.inference_mode()
@@ -131,58 +139,72 @@ class _Run:
         given = None
         if frame.given is not None and rows:
             given = _Given(self._cast.one_hot(frame.given, rows, self._device), rows)
-        mean: torch.Tensor | None = _background_only(frame.image, self._device)
+        merged: torch.Tensor | None = _background_only(frame.image, self._device)
         if known or not is_last:
-            mean = self._propagate(frame, index - self._first_index, given, is_last)
-        if mean is not None and given is not None:
-            mean = override(with_new_rows(mean, len(self._cast)), given.planes, given.rows)
-        return self._result(frame, mean)
+            merged = self._propagate(frame, index - self._first_index, given, is_last)
+        if merged is not None:
+            merged = _put_in(given, with_new_rows(merged, len(self._cast)))
+        return self._result(frame, merged)
 
     def _start(self, frame: SourceFrame, index: int) -> None:
         self._first_index = index
-        size = (frame.image.shape[0], frame.image.shape[1])
+        first = 0
         for member in self._members:
             spec = member.segmenter.input_spec
-            for group in group_views(self._options.views, size, spec, self._options.short_side):
-                self._branches.append(_Branch(member, group, self._options, self._device))
+            groups = group_views(self._options.views, frame.size, spec, self._options.short_side)
+            self._branches.append(
+                [_Branch(member, group, self._options, self._device, first) for group in groups]
+            )
+            first += len(member.strategies)
 
     def _propagate(
         self, frame: SourceFrame, index: int, given: _Given | None, is_last: bool
     ) -> torch.Tensor | None:
-        """Bring all memories up to date; return the mean over all tracks, `[N+1, H, W]`.
+        """Bring all memories up to date; return all tracks merged, `[N+1, H, W]`.
 
-        The mean is left out (None) where neither output nor memory needs it.
+        Merging is left out (None) where neither output nor memory needs it.
         """
-        size = (frame.image.shape[0], frame.image.shape[1])
-        merged = self._options.feedback is Feedback.MERGED and not is_last
-        mean = RunningMean()
+        feeds_back = self._options.feedback is Feedback.MERGED and not is_last
+        accumulator = self._merging()
         encodings: list[EncodedFrame] = []
-        for branch in self._branches:
-            encoded = branch.encode(frame, index)
-            for track in branch.tracks:
-                predicted = branch.predict(track, encoded, given, self._cast)
-                if frame.output or merged:
-                    for view in branch.group.to_frame(predicted, size):
-                        mean.add(view)
-                if not merged and not is_last:
-                    branch.remember(track, encoded, predicted, given, self._cast)
-            if merged:
-                encodings.append(encoded)
-        if not frame.output and not merged:
+        for branches in self._branches:
+            means = MemberMeans()
+            for branch in branches:
+                encoded = branch.encode(frame, index)
+                for member, track in enumerate(branch.tracks, branch.first_member):
+                    predicted = branch.predict(track, encoded, given, self._cast)
+                    if frame.output or feeds_back:
+                        for view in branch.group.to_frame(predicted, frame.size):
+                            means.add(view, member)
+                    if not feeds_back and not is_last:
+                        branch.remember(track, encoded, predicted, given, self._cast)
+                if feeds_back:
+                    encodings.append(encoded)
+            for member, mean in means.items():
+                # As in a run of its own, where what is given is put in before anything is merged.
+                accumulator.add(_put_in(given, mean), member)
+        if not frame.output and not feeds_back:
             return None
-        result = mean.mean()
-        for branch, encoded in zip(self._branches, encodings, strict=False):
-            seen = branch.put_in(given, branch.group.soft(result))
-            for track in branch.tracks:
-                branch.remember(track, encoded, seen, given, self._cast)
+        result = accumulator.result()
+        if feeds_back:
+            self._remember_merged(result, encodings, given)
         return result
 
-    def _result(self, frame: SourceFrame, mean: torch.Tensor | None) -> FrameResult:
+    def _remember_merged(
+        self, merged: torch.Tensor, encodings: Sequence[EncodedFrame], given: _Given | None
+    ) -> None:
+        """Have all tracks memorise the merged prediction `[N+1, H, W]`."""
+        for branch, encoded in zip(chain(*self._branches), encodings, strict=True):
+            seen = branch.put_in(given, branch.group.soft(merged))
+            for track in branch.tracks:
+                branch.remember(track, encoded, seen, given, self._cast)
+
+    def _result(self, frame: SourceFrame, merged: torch.Tensor | None) -> FrameResult:
         if not frame.output:
             return FrameResult(frame.name, np.zeros(frame.image.shape[:2], np.uint8))
-        if mean is None:
-            mean = _background_only(frame.image, self._device)
-        ordered = self._cast.in_id_order(with_new_rows(mean, len(self._cast)))
+        if merged is None:
+            merged = _background_only(frame.image, self._device)
+        ordered = self._cast.in_id_order(with_new_rows(merged, len(self._cast)))
         # On processors argmax over the first axis takes five times as long as max.
         labels = ordered.max(dim=0).indices.to(torch.uint8).cpu().numpy()
         mask = self._cast.ids.to_ids(labels)
@@ -198,12 +220,22 @@ class _Given:
 
 
 class _Branch:
-    """A network and a group of views: one encoding per frame, one track per strategy."""
+    """A network and a group of views: one encoding per frame, one track per strategy.
+
+    Attributes:
+        group: the views.
+        tracks: of the network's members, which are numbered from `first_member`.
+    """
 
     def __init__(
-        self, member: Member, group: ViewGroup, options: InferenceOptions, device: torch.device
+        self,
+        member: Member,
+        group: ViewGroup,
+        options: InferenceOptions,
+        device: torch.device,
+        first_member: int,
     ):
-        self.group = group
+        self.group, self.first_member = group, first_member
         self._segmenter, self._device, self._dtype = member.segmenter, device, options.dtype
         self.tracks = [
             Track(member.segmenter, strategy, options.max_memory) for strategy in member.strategies
@@ -258,6 +290,11 @@ class _Branch:
         seen = self.group.without_padding(probabilities)
         with autocast(self._device, self._dtype):
             track.remember(encoded, seen, cast, rows)
+
+
+def _put_in(given: _Given | None, planes: torch.Tensor) -> torch.Tensor:
+    """`[N+1, H, W]` of a frame with given masks instead of what is predicted for them."""
+    return planes if given is None else override(planes, given.planes, given.rows)
 
 
 def _background_only(image: np.ndarray, device: torch.device) -> torch.Tensor:

@@ -31,6 +31,11 @@ class SourceFrame:
     output: bool = True
     proposals: ObjectProposals | None = None
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the image."""
+        return self.image.shape[0], self.image.shape[1]
+
 
 class FrameSource(Protocol):
     """A video; iterating again starts again."""

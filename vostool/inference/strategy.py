@@ -5,6 +5,7 @@ A module of `inference/memory/` has `parse(arguments: tuple[str, ...]) -> Strate
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -72,6 +73,16 @@ def parse_strategy(text: str) -> Strategy:
     module = registry.load(PACKAGE, name, kind="memory strategy")
     arguments = tuple(part.strip() for part in rest.split(",")) if colon else ()
     return module.parse(arguments)
+
+
+def strategy_text(strategy: Strategy) -> str:
+    """A strategy as `parse_strategy` reads it, all arguments stated; its `repr` if it is no
+    dataclass whose fields are the arguments."""
+    if not dataclasses.is_dataclass(strategy):
+        return repr(strategy)
+    name = type(strategy).__module__.rpartition(".")[2].replace("_", "-")
+    values = [getattr(strategy, field.name) for field in dataclasses.fields(strategy)]
+    return ":".join([name, *([",".join(map(str, values))] if values else [])])
 
 
 def parse_strategies(texts: Sequence[str]) -> tuple[Strategy, ...]:

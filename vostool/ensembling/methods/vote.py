@@ -16,7 +16,6 @@ from pydantic import Field
 from vostool.core.errors import UsageError
 from vostool.core.options import Options
 from vostool.ensembling.method import Accumulator, Members, Needs
-from vostool.ensembling.running_mean import MemberMeans
 from vostool.ensembling.weights import Weights, as_text, check_count
 
 NEEDS = Needs.MASKS
@@ -65,21 +64,23 @@ def _check_majorities(weights: tuple[float, ...], members: Members) -> None:
 
 
 class _Vote:
-    """Holds all members: a member has one vote, on the mean of its views."""
+    """Holds the shares alone."""
 
     def __init__(self, weights: tuple[float, ...]):
-        self._weights, self._members = weights, MemberMeans()
+        self._shares_of = [weight / sum(weights) for weight in weights]
+        self._shares: torch.Tensor | None = None
 
     def add(self, planes: torch.Tensor, member: int) -> None:
-        self._members.add(planes, member)
+        if self._shares is None:
+            self._shares = torch.zeros_like(planes, dtype=torch.float64)
+        share = self._shares_of[member]
+        label = planes.max(dim=0, keepdim=True).indices
+        self._shares.add_(planes, alpha=share * MEAN_SHARE)
+        self._shares.scatter_add_(
+            0, label, torch.full_like(self._shares[:1], share * (1 - MEAN_SHARE))
+        )
 
     def result(self) -> torch.Tensor:
-        means = self._members.means()
-        shares = torch.zeros_like(means[0], dtype=torch.float64)
-        total = sum(self._weights)
-        for planes, weight in zip(means, self._weights, strict=True):
-            share = weight / total
-            label = planes.max(dim=0, keepdim=True).indices
-            shares.add_(planes, alpha=share * MEAN_SHARE)
-            shares.scatter_add_(0, label, torch.full_like(shares[:1], share * (1 - MEAN_SHARE)))
-        return shares.round(decimals=DECIMALS).float()
+        if self._shares is None:
+            raise ValueError("a vote of nobody")
+        return self._shares.round(decimals=DECIMALS).float()

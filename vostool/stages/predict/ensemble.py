@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,12 @@ from vostool.core.output import Output, refuse_overlap
 from vostool.core.types import ObjectIds
 from vostool.ensembling.agreement import check_agreement, video_ids
 from vostool.ensembling.member_planes import one_hot, soft_planes, with_labels
-from vostool.ensembling.method import Accumulator, Members, MergingMethod, Needs, choose_method
+from vostool.ensembling.method import Accumulator, Members, MergingMethod, Needs
+from vostool.ensembling.options import MergeOptions
 from vostool.inference.writer import WriteBehind
 from vostool.predictions.folder import PredictionFolder
 from vostool.predictions.quantise import to_uint8
 from vostool.stages.predict.prediction_run import Planned, PredictionRun
-
-AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -47,17 +46,14 @@ def ensemble(
     members: Sequence[Path],
     output: Output,
     *,
-    method: str = AUTO,
-    options: Mapping[str, Any] | None = None,
+    merge: MergeOptions | None = None,
     save_probabilities: bool = False,
 ) -> EnsembleResult:
     """Merge prediction folders frame by frame; nothing but one frame is in memory.
 
     Args:
-        members: folders; options that hold one value per member go by their order.
-        method: a module of `ensembling/methods/`, or auto: the mean of probabilities where all
-            members have them (weighted, if there are weights), otherwise a vote over masks.
-        options: of the method, such as weights.
+        members: folders; weights go by their order.
+        merge: the method and its options.
         save_probabilities: write the merged planes too.
 
     Raises:
@@ -67,7 +63,7 @@ def ensemble(
     refuse_overlap(output.path, members)
     folders = [PredictionFolder(path) for path in members]
     probable = all(folder.has_probabilities for folder in folders)
-    chosen = choose_method(_name(method, probable, options), options)
+    chosen = (merge or MergeOptions()).choose(probable)
     _check_probabilities(chosen, folders, save_probabilities)
     start = chosen.prepare(Members(tuple(str(path) for path in members), probable))
     check_agreement(folders, probable)
@@ -159,14 +155,6 @@ class _Frames:
                 remedy="run vostool infer again for this video",
             )
         return planes
-
-
-def _name(method: str, probable: bool, options: Mapping[str, Any] | None) -> str:
-    if method != AUTO:
-        return method
-    if not probable:
-        return "vote"
-    return "weighted" if "weights" in (options or {}) else "mean"
 
 
 def _check_probabilities(

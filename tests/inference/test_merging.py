@@ -1,0 +1,34 @@
+"""Members of a run: who they are, and the mean over their views."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from vostool.core.errors import UsageError
+from vostool.ensembling.options import MergeOptions
+from vostool.inference.merging import MemberMeans, start_of_merging
+from vostool.inference.strategy import parse_strategies
+
+
+def test_a_member_is_a_network_with_one_memory_strategy():
+    strategies = parse_strategies(["every:5", "first-previous"])
+    networks = [("a", strategies), ("", strategies)]
+    assert start_of_merging(networks, MergeOptions(weights="4,3,2,1"))
+    with pytest.raises(
+        UsageError,
+        match=r"2 weights \(2,1\) for 4 members "
+        r"\(a every:5, a first-previous, network 2 every:5, network 2 first-previous\)",
+    ):
+        start_of_merging(networks, MergeOptions(weights="2,1"))
+
+
+def test_member_means_are_in_the_order_of_members(rng):
+    views = torch.from_numpy(rng.random((4, 3, 5, 6)))
+    means = MemberMeans()
+    for member, view in zip((1, 0, 1, 0), views):
+        means.add(view, member)
+    (zero, first), (one, second) = means.items()
+    assert (zero, one) == (0, 1)
+    assert torch.allclose(first, (views[1] + views[3]) / 2)
+    assert torch.allclose(second, (views[0] + views[2]) / 2)

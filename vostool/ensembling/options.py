@@ -1,0 +1,50 @@
+"""How members are merged, as options of `ensemble` and `infer`; nothing here needs torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ConfigDict, Field
+
+from vostool.core.options import Options
+
+if TYPE_CHECKING:
+    from vostool.ensembling.method import MergingMethod
+
+AUTO = "auto"
+
+
+class MergeOptions(Options):
+    """A merging method with its options; those that only some methods have are keys beside them."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    method: str = Field(
+        AUTO,
+        description="a module of ensembling/methods/; auto is the mean of probabilities (weighted, "
+        "where there are weights), or a vote where there are only masks",
+    )
+    weights: Any = Field(
+        None,
+        description="of the members, such as 2,1: in infer one per network and memory strategy "
+        "(networks first), in ensemble one per folder; views of a member have equal weight",
+    )
+
+    def choose(self, probabilities: bool = True) -> MergingMethod:
+        """The method that is meant.
+
+        Args:
+            probabilities: whether all members have them.
+
+        Raises:
+            UsageError: unknown name or option, or a value that makes no sense.
+        """
+        from vostool.ensembling.method import choose_method
+
+        values = dict(self.model_extra or {})
+        if self.weights is not None:
+            values["weights"] = self.weights
+        name = self.method
+        if name == AUTO:
+            name = ("weighted" if "weights" in values else "mean") if probabilities else "vote"
+        return choose_method(name, values)

@@ -1,0 +1,47 @@
+"""Who is merged in a run: one member per network and memory strategy, whatever the views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+
+from vostool.ensembling.method import Accumulator, Members
+from vostool.ensembling.options import MergeOptions
+from vostool.ensembling.running_mean import RunningMean
+from vostool.inference.strategy import Strategy, strategy_text
+
+
+def start_of_merging(
+    networks: Sequence[tuple[str, Sequence[Strategy]]], options: MergeOptions
+) -> Callable[[], Accumulator]:
+    """What starts an accumulator for each frame.
+
+    Args:
+        networks: name and memory strategies of each; members are numbered network by network.
+
+    Raises:
+        UsageError: unknown method or option, or one that does not fit these members.
+    """
+    names = [
+        f"{name or f'network {number}'} {strategy_text(strategy)}"
+        for number, (name, strategies) in enumerate(networks, start=1)
+        for strategy in strategies
+    ]
+    return options.choose().prepare(Members(tuple(names)))
+
+
+class MemberMeans:
+    """The mean of each member over its views."""
+
+    def __init__(self) -> None:
+        self._means: dict[int, RunningMean] = {}
+
+    def add(self, planes: torch.Tensor, member: int) -> None:
+        """Add one view `[N+1, H, W]` of a member."""
+        self._means.setdefault(member, RunningMean()).add(planes)
+
+    def items(self) -> Iterator[tuple[int, torch.Tensor]]:
+        """Number and mean `[N+1, H, W]` of each member that was added, by number."""
+        for member in sorted(self._means):
+            yield member, self._means[member].mean()
