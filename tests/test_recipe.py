@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from vostool.core.errors import DataError, UsageError
-from vostool.recipe import build_model, load_recipe, parse_recipe, recipe_names, with_overrides
+from vostool.recipe import (
+    Recipe,
+    build_model,
+    load_recipe,
+    parse_recipe,
+    recipe_names,
+    with_overrides,
+)
 from vostool.stages.train.recipes import as_toml
 
 PAPER_RECIPES = [
@@ -50,14 +57,12 @@ def test_the_papers_recipes_are_there() -> None:
     [
         ("stm-r50", "optimiser.learning_rate", 1e-5),
         ("stm-r50", "loop.batch", 4),
-        ("stm-r50", "losses.lovasz", 0.0),
         ("stm-r50-pretrain", "synthesis.crop", (384, 384)),
         ("famnet-r50-pretrain", "loop.batch", 6),
         ("famnet-r50", "loop.batch", 3),
         ("famnet-r50", "clip.crop", (384, 640)),
         ("famnet-r50", "clip.reverse", 0.5),
         ("famnet-r50", "curriculum.max_skip", ((0.0, 25),)),
-        ("famnet-r50", "losses.lovasz", 1.0),
         ("famnet-r50", "optimiser.name", "adam"),
         ("famnet-r50", "schedule.name", "step"),
         ("famnet-r50-sgd", "optimiser.name", "sgd"),
@@ -71,6 +76,27 @@ def test_values_of_the_papers(name: str, key: str, value: object) -> None:
     for step in key.split("."):
         found = getattr(found, step)
     assert found == value
+
+
+def weights_of(recipe: Recipe) -> dict[str, float]:
+    return {name: values["weight"] for name, values in recipe.losses.items()}
+
+
+def test_losses_of_the_papers() -> None:
+    assert weights_of(load_recipe("stm-r50")) == {"cross_entropy": 1}
+    assert weights_of(load_recipe("famnet-r50")) == {"cross_entropy": 1, "lovasz": 1}
+
+
+def test_weights_of_losses_are_extended_and_overridden(tmp_path: Path) -> None:
+    base = MINIMAL + '[losses]\niou = 2\n[losses.coarse]\nkind = "iou"\nof = "coarse"\n'
+    write(tmp_path, "base", base)
+    child = 'extends = "base"\ndescription = "child"\n[losses]\ncoarse = 0.5\nlovasz = 0.25\n'
+    recipe = load_recipe(write(tmp_path, "child", child), ["losses.iou=3", "losses.lovasz=0"])
+    assert weights_of(recipe) == {"cross_entropy": 1, "iou": 3, "coarse": 0.5}
+    assert recipe.losses["coarse"]["of"] == "coarse"
+    assert weights_of(with_overrides(recipe, ["losses.cross_entropy=0"]))["cross_entropy"] == 0
+    changed = with_overrides(recipe, ["losses.coarse.kind=lovasz"])
+    assert changed.losses["coarse"]["kind"] == "lovasz"
 
 
 def test_fifty_epochs_of_sgd() -> None:
@@ -88,7 +114,7 @@ def test_second_backbone_has_no_figures_of_the_first() -> None:
 
 def test_all_mistakes_are_listed_with_close_names(tmp_path: Path) -> None:
     text = MINIMAL.replace("iterations", "iteratons").replace("image-folder", "x") + "batch = 0\n"
-    text += '[optimiser]\nlearning_rat = 1\n[model2]\n[losses.bootstrap]\nend = "x"\n'
+    text += '[optimiser]\nlearning_rat = 1\n[model2]\n[losses.cross_entropy.bootstrap]\nend = "x"\n'
     text = text.replace('name = "stm"', 'name = "stm"\nbakbone = "resnet18"')
     with pytest.raises(UsageError) as caught:
         load_recipe(write(tmp_path, "wrong", text))
@@ -102,7 +128,7 @@ def test_all_mistakes_are_listed_with_close_names(tmp_path: Path) -> None:
         "unknown key model2 (did you mean model?)",
         "unknown key model.bakbone (did you mean backbone?)",
         "loop.batch: ",
-        "losses.bootstrap.end: ",
+        "losses.cross_entropy.bootstrap.end: ",
     ):
         assert part in message
     assert caught.value.exit_code == 2

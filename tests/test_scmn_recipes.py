@@ -20,8 +20,12 @@ def test_network_and_losses(name: str) -> None:
     assert [values[part] for part in PARTS] == [[2, 4, 8], True, True]
     # 64 channels beside a decoder of 256.
     assert values["decoder_channels"] / values["refinement_channels"] == 4
-    losses = recipe.losses
-    assert (losses.cross_entropy, losses.auxiliary, losses.iou, losses.lovasz) == (1, 1, 1, 0)
+    terms = {name: (v["kind"], v["of"], v["weight"]) for name, v in recipe.losses.items()}
+    assert terms == {
+        "cross_entropy": ("cross_entropy", None, 1),
+        "coarse": ("cross_entropy", "coarse", 1),
+        "iou": ("iou", None, 1),
+    }
     assert recipe.synthesis.previous == name.endswith("pretrain")
     assert recipe.clip.previous == (not name.endswith("pretrain"))
 
@@ -68,7 +72,7 @@ def test_rows_of_table_2(plan_name: str) -> None:
     head, constraint, strategy = (
         recipes[name] for name in ("head", "spatial-constraint", "training-strategy")
     )
-    assert (stm.model.name, stm.losses.iou) == ("stm", 0)
+    assert (stm.model.name, list(stm.losses)) == ("stm", ["cross_entropy"])
     assert [head.model.values[part] for part in PARTS] == [[2, 4, 8], False, True]
     assert (head.clip.previous, constraint.clip.previous) == (False, True)
     assert constraint.model == strategy.model

@@ -24,7 +24,8 @@ def test_values_of_the_paper(name: str) -> None:
     assert crop == (384, 384)
     assert (recipe.optimiser.name, recipe.optimiser.learning_rate) == ("adam", 1e-5)
     assert recipe.schedule.name == "constant"
-    assert (recipe.losses.cross_entropy, recipe.losses.lovasz) == (1.0, 0.0)
+    weights = {name: values["weight"] for name, values in recipe.losses.items()}
+    assert weights == {"cross_entropy": 1.0}
     assert recipe.loop.batch == 4
     assert recipe.model.values["backbone"] == "resnet50"
     assert recipe.model.values["refine"] == ("refine" in name)

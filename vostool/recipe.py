@@ -7,6 +7,7 @@ values, `--set a.b=value` overrides single ones, and everything wrong is reporte
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from torch import nn
 
 from vostool.core import registry
 from vostool.core.errors import DataError, UsageError
-from vostool.core.options import Options, assign, merged, read_assignment
+from vostool.core.options import Assignment, Options, assign, merged, read_assignment
 from vostool.core.suggest import did_you_mean
 from vostool.core.toml import explain_mistakes, read_toml
 from vostool.models.segmenter import ENTRY_POINT_GROUP
@@ -25,11 +26,11 @@ from vostool.training.config import (
     CheckpointOptions,
     CurriculumOptions,
     LoopOptions,
-    LossOptions,
     OptimiserOptions,
     ScheduleOptions,
     ValidationOptions,
 )
+from vostool.training.objective import in_groups, read_objective
 from vostool.training.synthesis.synthesize import SynthesisOptions
 
 SUFFIX = ".toml"
@@ -87,7 +88,11 @@ class Recipe(Options):
     loop: LoopOptions
     optimiser: OptimiserOptions = OptimiserOptions()
     schedule: ScheduleOptions = ScheduleOptions()
-    losses: LossOptions = LossOptions()
+    losses: dict[str, Any] = Field(
+        default_factory=dict,
+        description="losses by name: a weight, or a group of weight, kind, of, optional and the "
+        "loss's own values",
+    )
     validation: ValidationOptions = ValidationOptions()
     checkpoints: CheckpointOptions = CheckpointOptions()
 
@@ -127,7 +132,7 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
     """
     path = find_recipe(name)
     table = _read(path, ())
-    assign(table, map(read_assignment, overrides))
+    assign(table, map(_override, overrides))
     return parse_recipe({"name": path.stem, **table}, str(path.name))
 
 
@@ -138,12 +143,12 @@ def with_overrides(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
         UsageError: as for `load_recipe`.
     """
     table = recipe.resolved()
-    assign(table, map(read_assignment, overrides))
+    assign(table, map(_override, overrides))
     return parse_recipe(table, recipe.name)
 
 
 def parse_recipe(table: dict[str, Any], where: str) -> Recipe:
-    """Check a table of values, the network's included.
+    """Check a table of values, those of the network and of the losses included.
 
     Raises:
         UsageError: listing everything that is wrong.
@@ -156,13 +161,17 @@ def parse_recipe(table: dict[str, Any], where: str) -> Recipe:
         problems += explain_mistakes(error, Recipe)
     config, model_problems = _model_config(table.get("model"))
     problems += model_problems
-    if recipe is None or config is None or problems:
+    losses = table.get("losses", {})
+    objective, loss_problems = read_objective(losses if isinstance(losses, dict) else {})
+    problems += loss_problems
+    if recipe is None or config is None or objective is None or problems:
         count = "" if len(problems) == 1 else f"{len(problems)} mistakes: "
         raise UsageError(
             f"{count}{'; '.join(problems)}", where=where, remedy="correct the recipe or --set"
         )
     full = {"name": recipe.model.name, **config.model_dump(mode="json")}
-    return recipe.model_copy(update={"model": ModelChoice.model_validate(full)})
+    values = {"model": ModelChoice.model_validate(full), "losses": objective.table()}
+    return recipe.model_copy(update=values)
 
 
 def build_model(
@@ -187,6 +196,14 @@ def build_model(
         raise UsageError("; ".join(explain_mistakes(error, module.Config, "model."))) from None
     with torch.device(device):
         return module.build(config)
+
+
+def _override(text: str) -> Assignment:
+    """One `a.b=value`; a bare value for a loss is its weight."""
+    item = read_assignment(text)
+    if item.path[0] == "losses" and len(item.path) == 2 and not isinstance(item.value, dict):
+        return replace(item, path=(*item.path, "weight"))
+    return item
 
 
 def recipe_folder() -> Path:
@@ -224,6 +241,8 @@ def _read(path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:
         circle = " -> ".join(step.stem for step in (*chain, path))
         raise DataError(f"recipes extend each other in a circle: {circle}", where=path)
     table = read_toml(path)
+    if isinstance(table.get("losses"), dict):
+        table["losses"] = in_groups(table["losses"])  # so that groups are merged, not weights
     parent = table.pop("extends", None)
     if parent is None:
         return table

@@ -127,7 +127,7 @@ def test_scmn_starts_from_stm_and_resumes_in_its_last_phase(
     assert train(chosen, run_of(parts, videos, init=start, resume=True)).finished
     ours, theirs = (read_checkpoint(f / "iteration-00000004.ckpt")[0] for f in (whole, parts))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
-    assert {"iou", "auxiliary_coarse"} <= read_metrics(whole / "metrics.jsonl")[0].keys()
+    assert {"iou", "coarse"} <= read_metrics(whole / "metrics.jsonl")[0].keys()
 
 
 def test_a_start_of_another_backbone_is_refused(

@@ -60,41 +60,6 @@ class ScheduleOptions(Options):
     final: float = Field(0.0, ge=0, le=1, description="poly and cosine: factor at the end")
 
 
-class BootstrapOptions(Options):
-    """Cross-entropy over the hardest pixels only."""
-
-    ratio: float = Field(0.15, gt=0, le=1, description="part of the pixels that counts at the end")
-    start: int = Field(20_000, ge=0, description="iteration until which all pixels count")
-    end: int = Field(70_000, ge=1, description="iteration from which `ratio` holds")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> BootstrapOptions:
-        if self.end <= self.start:
-            raise ValueError("end must come after start")
-        return self
-
-
-class LossOptions(Options):
-    """Weights of the terms that are added up; 0 leaves a term out."""
-
-    cross_entropy: float = Field(1.0, ge=0)
-    lovasz: float = Field(0.0, ge=0, description="Lovász-Softmax over the classes in a frame")
-    iou: float = Field(0.0, ge=0, description="1 - soft IoU, mean over the objects of a clip")
-    auxiliary: float = Field(
-        0.0,
-        ge=0,
-        description="cross-entropy of what a network gives beside its result, where it does: "
-        "SCMN's map before refinement",
-    )
-    bootstrap: BootstrapOptions | None = None
-
-    @model_validator(mode="after")
-    def _something_to_learn(self) -> LossOptions:
-        if self.cross_entropy == self.lovasz == self.iou == 0:
-            raise ValueError("cross_entropy, lovasz and iou cannot all be 0")
-        return self
-
-
 class ValidationOptions(Options):
     """Scoring during training, on videos that the training does not see."""
 

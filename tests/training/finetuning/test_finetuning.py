@@ -12,10 +12,10 @@ from torch import nn
 from vostool.core.errors import UsageError
 from vostool.models import Prediction
 from vostool.models.systems import famnet, scmn
-from vostool.training.config import LossOptions
 from vostool.training.finetuning.clips import GivenFrame
 from vostool.training.finetuning.finetuner import Ending, Finetuner, TrainedWith, can_be_tuned
 from vostool.training.finetuning.options import FinetuneOptions, choose_finetune
+from vostool.training.objective import objective_of
 
 SIZE = (48, 64)
 CPU = torch.device("cpu")
@@ -43,7 +43,7 @@ def network():
 def tuner(network, options=None, **arguments):
     options = options or FinetuneOptions(iterations=4, late_iterations=2, learning_rate=1e-3)
     values = {"seed": 3, "device": CPU} | arguments
-    return Finetuner(network, options, TrainedWith(LossOptions()), **values)
+    return Finetuner(network, options, TrainedWith(objective_of({})), **values)
 
 
 def weights(network: nn.Module) -> dict[str, torch.Tensor]:
@@ -81,7 +81,7 @@ def test_scmn_is_tuned_in_all_its_parts_with_its_own_losses():
         decoder_channels=8, refinement_channels=4,
     )  # fmt: skip
     item = scmn.build(config).eval()
-    trained = TrainedWith(LossOptions(cross_entropy=1, iou=1, auxiliary=1))
+    trained = TrainedWith.of({"losses": {"iou": 1, "auxiliary": 1}})
     options = FinetuneOptions(iterations=2, check_every=1, learning_rate=1e-3)
     tuned = Finetuner(item, options, trained, seed=0, device=CPU)
     run = tuned.tune(frame())
@@ -238,9 +238,11 @@ def test_losses_are_those_of_the_recipe():
     trained = TrainedWith.of(
         {"losses": {"cross_entropy": 0.5, "lovasz": 2.0}, "loop": {"iterations": 70}}
     )
-    assert (trained.losses.cross_entropy, trained.losses.lovasz) == (0.5, 2.0)
+    weights = {term.name: term.options.weight for term in trained.objective.terms}
+    assert weights == {"cross_entropy": 0.5, "lovasz": 2.0}
     assert trained.iterations == 70
-    assert TrainedWith.of({"name": "stm-released"}).losses == LossOptions()
+    released = TrainedWith.of({"name": "stm-released"})
+    assert [term.name for term in released.objective.terms] == ["cross_entropy"]
 
 
 def test_what_can_be_tuned(network):

@@ -8,23 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from vostool.core.types import VOID, Clip
-from vostool.models import Prediction
-from vostool.training.config import BootstrapOptions, LossOptions
-from vostool.training.losses import (
-    clip_loss,
-    cross_entropy,
-    hardest_ratio,
-    iou_loss,
-    lovasz_softmax,
-    without_absent,
-)
-
-
-def make_clip(labels: torch.Tensor, present: list[list[bool]]) -> Clip:
-    batch, frames, height, width = labels.shape
-    images = torch.zeros(batch, frames, 3, height, width)
-    return Clip(images, labels, torch.tensor(present))
+from vostool.core.types import VOID
+from vostool.training.losses.cross_entropy import BootstrapOptions, cross_entropy, hardest_ratio
+from vostool.training.losses.iou import iou_loss
+from vostool.training.losses.lovasz import lovasz_softmax
 
 
 def naive_cross_entropy(logits: np.ndarray, labels: np.ndarray, ratio: float) -> float:
@@ -108,47 +95,12 @@ def test_lovasz_of_a_perfect_prediction_is_zero_and_absent_classes_are_ignored()
     assert float(lovasz_softmax(one_hot, labels)) == 0.0
 
 
-def test_rows_of_absent_objects_get_no_probability_and_no_gradient(rng) -> None:
-    logits = torch.from_numpy(rng.normal(size=(2, 1, 3, 2, 2))).requires_grad_()
-    clip = make_clip(torch.zeros(2, 2, 2, 2, dtype=torch.long), [[True, False], [True, True]])
-    masked = without_absent(logits, clip.present).softmax(2)
-    assert torch.equal(masked[0, :, 2], torch.zeros(1, 2, 2, dtype=torch.float64))
-    clip_loss(Prediction.of_logits(logits), clip, LossOptions(lovasz=1.0))["loss"].backward()
-    assert torch.isfinite(logits.grad).all()
-    assert (logits.grad[0, :, 2] == 0).all()
-    assert (logits.grad[1, :, 2] != 0).all()
-
-
-def test_terms_add_up_over_frames_and_average_over_clips(rng) -> None:
-    logits = torch.from_numpy(rng.normal(size=(2, 2, 2, 4, 4)))
-    labels = torch.from_numpy(rng.integers(0, 2, (2, 3, 4, 4)))
-    clip = make_clip(labels, [[True], [True]])
-    options = LossOptions(cross_entropy=2.0, lovasz=0.5)
-    terms = clip_loss(Prediction.of_logits(logits), clip, options)
-    assert float(terms["loss"]) == pytest.approx(float(terms["cross_entropy"] + terms["lovasz"]))
-    alone = [
-        clip_loss(
-            Prediction.of_logits(logits[b : b + 1, t : t + 1]),
-            make_clip(labels[b : b + 1, [0, t + 1]], [[True]]),
-            options,
-        )["loss"]
-        for b in range(2)
-        for t in range(2)
-    ]
-    assert float(terms["loss"]) == pytest.approx(sum(map(float, alone)) / 2)
-
-
 @pytest.mark.parametrize(
     ("iteration", "ratio"), [(0, 1.0), (20, 1.0), (45, 0.6), (70, 0.2), (999, 0.2)]
 )
 def test_bootstrap_schedule(iteration: int, ratio: float) -> None:
     options = BootstrapOptions(ratio=0.2, start=20, end=70)
     assert hardest_ratio(options, iteration) == pytest.approx(ratio)
-
-
-def test_no_loss_at_all_is_refused() -> None:
-    with pytest.raises(ValueError, match="cannot all be 0"):
-        LossOptions(cross_entropy=0, lovasz=0)
 
 
 def naive_iou_loss(p: np.ndarray, labels: np.ndarray, present: list[list[bool]]) -> float:
@@ -203,21 +155,3 @@ def test_iou_loss_of_hard_masks() -> None:
 def test_iou_of_a_clip_without_objects_is_zero() -> None:
     p = torch.rand(1, 2, 3, 4, 4).softmax(2)
     assert float(iou_loss(p, torch.zeros(1, 2, 4, 4).long(), torch.zeros(1, 2).bool())) == 0
-
-
-def test_auxiliary_logits_add_their_cross_entropy(rng) -> None:
-    labels = torch.from_numpy(rng.integers(0, 2, (1, 3, 4, 5)))
-    clip = make_clip(labels, [[True, False]])
-    logits, coarse = torch.from_numpy(rng.normal(size=(2, 1, 2, 3, 4, 5)))
-    options = LossOptions(iou=1.0, auxiliary=0.5)
-    other = {"coarse": coarse, "matches": torch.ones(3), "words": ("of", "it")}
-    prediction, plain = Prediction.of_logits(logits, other), Prediction.of_logits(logits)
-    terms = clip_loss(prediction, clip, options)
-    alone = clip_loss(Prediction.of_logits(coarse), clip, LossOptions())["cross_entropy"]
-    torch.testing.assert_close(terms["auxiliary_coarse"], 0.5 * alone)
-    assert set(terms) == {"loss", "cross_entropy", "iou", "auxiliary_coarse"}
-    assert float(terms["loss"]) == pytest.approx(
-        sum(float(value) for name, value in terms.items() if name != "loss")
-    )
-    assert set(clip_loss(plain, clip, options)) == {"loss", "cross_entropy", "iou"}
-    assert set(clip_loss(prediction, clip, LossOptions())) == {"loss", "cross_entropy"}

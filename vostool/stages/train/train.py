@@ -26,6 +26,7 @@ from vostool.training.loop.trainer import (
     TrainingResult,
     Validate,
 )
+from vostool.training.objective import objective_of
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +143,7 @@ def _options(recipe: Recipe) -> TrainingOptions:
         loop=recipe.loop,
         optimiser=recipe.optimiser,
         schedule=recipe.schedule,
-        losses=recipe.losses,
+        objective=objective_of(recipe.losses),
         checkpoints=recipe.checkpoints,
         validate_every=recipe.validation.every,
     )

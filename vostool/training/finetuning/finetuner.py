@@ -20,12 +20,11 @@ from torch import nn
 
 from vostool.core.types import Clip
 from vostool.nn.precision import autocast
-from vostool.training.config import LossOptions
 from vostool.training.finetuning.clips import FinetuneClips, GivenFrame
 from vostool.training.finetuning.made_ahead import MadeAhead
 from vostool.training.finetuning.options import FinetuneOptions
 from vostool.training.finetuning.trained_parts import choose_parameters
-from vostool.training.losses import clip_loss
+from vostool.training.objective import SUM, Objective, objective_of
 from vostool.training.optimisation.optimiser import train_mode
 
 AVERAGED = 10
@@ -121,18 +120,18 @@ class TrainedWith:
     """What a network's own training says about its tuning.
 
     Attributes:
-        losses: of its recipe.
+        objective: of its recipe.
         iterations: at which the schedules inside the losses ended.
     """
 
-    losses: LossOptions
+    objective: Objective
     iterations: int = 0
 
     @classmethod
     def of(cls, recipe: dict[str, Any]) -> TrainedWith:
         """From a checkpoint's recipe; plain cross-entropy where that has no losses."""
         iterations = int(recipe.get("loop", {}).get("iterations", 0))
-        return cls(LossOptions.model_validate(recipe.get("losses", {})), iterations)
+        return cls(objective_of(recipe.get("losses", {})), iterations)
 
 
 class Finetuner:
@@ -200,7 +199,7 @@ class Finetuner:
         with autocast(self._device, self._dtype):
             prediction = self.network(clip)
         trained = self._trained
-        return clip_loss(prediction, clip, trained.losses, trained.iterations)["loss"]
+        return trained.objective(prediction, clip, trained.iterations)[SUM]
 
 
 def _held_out(clips: FinetuneClips, first: int, options: FinetuneOptions) -> list[Clip]:

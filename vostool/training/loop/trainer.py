@@ -26,14 +26,13 @@ from vostool.training.clips.feeding import clip_loader, end_workers, next_clip
 from vostool.training.config import (
     CheckpointOptions,
     LoopOptions,
-    LossOptions,
     OptimiserOptions,
     ScheduleOptions,
 )
 from vostool.training.loop.distributed import Processes, without_averaging, wrap
 from vostool.training.loop.interrupt import StopRequest, listen
 from vostool.training.loop.metrics_log import Means, MetricsLog
-from vostool.training.losses import clip_loss
+from vostool.training.objective import Objective, objective_of
 from vostool.training.optimisation.optimiser import (
     build_optimiser,
     gradient_norm,
@@ -55,7 +54,7 @@ class TrainingOptions:
     loop: LoopOptions
     optimiser: OptimiserOptions = field(default_factory=OptimiserOptions)
     schedule: ScheduleOptions = field(default_factory=ScheduleOptions)
-    losses: LossOptions = field(default_factory=LossOptions)
+    objective: Objective = field(default_factory=lambda: objective_of({}))
     checkpoints: CheckpointOptions = field(default_factory=CheckpointOptions)
     validate_every: int = 0
 
@@ -254,7 +253,7 @@ class Trainer:
     def _forward_backward(self, network: nn.Module, clip: Clip) -> dict[str, float]:
         with autocast(self.processes.device, self.dtype):
             prediction = network(clip)
-        terms = clip_loss(prediction, clip, self.options.losses, self.iteration)
+        terms = self.options.objective(prediction, clip, self.iteration)
         self.scaler.scale(terms["loss"] / self.options.loop.accumulation).backward()
         return {name: float(value.detach()) for name, value in terms.items()}
 

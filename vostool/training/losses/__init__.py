@@ -1,0 +1,1 @@
+"""Losses: one module each, with `Options` and `loss(prediction, clip, options, iteration)`."""
