@@ -54,6 +54,21 @@ def test_views_late_objects_and_both_feedbacks(squares, toy, feedback, tta) -> N
             )
 
 
+@TOYS
+@pytest.mark.parametrize("pad", [True, False])
+def test_sizes_of_one_pixel_more_than_a_multiple(squares, toy, pad) -> None:
+    network = toy()
+    network.input_spec = dataclasses.replace(network.input_spec, remainder=1, pad=pad)
+    source, truth = video(squares, starts={7: 3})
+    shapes, encode = [], network.encode
+    network.encode = lambda frame: (shapes.append(frame.images.shape), encode(frame))[1]
+    results = run(source, [network], tta="flip,1.0,2.0")
+    sizes = {(65, 81), (97, 161)} if pad else {(49, 81), (97, 161)}
+    assert {tuple(shape[-2:]) for shape in shapes} == sizes
+    for result, mask in zip(results, truth, strict=True):
+        assert iou(result.mask == 2, mask == 2) > 0.8
+
+
 def test_given_frames_alone_are_references(squares) -> None:
     network = ReferenceSoftmax()
     source, _ = video(squares, starts={7: 3})

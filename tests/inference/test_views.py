@@ -70,6 +70,41 @@ def test_sizes(scale, frame, spec, short_side, content, batch):
     assert group.images(image, spec, torch.device("cpu")).shape == (2, 3, *batch)
 
 
+@pytest.mark.parametrize(
+    ("scale", "pad", "short_side", "content", "batch"),
+    [
+        (1.0, True, None, (480, 854), (481, 865)),
+        (1.0, False, None, (481, 849), (481, 849)),
+        (1.0, True, 465, (465, 833), (465, 833)),
+        (1.3, True, None, (625, 1105), (625, 1105)),
+    ],
+)
+def test_sizes_of_a_network_with_aligned_corners(scale, pad, short_side, content, batch):
+    spec = InputSpec(pad=pad, remainder=1)
+    [group] = group_views((View(scale), View(scale, True)), (480, 854), spec, short_side)
+    assert group.content == content
+    image = np.zeros((480, 854, 3), np.uint8)
+    assert group.images(image, spec, torch.device("cpu")).shape == (2, 3, *batch)
+
+
+def test_aligned_views_see_what_is_given_where_the_image_shows_it():
+    spec = InputSpec((0.0,) * 3, (1.0,) * 3, remainder=1, pad=False)
+    [group] = group_views((View(), View(1.0, True)), (40, 60), spec, None)
+    assert group.content == (33, 65)
+    mask = torch.zeros(40, 60)
+    mask[:12, :20] = mask[30:, 45:] = 1
+    images = group.images(
+        (mask[..., None] * 255).byte().expand(-1, -1, 3).numpy(), spec, mask.device
+    )
+    planes = group.given(mask[None])
+    assert ((images[:, 0] > 0.5).float() != planes[:, 0]).float().mean() < 0.03
+    assert planes[0, 0, 0, 0] == planes[0, 0, -1, -1] == 1
+    soft = group.soft(mask[None])
+    for view in group.to_frame(torch.cat([1 - soft, soft], 1), (40, 60)):
+        assert ((view[1] > 0.5).float() != mask).float().mean() < 0.03
+        torch.testing.assert_close(view.sum(0), torch.ones(40, 60))
+
+
 def test_padding_is_black_before_normalisation():
     [group] = group_views((View(),), (16, 15), PAD, None)
     image = np.full((16, 15, 3), 255, np.uint8)

@@ -44,6 +44,41 @@ def test_nearest_multiple(value, stride, expected):
     assert geometry.nearest_multiple(value, stride) == expected
 
 
+def test_sizes_of_one_pixel_more_than_a_multiple():
+    assert [geometry.nearest_multiple(v, 16, 1) for v in (480, 465, 473.5, 3)] == [
+        481,
+        465,
+        481,
+        17,
+    ]
+    assert geometry.padding_to_multiple(480, 854, 16, 1) == geometry.Padding(0, 1, 5, 6)
+    assert geometry.padding_to_multiple(481, 865, 16, 1) == geometry.Padding()
+
+
+@pytest.mark.parametrize("size", [(17, 33), (5, 9), (9, 33)])
+def test_aligned_resizing_keeps_corners_and_points_between_in_place(size):
+    rows, columns = torch.meshgrid(torch.arange(9.0), torch.arange(17.0), indexing="ij")
+    plane = (3 * rows + columns)[None]
+    places = [torch.linspace(0, old - 1, new) for old, new in zip((9, 17), size, strict=True)]
+    expected = 3 * places[0][:, None] + places[1]
+    inside = (0, slice(1, -1), slice(1, -1))
+    soft = geometry.resize_soft(plane, size, aligned=True)
+    torch.testing.assert_close(soft[0], expected)
+    image = geometry.resize_image(plane, size, aligned=True)
+    torch.testing.assert_close(image[inside], expected[1:-1, 1:-1])
+    nearest = geometry.resize_nearest(plane, size, aligned=True)
+    corners = (0, slice(None, None, size[0] - 1), slice(None, None, size[1] - 1))
+    assert torch.equal(nearest[corners], soft[corners])
+    assert torch.equal(geometry.resize_nearest(nearest, size, aligned=True), nearest)
+
+
+def test_an_aligned_image_is_low_passed_when_it_shrinks():
+    checker = (torch.arange(65)[:, None] + torch.arange(65)[None]).remainder(2).float()[None]
+    small = geometry.resize_image(checker, (17, 17), aligned=True)
+    assert torch.allclose(small, torch.full_like(small, 0.5), atol=0.08)
+    assert geometry.resize_soft(checker, (17, 17), aligned=True).max() < 0.01
+
+
 def test_flip_is_its_own_inverse_and_mirrors_columns():
     row = torch.arange(5.0).expand(2, 3, 5)
     assert geometry.flip(row)[0, 0].tolist() == [4, 3, 2, 1, 0]

@@ -53,6 +53,14 @@ def test_boxes_and_masks_move_together(changed, expected) -> None:
     assert_same(changed, expected)
 
 
+def test_aligned_resizing_scales_the_centres_of_pixels() -> None:
+    found = rectangles((0, 0, 1, 1), (8, 4, 17, 9), size=(9, 17))
+    larger = proposals.resize(found, (17, 33), aligned=True)
+    assert larger.boxes.tolist() == [[-0.5, -0.5, 1.5, 1.5], [15.5, 7.5, 33.5, 17.5]]
+    assert larger.masks[0, 0, 0] and larger.masks[1, 16, 32] and larger.masks[1, 8, 16]
+    assert not larger.masks[1, 6].any()
+
+
 def test_a_crop_keeps_the_scores_of_what_it_shows() -> None:
     found = rectangles((0, 0, 4, 4), (20, 0, 30, 20), (2, 2, 6, 6))
     kept = proposals.crop(found, (0, 0), (10, 10))

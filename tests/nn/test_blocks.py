@@ -163,6 +163,30 @@ def test_trunk_has_the_three_strides() -> None:
     assert [tuple(feature.shape[-2:]) for feature in features] == [(16, 24), (8, 12), (4, 6)]
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("resnet18", {"layers": (1, 1, 1, 2), "channels": (8, 8, 16, 24)}),
+        ("resnet50", {"layers": (1, 1, 1, 2), "channels": (4, 4, 4, 8)}),
+        ("mobilenetv2_035", {}),
+    ],
+)
+@torch.no_grad()
+def test_with_an_output_stride_the_last_stage_stays_and_sees_the_same_at_every_other_pixel(
+    name, options
+) -> None:
+    strided = Trunk(name, options=TrunkOptions(**options), strides=(4, 8, 16, 32)).eval()
+    dilated = Trunk(name, options=TrunkOptions(**options, output_stride=16)).eval()
+    scramble_batch_norm(strided)
+    dilated.net.load_state_dict(strided.net.state_dict(), strict=True)
+    assert dilated.channels == (*strided.channels[:2], strided.channels[3])
+    images = random(1, 3, 97, 129)
+    fine, coarse = dilated(images), strided(images)
+    assert [tuple(level.shape[-2:]) for level in fine] == [(25, 33), (13, 17), (7, 9)]
+    torch.testing.assert_close(fine[0], coarse[0])
+    torch.testing.assert_close(fine[2][..., ::2, ::2], coarse[3], atol=1e-4, rtol=1e-4)
+
+
 def test_unknown_or_unfit_trunks_are_named() -> None:
     with pytest.raises(UsageError, match="resnet5000"):
         Trunk("resnet5000")

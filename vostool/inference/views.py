@@ -68,11 +68,13 @@ class ViewGroup:
         content: height and width to which frames are resized.
         padding: what is added around that to reach a multiple of the network's stride.
         flips: per view of the batch, whether it is mirrored.
+        aligned: whether resizing keeps corner pixels in place, see `geometry`.
     """
 
     content: tuple[int, int]
     padding: Padding
     flips: tuple[bool, ...]
+    aligned: bool = False
 
     def images(self, frame: np.ndarray, spec: InputSpec, device: torch.device) -> torch.Tensor:
         """uint8 `[H, W, 3]` -> `[V, 3, h, w]` in model normalisation, channels last.
@@ -80,7 +82,7 @@ class ViewGroup:
         Padding is black before normalisation, as in STM's released code.
         """
         image = torch.from_numpy(np.ascontiguousarray(frame)).to(device).permute(2, 0, 1)
-        image = geometry.resize_image(image.float() / 255, self.content)
+        image = geometry.resize_image(image.float() / 255, self.content, aligned=self.aligned)
         batch = spec.normalise(self._stack(image))
         return batch.contiguous(memory_format=torch.channels_last)
 
@@ -93,17 +95,17 @@ class ViewGroup:
         self, found: ObjectProposals, device: torch.device
     ) -> tuple[ObjectProposals, ...]:
         """Proposals of a frame -> those of each view."""
-        resized = proposals.resize(found.to(device), self.content)
+        resized = proposals.resize(found.to(device), self.content, aligned=self.aligned)
         views = [proposals.flip(resized) if flipped else resized for flipped in self.flips]
         return tuple(proposals.pad(view, self.padding) for view in views)
 
     def given(self, planes: torch.Tensor) -> torch.Tensor:
         """One-hot planes `[G, H, W]` of a frame -> `[V, G, h, w]`, nearest neighbour."""
-        return self._stack(geometry.resize_one_hot(planes, self.content))
+        return self._stack(geometry.resize_one_hot(planes, self.content, aligned=self.aligned))
 
     def soft(self, planes: torch.Tensor) -> torch.Tensor:
         """Probabilities `[C, H, W]` of a frame -> `[V, C, h, w]`; 0 in the padding."""
-        return self._stack(geometry.resize_image(planes, self.content))
+        return self._stack(geometry.resize_image(planes, self.content, aligned=self.aligned))
 
     def without_padding(self, planes: torch.Tensor) -> torch.Tensor:
         """Probabilities `[V, N+1, h, w]` with nothing but background in the padding.
@@ -124,7 +126,7 @@ class ViewGroup:
             geometry.flip(view) if flipped else view
             for view, flipped in zip(cropped, self.flips, strict=True)
         ]
-        return [geometry.resize_soft(view, size) for view in upright]
+        return [geometry.resize_soft(view, size, aligned=self.aligned) for view in upright]
 
     def _stack(self, planes: torch.Tensor) -> torch.Tensor:
         views = [geometry.flip(planes) if flipped else planes for flipped in self.flips]
@@ -147,7 +149,7 @@ def group_views(
     for view in views:
         groups.setdefault(view.scale, []).append(view.flip)
     return [
-        ViewGroup(*_network_size(scale, frame_size, spec, short_side), tuple(flips))
+        ViewGroup(*_network_size(scale, frame_size, spec, short_side), tuple(flips), spec.aligned)
         for scale, flips in groups.items()
     ]
 
@@ -156,7 +158,9 @@ def _network_size(
     scale: float, frame_size: tuple[int, int], spec: InputSpec, short_side: int | None
 ) -> tuple[tuple[int, int], Padding]:
     if spec.pad and scale == 1 and short_side is None:
-        return frame_size, geometry.padding_to_multiple(*frame_size, spec.stride)
+        return frame_size, geometry.padding_to_multiple(*frame_size, spec.stride, spec.remainder)
     factor = scale * (short_side or min(frame_size)) / min(frame_size)
-    height, width = (geometry.nearest_multiple(side * factor, spec.stride) for side in frame_size)
+    height, width = (
+        geometry.nearest_multiple(side * factor, spec.stride, spec.remainder) for side in frame_size
+    )
     return (height, width), Padding()

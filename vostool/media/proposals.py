@@ -9,16 +9,27 @@ from vostool.media import geometry
 from vostool.media.geometry import Padding
 
 
-def resize(proposals: ObjectProposals, size: tuple[int, int]) -> ObjectProposals:
-    """To an image of another height and width; masks by nearest neighbour, which may lose some."""
+def resize(
+    proposals: ObjectProposals, size: tuple[int, int], *, aligned: bool = False
+) -> ObjectProposals:
+    """To an image of another height and width; masks by nearest neighbour, which may lose some.
+
+    Args:
+        aligned: see `geometry`.
+    """
     height, width = proposals.masks.shape[-2:]
     if (height, width) == tuple(size):
         return proposals
-    factors = proposals.boxes.new_tensor([size[1] / width, size[0] / height] * 2)
+    # Aligned corners: centres of pixels, half a pixel from their edges, are what is scaled.
+    shift, less = (0.5, 1) if aligned else (0.0, 0)
+    factors = proposals.boxes.new_tensor(
+        [(size[1] - less) / max(width - less, 1), (size[0] - less) / max(height - less, 1)] * 2
+    )
     masks = proposals.masks.new_zeros((len(proposals), *size))
     if len(proposals):
-        masks = geometry.resize_nearest(proposals.masks.float(), size) > 0
-    return ObjectProposals(proposals.boxes * factors, proposals.scores, masks)
+        masks = geometry.resize_nearest(proposals.masks.float(), size, aligned=aligned) > 0
+    boxes = (proposals.boxes - shift) * factors + shift
+    return ObjectProposals(boxes, proposals.scores, masks)
 
 
 def flip(proposals: ObjectProposals) -> ObjectProposals:

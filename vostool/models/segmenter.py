@@ -1,14 +1,14 @@
 """What the engine and the trainer ask of a network.
 
-Axes: V views of equal size (plain and flipped, say), N objects, H x W pixels, both multiples of
-`InputSpec.stride`. A network has no per-video attributes: all of that is in the `State` it makes.
+Axes: V views of equal size (plain and flipped, say), N objects, H x W pixels as `InputSpec` asks
+for. A network has no per-video attributes: all of that is in the `State` it makes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 
@@ -29,7 +29,9 @@ class InputSpec:
 
     Attributes:
         mean, std: per RGB channel, applied to images in [0, 1].
-        stride: height and width must be multiples of it.
+        stride: height and width must be multiples of it, or
+        remainder: 1 where they must be one pixel more than multiples (465 = 29 * 16 + 1). Frames
+            are then resized with the centres of corner pixels aligned, as such networks do inside.
         pad: True pads to the next multiple (zeros in [0, 1], before normalisation, split floor /
             ceil over both sides), False resizes to the nearest multiple.
         every_frame: True for a network that looks at the previous frame's masks: `memorize` is
@@ -40,9 +42,15 @@ class InputSpec:
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     stride: int = 16
+    remainder: Literal[0, 1] = 0
     pad: bool = True
     every_frame: bool = False
     proposals: bool = False
+
+    @property
+    def aligned(self) -> bool:
+        """Whether corner pixels stay in place when frames are resized."""
+        return self.remainder == 1
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
         """`[..., 3, H, W]` in [0, 1] -> model normalisation."""

@@ -105,6 +105,9 @@ def _convs(module: nn.Module) -> list[nn.Conv2d]:
 class Trunk(nn.Module):
     """timm features at strides 4, 8 and 16 (or those asked for); later stages are dropped.
 
+    With an output stride among the options, later stages are dilated: they have that stride, and
+    the last of all stages that have it gives its feature (layer4 of a ResNet, as in DeepLabv3+).
+
     Args:
         name: any timm architecture.
         mask_channels: extra input channels (0 for an RGB trunk).
@@ -165,7 +168,10 @@ def _create(
             f"{name} cannot be a trunk",
             remedy=f"it needs features at strides {needed}, and has {reductions}",
         )
-    indices = tuple(reductions.index(stride) for stride in strides)
+    if options.output_stride is None:
+        indices = tuple(reductions.index(stride) for stride in strides)
+    else:
+        indices = tuple(len(reductions) - 1 - reductions[::-1].index(stride) for stride in strides)
     try:
         net = timm.create_model(
             name, features_only=True, out_indices=indices, pretrained=pretrained, **changes
