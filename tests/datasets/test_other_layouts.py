@@ -36,7 +36,7 @@ def test_every_spec_is_complete(name: str) -> None:
 
 
 def test_all_the_promised_data_sets_are_there() -> None:
-    promised = "davis2016 davis2017 youtubevos2018 youtubevos2019 mose lvos folder movie"
+    promised = "davis2016 davis2017 youtubevos2018 youtubevos2019 mose lvos lvosv2 folder movie"
     assert set(promised.split()) <= set(spec_names())
 
 
@@ -66,7 +66,7 @@ def test_lvos_writes_every_fifth_frame_of_each_range(tmp_path: Path) -> None:
     assert {int(name) for name in video.output_frames} == expected
     ranges = {
         "1": {"frame_range": {"start": "00000001", "end": "00000011"}},
-        "2": {"frame_range": {"start": "00000004", "end": "00000009", "frame_nums": "6"}},
+        "2": {"frame_range": {"start": "00000004", "end": "00000009", "frame_nums": "2"}},
     }
     (tmp_path / "test/meta.json").write_text(json.dumps({"videos": {"a": {"objects": ranges}}}))
     (video,) = load_videos("lvos", tmp_path, "test")

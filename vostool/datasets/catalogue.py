@@ -108,14 +108,17 @@ def parse_split(spec: VideoDatasetSpec, split: str) -> tuple[SplitFile | None, s
 
 
 def scoring_rule(name: str, root: Path, split: str) -> ScoringRule:
-    """The scoring rule of a data set, with the categories that count as unseen in this split."""
+    """The scoring rule of a data set, with what counts as unseen in this split."""
     spec = load_spec(name)
+    rule = spec.scoring
     file, _ = parse_split(spec, split)
     if file is not None and file.unseen_categories:
-        return dataclasses.replace(spec.scoring, unseen=frozenset(file.unseen_categories))
-    if spec.unseen is None:
-        return spec.scoring
-    return dataclasses.replace(spec.scoring, unseen=spec.unseen(Path(root)))
+        return dataclasses.replace(rule, unseen=frozenset(file.unseen_categories))
+    if spec.unseen is not None:
+        rule = dataclasses.replace(rule, unseen=spec.unseen(Path(root)))
+    if spec.unseen_videos is not None:
+        rule = dataclasses.replace(rule, unseen_videos=spec.unseen_videos(Path(root)))
+    return rule
 
 
 def annotation(video: Video, frame: Frame | str) -> np.ndarray | None:

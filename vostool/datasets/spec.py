@@ -18,14 +18,14 @@ class ScoringRule:
         skip_first: leave out the frame in which an object's mask is given.
         skip_last: leave out the last frame of the video (DAVIS).
         unseen: categories that the training set does not have (YouTube-VOS).
-        unseen_videos: videos that count as unseen (LVOS); None where the data set does not say.
+        unseen_videos: videos that count as unseen (LVOS).
     """
 
     measure: str
     skip_first: bool = True
     skip_last: bool = False
     unseen: frozenset[str] = frozenset()
-    unseen_videos: frozenset[str] | None = None
+    unseen_videos: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class VideoDatasetSpec:
         index: `(root, split) -> {video: categories}` without looking at frames, where the data
             set has an index that says so; otherwise it follows from `load`.
         unseen: `root -> categories that training does not have`, where that can be found out.
+        unseen_videos: `root -> videos that count as unseen`, where the set lists videos (LVOS).
         holdout: videos of the training split that `vostool split` keeps for validation by
             default; None: a tenth.
     """
@@ -73,4 +74,5 @@ class VideoDatasetSpec:
     where: str = ""
     index: Callable[[Path, str], dict[str, frozenset[str]]] | None = None
     unseen: Callable[[Path], frozenset[str]] | None = None
+    unseen_videos: Callable[[Path], frozenset[str]] | None = None
     holdout: int | None = None

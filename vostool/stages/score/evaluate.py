@@ -149,6 +149,7 @@ def _require_ground_truth(plans: list[_Plan], selection: Selection) -> None:
     for plan in plans:
         there = {frame.name for frame in plan.video.frames if frame.annotation is not None}
         listed = {name for item in plan.video.objects for name in item.frames}
+        listed |= {n for item in plan.video.objects if item.scored for n in item.scored.names}
         for name in sorted(listed - there):
             lacking.add("listed frames without a mask", f"{plan.video.name}/{name}")
     public = ", ".join(selection.spec.ground_truth_splits) or "none"

@@ -50,6 +50,15 @@ def youtube_vos() -> None:
     expect(summary.figures, {"G": 0.655351, "J-unseen": 0.785714, "F-unseen": 0.795918})
 
 
+@example("lvos")
+def lvos() -> None:
+    """Ranges, padding and several videos: `test_lvos.py`."""
+    rule = ScoringRule("lvos", skip_last=True, unseen=frozenset({"yak"}))
+    _, summary = score_toy(load_measure("lvos"), rule)
+    wanted = {"V-seen-Mean": 0.378418, "V-unseen-Mean": 0, "J-seen-Mean": 0.480519}
+    expect(summary.figures, wanted | {"F-seen-Mean": 0.553571, "J-unseen-Mean": 0.785714})
+
+
 @pytest.mark.parametrize("name", measure_names())
 def test_worked_example(name):
     EXAMPLES[name]()

@@ -1,0 +1,69 @@
+"""The toy sequence in the published layout of each data set, frames included, and predictions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from toy import COUNT, toy_predictions, toy_truths
+
+from vostool.media.masks import write_mask
+
+
+def only(masks: Sequence[np.ndarray], id: int) -> list[np.ndarray]:
+    """The masks with one of their objects alone."""
+    return [np.where(mask == id, mask, 0).astype(np.uint8) for mask in masks]
+
+
+def write_frames(folder: Path, masks: Mapping[str, np.ndarray]) -> None:
+    """Grey frames on which the objects are bright."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, mask in masks.items():
+        grey = (60 + 70 * mask).astype(np.uint8)
+        Image.fromarray(np.repeat(grey[..., None], 3, axis=2)).save(folder / f"{name}.jpg")
+
+
+def write_masks(folder: Path, masks: Mapping[str, np.ndarray]) -> None:
+    """Palette PNGs."""
+    for name, mask in masks.items():
+        write_mask(folder / f"{name}.png", mask)
+
+
+def write_json(path: Path, value: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value))
+
+
+LVOS_NAMES = [f"{number:08d}" for number in range(1, 46, 5)][:COUNT]
+
+
+def write_lvos(
+    root: Path,
+    frame_range: tuple[Any, Any, Any] = (1, 41, 9),
+    split: str = "valid",
+    folder: str = "valid",
+    all_masks: bool = True,
+) -> None:
+    """`vid` with objects 1 and 2, and the unseen `vid2` with object 2 alone."""
+    keys = ("start", "end", "frame_nums")
+    entry = {"frame_range": dict(zip(keys, frame_range, strict=True))}
+    videos = {"vid": {"1": entry, "2": entry}, "vid2": {"2": entry}}
+    for name, objects in videos.items():
+        masks = toy_truths() if "1" in objects else only(toy_truths(), 2)
+        named = dict(zip(LVOS_NAMES, masks, strict=True))
+        write_frames(root / folder / "JPEGImages" / name, named)
+        shown = named if all_masks else {LVOS_NAMES[0]: masks[0]}
+        write_masks(root / folder / "Annotations" / name, shown)
+    meta = {"videos": {name: {"objects": objects} for name, objects in videos.items()}}
+    write_json(root / folder / f"{split}_meta.json", meta)
+    (root / "unseen_videos.txt").write_text("vid2\n")
+
+
+def write_lvos_predictions(folder: Path) -> None:
+    """Toy predictions for both videos."""
+    for name, masks in (("vid", toy_predictions()), ("vid2", only(toy_predictions(), 2))):
+        write_masks(folder / "Annotations" / name, dict(zip(LVOS_NAMES, masks, strict=True)))
