@@ -9,6 +9,7 @@ from layouts import write_json, write_lvos, write_lvos_predictions
 
 from vostool.core.errors import DataError, UsageError
 from vostool.datasets.catalogue import load_videos
+from vostool.datasets.selection import Selection
 from vostool.scoring.report import EvaluationReport
 from vostool.stages.score.evaluate import evaluate
 
@@ -16,7 +17,7 @@ from vostool.stages.score.evaluate import evaluate
 def score(tmp_path: Path, **arguments: object) -> EvaluationReport:
     write_lvos(tmp_path / "LVOS", **arguments)
     write_lvos_predictions(tmp_path / "preds")
-    return evaluate(tmp_path / "preds", "lvos", tmp_path / "LVOS", "valid")
+    return evaluate(tmp_path / "preds", Selection("lvos", tmp_path / "LVOS", "valid"))
 
 
 WHOLE = {"J&F-Mean": 0.722374, "J-Mean": 0.709416, "F-Mean": 0.735332, "V-Mean": 0.094604}
@@ -69,7 +70,7 @@ def test_both_spellings_of_the_validation_split(tmp_path, name, folder, split):
 def test_without_a_meta_file_masks_say_what_is_scored(tmp_path):
     whole = score(tmp_path)
     (tmp_path / "LVOS/valid/valid_meta.json").unlink()
-    again = evaluate(tmp_path / "preds", "lvos", tmp_path / "LVOS", "valid")
+    again = evaluate(tmp_path / "preds", Selection("lvos", tmp_path / "LVOS", "valid"))
     assert again.figures == pytest.approx(whole.figures)
 
 
@@ -77,7 +78,7 @@ def test_without_unseen_videos_means_are_over_the_seen_and_it_is_said(tmp_path):
     write_lvos(tmp_path / "LVOS")
     (tmp_path / "LVOS/unseen_videos.txt").write_text("")
     write_lvos_predictions(tmp_path / "preds")
-    report = evaluate(tmp_path / "preds", "lvos", tmp_path / "LVOS", "valid")
+    report = evaluate(tmp_path / "preds", Selection("lvos", tmp_path / "LVOS", "valid"))
     assert report.figures["J-Mean"] == report.figures["J-seen-Mean"]
     assert any("no object of unseen videos" in note for note in report.summary.notes)
 
@@ -109,7 +110,8 @@ def test_meta_files_that_do_not_fit_are_refused(tmp_path, objects, words):
 def test_the_frames_that_count_are_the_data_sets_own(tmp_path):
     write_lvos(tmp_path / "LVOS")
     write_lvos_predictions(tmp_path / "preds")
+    selection = Selection("lvos", tmp_path / "LVOS", "valid")
     with pytest.raises(UsageError, match="--count-first"):
-        evaluate(tmp_path / "preds", "lvos", tmp_path / "LVOS", "valid", count_first=True)
-    report = evaluate(tmp_path / "preds", "lvos", tmp_path / "LVOS", "valid", measure="davis")
+        evaluate(tmp_path / "preds", selection, count_first=True)
+    report = evaluate(tmp_path / "preds", selection, measure="davis")
     assert report.figures["J-Mean"] == pytest.approx((0.633117 * 2 + 0.785714) / 3, abs=1e-6)

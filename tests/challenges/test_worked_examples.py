@@ -59,6 +59,25 @@ def lvos() -> None:
     expect(summary.figures, wanted | {"F-seen-Mean": 0.553571, "J-unseen-Mean": 0.785714})
 
 
+@example("mosev2")
+def mosev2() -> None:
+    """Pairs with other sizes and radii: `test_mosev2.py`."""
+    measure, rule = load_measure("mosev2"), ScoringRule("mosev2", skip_last=True)
+    (first, second), summary = score_toy(measure, rule)
+    one = {"J": 0.513915, "F_new": 0.5, "F": 0.553571, "disappear_J": 0.8}
+    one |= {"disappear_F_new": 0.75, "reappear_J": 0.238029, "reappear_F_new": 0.25}
+    expect(measure.object_figures(first, rule), one)
+    j = [0.460674, 0.460674, 0.2, 1, 0.015385, 0.460674, 1]
+    assert first.shown["J"] == pytest.approx(j, abs=1e-6)
+    assert first.shown["F_new"][[0, 1, 5]] == pytest.approx([0.5] * 3)
+    assert first.extras["F"][[0, 1, 5]] == pytest.approx([0.625] * 3)
+    assert second.shown["J"] == pytest.approx([0.786982] * 7, abs=1e-6)
+    assert second.shown["F_new"] == pytest.approx([0.723722] * 7, abs=1e-6)
+    assert second.extras["F"].tolist() == second.shown["F_new"].tolist()
+    totals = [63.12, 65.04, 61.19, 77.5, 24.4, 63.86, 64.45]
+    assert [round(100 * value, 2) for value in summary.figures.values()] == totals
+
+
 @pytest.mark.parametrize("name", measure_names())
 def test_worked_example(name):
     EXAMPLES[name]()

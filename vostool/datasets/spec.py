@@ -29,18 +29,44 @@ class ScoringRule:
 
 
 @dataclass(frozen=True)
+class Server:
+    """Where predictions are handed in, and whether that still works.
+
+    Attributes:
+        name: what it is called, with its address where it is known.
+        alive: whether it takes submissions.
+        known: date of that knowledge.
+        source: where that knowledge is from.
+    """
+
+    name: str
+    alive: bool
+    known: str
+    source: str
+
+    @property
+    def status(self) -> str:
+        """One line for people."""
+        word = "takes submissions" if self.alive else "takes no submissions any more"
+        return f"{self.name}: {word} (known {self.known}: {self.source})"
+
+
+@dataclass(frozen=True)
 class SubmissionProfile:
     """What a server wants to find in the archive.
 
     Attributes:
         prefix: folder inside the zip above the video folders, "" or such as "Annotations/".
-        reject_single_top_level: the scorer refuses an archive with exactly one top-level entry.
+        reject_single_top_level: the scorer refuses, or misreads, an archive with exactly one
+            top-level entry.
         note: one sentence for the user about this server.
+        server: where the archive goes; None for a format that is scored locally.
     """
 
     prefix: str = ""
     reject_single_top_level: bool = False
     note: str = ""
+    server: Server | None = None
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,13 @@ from vostool.datasets.layout import (
     read_json,
     safe_name,
 )
+from vostool.datasets.servers import dead_codalab
 from vostool.datasets.spec import ScoringRule, SubmissionProfile, VideoDatasetSpec
 
 SPLITS = ("train", "valid", "test")
 ALL_FRAMES = "_all_frames"
+COMPETITIONS = {2018: "7685", 2019: "6066"}
+"""Numbers of the servers on CodaLab."""
 SPARSE_STEP = 5
 """Raw frames between two annotated ones: 30 fps video, annotated at 6 fps."""
 
@@ -31,6 +34,7 @@ def youtube_vos_spec(year: int) -> VideoDatasetSpec:
     server = SubmissionProfile(
         prefix="Annotations/",
         note="the frames of meta.json (6 fps) are submitted, also if all 30 fps were segmented",
+        server=dead_codalab(COMPETITIONS[year], f"YouTube-VOS {year}"),
     )
     return VideoDatasetSpec(
         name=f"youtubevos{year}",

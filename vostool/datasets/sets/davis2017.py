@@ -6,7 +6,8 @@ from pathlib import Path
 
 from vostool.core.types import MaskEncoding, Video
 from vostool.datasets.davis import load_davis
-from vostool.datasets.spec import ScoringRule, SubmissionProfile, VideoDatasetSpec
+from vostool.datasets.servers import dead_codalab
+from vostool.datasets.spec import ScoringRule, Server, SubmissionProfile, VideoDatasetSpec
 
 LABELLED = ("train", "val")
 TEST = ("test-dev", "test-challenge")
@@ -22,11 +23,19 @@ def _load(root: Path, split: str) -> list[Video]:
     )
 
 
-_SERVER = SubmissionProfile(
-    prefix="",
-    reject_single_top_level=True,
-    note="sequence folders lie at the root of the archive; every frame of every sequence counts",
-)
+def _profile(server: Server) -> SubmissionProfile:
+    return SubmissionProfile(
+        prefix="",
+        reject_single_top_level=True,
+        note="sequence folders lie at the root of the archive; every frame of each counts",
+        server=server,
+    )
+
+
+_PROFILES = {
+    "test-dev": _profile(dead_codalab("6812", "DAVIS 2017 test-dev")),
+    "test-challenge": _profile(dead_codalab("(number not verified)", "DAVIS challenges")),
+}
 
 SPEC = VideoDatasetSpec(
     name="davis2017",
@@ -35,7 +44,7 @@ SPEC = VideoDatasetSpec(
     load=_load,
     ground_truth_splits=LABELLED,
     scoring=ScoringRule("davis", skip_first=True, skip_last=True),
-    submissions=dict.fromkeys(TEST, _SERVER),
+    submissions=_PROFILES,
     where="davischallenge.org, 'DAVIS 2017', 480p: TrainVal, Test-Dev and Test-Challenge",
     holdout=6,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vostool.datasets.lvos import lvos_spec
+from vostool.datasets.servers import dead_codalab
 from vostool.datasets.spec import SubmissionProfile
 
 _UNSEEN = """
@@ -22,6 +23,7 @@ SPEC = lvos_spec(
         "test": SubmissionProfile(
             prefix="Annotations/",
             note="frames in steps of 5 over each object's range; more frames are ignored",
+            server=dead_codalab("8767", "LVOS v1 test"),
         )
     },
 )
