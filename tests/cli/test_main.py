@@ -6,13 +6,19 @@ import subprocess
 import sys
 
 import pytest
+import torch
 import typer
 
 from vostool import __version__
 from vostool.cli import main as module
 from vostool.core import registry
-from vostool.core.errors import DataError, UsageError
+from vostool.core.errors import DataError, UsageError, VostoolError
+from vostool.core.interrupts import Interrupted
 
+NO_MEMORY = (
+    "error: not enough memory: use smaller frames (--short-side), fewer views (--tta), a bounded "
+    "memory (--max-memory) or a smaller batch, or close other programs\n"
+)
 COMMANDS = [name for name in registry.names("vostool.cli") if name not in module.HELPERS]
 
 
@@ -45,7 +51,31 @@ def test_the_commands_of_the_design_are_there() -> None:
             "error: it is broken (a.png): mend it\n",
         ),
         (UsageError("not like this"), 2, "error: not like this\n"),
-        (KeyboardInterrupt(), 130, "interrupted; what is finished is kept, --resume goes on\n"),
+        (KeyboardInterrupt(), 130, "interrupted; nothing half-done is left\n"),
+        (Interrupted(15), 143, "interrupted by SIGTERM; nothing half-done is left\n"),
+        (Interrupted(1), 129, "interrupted by SIGHUP; nothing half-done is left\n"),
+        (
+            VostoolError("a\nb", where="\x1b[2Jc", remedy="\u202ed"),
+            1,
+            "error: a\\nb (\\x1b[2Jc): \\u202ed\n",
+        ),
+        (MemoryError(), 1, NO_MEMORY),
+        (
+            RuntimeError(
+                "[enforce fail at alloc_cpu.cpp:124] . DefaultCPUAllocator: can't allocate "
+                "memory: you tried to allocate 8 bytes. Error code 12"
+            ),
+            1,
+            NO_MEMORY,
+        ),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB"), 1, NO_MEMORY),
+        (
+            ImportError("libGL.so.1: cannot open shared object file: No such file or directory"),
+            1,
+            "error: the system library libGL.so.1 is missing: install it with the system's package "
+            "manager; if it is one of OpenCV's (libGL, libgthread, libSM), `pip install "
+            "opencv-python-headless` instead of opencv-python needs none\n",
+        ),
     ],
 )
 def test_a_failure_is_one_line_and_an_exit_code(
@@ -60,6 +90,26 @@ def test_a_failure_is_one_line_and_an_exit_code(
         app([])
     assert caught.value.code == code
     assert capsys.readouterr().err == line
+
+
+def test_a_command_that_resumes_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    def stop(resume: bool = False) -> None:
+        raise KeyboardInterrupt
+
+    app = typer.Typer()
+    app.command()(module._explained(stop))
+    with pytest.raises(SystemExit):
+        app([])
+    sentence = "interrupted; what is finished is kept, --resume goes on\n"
+    assert capsys.readouterr().err == sentence
+
+
+def test_a_defect_of_ours_keeps_its_traceback() -> None:
+    def fail() -> None:
+        raise RuntimeError("shapes differ")
+
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        module._explained(fail)()
 
 
 def test_version_and_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

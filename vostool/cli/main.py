@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
+import re
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -13,10 +17,16 @@ import typer
 from vostool import __version__
 from vostool.core import registry
 from vostool.core.allocator import keep_freed_memory
-from vostool.core.errors import VostoolError
+from vostool.core.errors import VostoolError, is_out_of_memory, printable
+from vostool.core.interrupts import SHELL_BASE, exit_code, signals_interrupt
 
+_KEPT = "what is finished is kept, --resume goes on"
+_NOTHING_KEPT = "nothing half-done is left"
 HELPERS = {"main", "options"}
-INTERRUPTED = 130
+FAILURE = 1
+
+_SYSTEM_LIBRARY = re.compile(r"(\S+\.(?:so|dylib)[.\d]*): cannot open shared object file")
+"""What the loader says where a Python package is installed and a library under it is not."""
 
 
 def _show_version(wanted: bool) -> None:
@@ -43,9 +53,10 @@ def build_app() -> typer.Typer:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 failure, 2 wrong usage, 130 interrupted."""
+    """Run the command line and exit: 0 done, 1 failure, 2 wrong usage, 128 + signal interrupted."""
     keep_freed_memory()
-    build_app()(arguments, prog_name="vostool")
+    with signals_interrupt(), _sentences(resumable=False):
+        build_app()(arguments, prog_name="vostool")
 
 
 def _common(
@@ -59,16 +70,63 @@ def _common(
 
 def _explained(run: Callable[..., None]) -> Callable[..., None]:
     """`run` with a user's mistakes and interrupts as one line and an exit code."""
+    resumable = "resume" in inspect.signature(run).parameters
 
     @functools.wraps(run)
     def wrapped(*args: Any, **kwargs: Any) -> None:
-        try:
+        with _sentences(resumable):
             run(*args, **kwargs)
-        except VostoolError as error:
-            print(f"error: {error}", file=sys.stderr)
-            raise SystemExit(error.exit_code) from None
-        except KeyboardInterrupt:
-            print("interrupted; what is finished is kept, --resume goes on", file=sys.stderr)
-            raise SystemExit(INTERRUPTED) from None
 
     return wrapped
+
+
+@contextmanager
+def _sentences(resumable: bool) -> Iterator[None]:
+    """Turn what a user can act on into one line on standard error and an exit code.
+
+    Anything else is a defect of ours and keeps its traceback.
+    """
+    try:
+        yield
+    except VostoolError as error:
+        _end(f"error: {error}", error.exit_code)
+    except KeyboardInterrupt as interrupt:
+        code = exit_code(interrupt)
+        by = "" if code == exit_code(KeyboardInterrupt()) else f" by {_signal_name(code)}"
+        rest = (
+            "what is finished is kept, --resume goes on"
+            if resumable
+            else "nothing half-done is left"
+        )
+        _end(f"interrupted{by}; {rest}", code)
+    except Exception as error:
+        sentence = _sentence(error)
+        if sentence is None:
+            raise
+        _end(f"error: {sentence}", FAILURE)
+
+
+def _sentence(error: Exception) -> str | None:
+    """What to say of an error that no code of ours raised; None where only a traceback helps."""
+    if is_out_of_memory(error):
+        return (
+            "not enough memory: use smaller frames (--short-side), fewer views (--tta), a bounded "
+            "memory (--max-memory) or a smaller batch, or close other programs"
+        )
+    missing = _SYSTEM_LIBRARY.search(str(error)) if isinstance(error, ImportError) else None
+    if missing is None:
+        return None
+    return (
+        f"the system library {printable(missing[1])} is missing: install it with the system's "
+        "package manager; if it is one of OpenCV's (libGL, libgthread, libSM), "
+        "`pip install opencv-python-headless` instead of opencv-python needs none"
+    )
+
+
+def _signal_name(code: int) -> str:
+    return signal.Signals(code - SHELL_BASE).name
+
+
+def _end(line: str, code: int) -> None:
+    print(line, file=sys.stderr)
+    raise SystemExit(code) from None

@@ -25,6 +25,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from vostool.core.errors import printable
+
 PLAIN_INTERVAL_SECONDS = 30.0
 """How often a log without a terminal gets a progress line."""
 
@@ -59,6 +61,10 @@ class _Lines(RichHandler):
     def __init__(self, stream: IO[str] | None):
         console = Console(file=stream, stderr=stream is None, highlight=False, soft_wrap=True)
         super().__init__(console=console, highlighter=NullHighlighter(), keywords=[])
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The message on one line; names in it may be anybody's."""
+        return printable(super().format(record))
 
     def render(
         self,

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from vostool.core.errors import CheckpointError, UsageError
+from vostool.core.errors import CheckpointError, UsageError, is_out_of_memory
 from vostool.nn.pairs import add_image_part
 from vostool.nn.trunk_options import TrunkOptions
 
@@ -157,9 +157,9 @@ def _create(
     changes = options.model_dump()
     try:
         whole = timm.create_model(name, features_only=True, **changes)
-    except torch.OutOfMemoryError:
-        raise
     except (RuntimeError, TypeError, AssertionError, ValueError) as error:
+        if is_out_of_memory(error):
+            raise
         raise UsageError(f"{name} cannot be a trunk with options {changes}: {error}") from error
     reductions = _feature_info(whole).reduction()
     if not set(strides) <= set(reductions):

@@ -42,8 +42,7 @@ class SubmissionError(DataError):
 
     def __init__(self, what: str, where: str | Path, problems: Sequence[str], remedy: str):
         self.problems = tuple(problems)
-        listed = "".join(f"\n  {problem}" for problem in self.problems)
-        super().__init__(what, where=where, remedy=f"{remedy}{listed}")
+        super().__init__(what, where=where, remedy=remedy, details=self.problems)
 
 
 def some(names: Sequence[str], shown: int = 3) -> str:

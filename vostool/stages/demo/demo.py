@@ -135,9 +135,10 @@ class _Demo:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
-    def _step(self, name: str, command: str) -> Iterator[None]:
+    def _step(self, name: str, *commands: str) -> Iterator[None]:
         """Announce a step and take its time."""
-        log.info(f"\n{name}\n$ {command}")
+        for line in ("", name, *(f"$ {command}" for command in commands)):
+            log.info(line)
         start = time.monotonic()
         yield
         self.seconds[name] = time.monotonic() - start
@@ -240,7 +241,7 @@ class _Demo:
         archive = output.path
         command = f"vostool package-submission {predictions} {self.where} --out {archive}"
         check = f"vostool check-submission {archive} {self.where}"
-        with self._step("submission", f"{command}\n$ {check}"):
+        with self._step("submission", command, check):
             package_submission(predictions, self.selection, output)
             checked = check_submission(archive, self.selection)
         if not checked.ok:

@@ -21,6 +21,7 @@ from typing import IO, Any, TypeVar, cast
 from vostool.core.console import show_messages
 from vostool.core.cores import available_cores
 from vostool.core.errors import VostoolError
+from vostool.core.interrupts import signals_interrupt
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -97,7 +98,8 @@ def _work(name: str, job: Job[Result], how: tuple[int, int], sender: Connection)
     torch.set_num_threads(threads)
     show_messages(level, cast(IO[str], _NamedLines(name)))
     try:
-        outcome: tuple[bool, Any] = (True, job())
+        with signals_interrupt():
+            outcome: tuple[bool, Any] = (True, job())
     except VostoolError as error:
         outcome = (False, error)
     except BaseException as error:

@@ -10,6 +10,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from vostool.core.errors import VostoolError
+from vostool.core.interrupts import ending_signals
 from vostool.core.types import Clip
 from vostool.training.config import LoopOptions
 
@@ -131,4 +132,5 @@ def _start_worker(_: int) -> None:
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Not ignored for good: at the end of a process, multiprocessing terminates and awaits workers.
-    signal.signal(signal.SIGTERM, lambda *_: signal.alarm(SECONDS_AFTER_SIGTERM))
+    for number in ending_signals():
+        signal.signal(number, lambda *_: signal.alarm(SECONDS_AFTER_SIGTERM))

@@ -152,7 +152,7 @@ class Trainer:
 
         Raises:
             TrainingStopped: the loss is not finite.
-            KeyboardInterrupt: after Ctrl-C or SIGTERM, with the state saved.
+            Interrupted: after Ctrl-C, SIGTERM or SIGHUP, with the state saved.
         """
         metrics = None
         if self.processes.is_main:
@@ -171,7 +171,7 @@ class Trainer:
                 metrics.close()
         if stop.asked and self.iteration < total:
             log.info(self._how_to_go_on("interrupted"))
-            raise KeyboardInterrupt
+            stop.grant()
         if self.iteration < total:
             log.info(self._how_to_go_on("out of time"))
         return self._result()
