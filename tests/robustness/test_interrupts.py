@@ -12,7 +12,7 @@ import pytest
 
 from vostool.cli import main as module
 from vostool.core.interrupts import Interrupted, signals_interrupt
-from vostool.training.interrupt import listen
+from vostool.training.loop.interrupt import listen
 
 COMMAND = """
 from pathlib import Path
