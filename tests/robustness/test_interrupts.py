@@ -15,6 +15,7 @@ from vostool.core.interrupts import Interrupted, signals_interrupt
 from vostool.training.loop.interrupt import listen
 
 COMMAND = """
+import time
 from pathlib import Path
 import typer
 from vostool.cli import main as module
@@ -95,10 +96,13 @@ FORK = """
 import os, signal, time
 from vostool.core.interrupts import signals_interrupt
 with signals_interrupt():
+    ready, tell = os.pipe()
     child = os.fork()
     if not child:
+        os.write(tell, b"x")  # Python forgets signals that come while it forks
         time.sleep(60)
         os._exit(0)
+    os.read(ready, 1)
     os.kill(child, signal.SIGTERM)
     print(os.WTERMSIG(os.waitpid(child, 0)[1]))
 """
