@@ -88,7 +88,7 @@ def test_finished_and_discard(tmp_path, rng):
     writer.probabilities_path("dog", "00001").unlink()
     assert writer.is_finished("dog", ("00000", "00001"), probabilities=False)
     assert not writer.is_finished("dog", ("00000", "00001"), probabilities=True)
-    writer.discard("dog")
+    writer.discard("dog", ("00000", "00001"))
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 

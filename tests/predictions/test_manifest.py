@@ -17,7 +17,7 @@ def test_round_trip_and_absence(tmp_path):
     manifest.write_manifest(tmp_path, {"command": "infer", "videos": {"a": {"frames": 3}}})
     assert manifest.read_manifest(tmp_path) == {"command": "infer", "videos": {"a": {"frames": 3}}}
     assert manifest.video_entries(manifest.read_manifest(tmp_path)) == {"a": {"frames": 3}}
-    manifest.remove_manifest(tmp_path)
+    manifest.retire_manifest(tmp_path, Shard())
     assert list(tmp_path.iterdir()) == []
 
 

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -126,12 +127,56 @@ def test_resume_with_other_settings_or_in_a_foreign_folder_is_refused(tmp_path, 
         infer([checkpoint], videos[0], Output(out, resume=True), InferenceSettings(**FAST))
 
 
-def test_overwrite_leaves_nothing_of_the_old_run_in_its_videos(tmp_path, checkpoint, videos):
+def test_overwrite_leaves_nothing_of_the_old_run(tmp_path, checkpoint, videos):
+    out = tmp_path / "out"
+    infer([checkpoint], videos[0], Output(out), InferenceSettings(**FAST))
+    infer([checkpoint], videos[0][1:2], Output(out, overwrite=True), InferenceSettings(**FAST))
+    assert PredictionFolder(out).videos() == ("b",)
+    assert _status(out) == {"b": "finished"}
+
+
+def test_overwrite_leaves_masks_alone_that_somebody_else_put_there(tmp_path, checkpoint, videos):
     out = tmp_path / "out"
     infer([checkpoint], videos[0][:1], Output(out), InferenceSettings(**FAST))
     write_mask(out / "Annotations" / "a" / "99999.png", np.zeros((4, 4), np.uint8))
-    infer([checkpoint], videos[0][:1], Output(out, overwrite=True), InferenceSettings(**FAST))
-    assert PredictionFolder(out).frames("a") == tuple(videos[1]["a"])
+    before = _files(out)
+    with pytest.raises(OutputError, match=r"no earlier run wrote there: Annotations/a/99999\.png"):
+        infer([checkpoint], videos[0][:1], Output(out, overwrite=True), InferenceSettings(**FAST))
+    assert _files(out) == before
+
+
+@pytest.mark.parametrize("more", [{"overwrite": True}, {"resume": True}])
+@pytest.mark.parametrize("how", ["root", "annotations", "link", "link inside", "linked data"])
+def test_a_data_set_is_never_written_into(tmp_path, checkpoint, videos, how, more):
+    masks = videos[0][0].frames[0].annotation.parent
+    root = masks.parent
+    before = _files(root)
+    out = {"root": root, "annotations": masks}.get(how, tmp_path / "out")
+    if how == "link":
+        out.symlink_to(root)
+    elif how == "link inside":
+        out.mkdir()
+        (out / "Annotations").symlink_to(masks)
+    elif how == "linked data":
+        out = root
+        (tmp_path / "view").symlink_to(root)
+        videos = [[_moved(video, root, tmp_path / "view") for video in videos[0]]]
+    with pytest.raises(UsageError, match="what is read"):
+        infer([checkpoint], videos[0], Output(out, **more), InferenceSettings(**FAST))
+    assert _files(root) == before
+
+
+def _moved(video, root, view):
+    """The same video, its files named by another way."""
+    frames = [
+        replace(
+            frame,
+            image=view / frame.image.relative_to(root),
+            annotation=frame.annotation and view / frame.annotation.relative_to(root),
+        )
+        for frame in video.frames
+    ]
+    return replace(video, frames=tuple(frames))
 
 
 def _truncate(path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,19 +94,31 @@ def refuse_overlap(output: Path, inputs: Iterable[Path]) -> None:
     Raises:
         UsageError: it does.
     """
-    place = output.resolve()
-    for path in inputs:
-        source = path.resolve()
-        if place == source:
-            how = "is"
-        elif place.is_relative_to(source):
-            how = "lies in"
-        elif source.is_relative_to(place):
-            how = "holds"
-        else:
-            continue
-        raise UsageError(
-            f"the output folder {how} what is read, {path}",
-            where=output,
-            remedy="choose another --out; what is read is never written over",
-        )
+    sources = {Path(path).resolve(): path for path in inputs}
+    for place in (output, *_links(output)):
+        for source, path in sources.items():
+            how = _relation(place.resolve(), source)
+            if how is not None:
+                what = "output folder" if place is output else f"link {place} in the output folder"
+                raise UsageError(
+                    f"the {what} {how} what is read, {path}",
+                    where=output,
+                    remedy="choose another --out; what is read is never written over",
+                )
+
+
+def _relation(place: Path, source: Path) -> str | None:
+    if place == source:
+        return "is"
+    if place.is_relative_to(source):
+        return "lies in"
+    return "holds" if source.is_relative_to(place) else None
+
+
+def _links(folder: Path, depth: int = 3) -> Iterator[Path]:
+    """Links to folders inside, as deep as predictions go (Annotations/480p/VIDEO)."""
+    if depth == 0 or not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        if path.is_dir():
+            yield from (path,) if path.is_symlink() else _links(path, depth - 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -95,6 +95,10 @@ class Selection:
                 raise FaultyVideos(concerned, found) from None
             return found
 
+    def inputs(self, videos: Iterable[Video]) -> list[Path]:
+        """What reading these videos reads; outputs must not touch it."""
+        return [self.root, *places(videos)]
+
     def pick(self, videos: Sequence[Video]) -> list[Video]:
         """The chosen ones of the split's videos.
 
@@ -113,3 +117,15 @@ class Selection:
                 remedy=f"it has {', '.join(sorted(known)[:SHOWN])}{more}",
             )
         return [video for video in videos if video.name in self.videos]
+
+
+def places(videos: Iterable[Video]) -> set[Path]:
+    """Folders of the videos' frames and annotations; movies and their masks themselves."""
+    files = {
+        (path, frame.movie_index is None)
+        for video in videos
+        for frame in video.frames
+        for path in (frame.image, frame.annotation)
+        if path is not None
+    }
+    return {path.parent if in_folder else path for path, in_folder in files}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -65,13 +66,14 @@ class PredictionWriter:
             for frame in frames
         )
 
-    def discard(self, video: str) -> None:
-        """Remove what was written of a video."""
-        for folder, suffix in ((MASKS, "png"), (PROBABILITIES, "npz")):
+    def discard(self, video: str, frames: Iterable[str]) -> None:
+        """Remove what was written of these frames of a video."""
+        for frame in frames:
+            self.mask_path(video, frame).unlink(missing_ok=True)
+            self.probabilities_path(video, frame).unlink(missing_ok=True)
+        for folder in (MASKS, PROBABILITIES):
             place = self.root / folder / video
-            for path in place.glob(f"*.{suffix}"):
-                path.unlink()
-            if place.is_dir() and not any(place.iterdir()):
+            if place.is_dir() and not place.is_symlink() and not any(place.iterdir()):
                 place.rmdir()
 
 

@@ -16,9 +16,11 @@ import torch
 
 import vostool
 from vostool.core.errors import DataError, UsageError
-from vostool.core.files import write_json
+from vostool.core.files import write_text
 
 NAME = "run.json"
+REPLACED = "run.replaced.json"
+"""The run before, for the processes of a run that overwrites it, until all are done."""
 FINISHED, PENDING, FAILED = "finished", "pending", "failed"
 
 
@@ -75,11 +77,12 @@ def write_manifest(root: Path, manifest: Mapping[str, Any], shard: Shard | None 
     When the last part of a sharded run has finished, the parts become one `run.json`.
     """
     shard = shard or Shard()
-    write_json(root / shard.file_name, dict(manifest))
+    write_text(root / shard.file_name, _as_text(manifest))
     if shard.world > 1:
         parts = _parts(root, shard.world)
         if len(parts) == shard.world and all(_is_finished(part) for part in parts.values()):
-            write_json(root / NAME, _merge(list(parts.values())))
+            write_text(root / NAME, _as_text(_merge(list(parts.values()))))
+            (root / REPLACED).unlink(missing_ok=True)
 
 
 def read_manifest(root: Path) -> dict[str, Any] | None:
@@ -95,10 +98,23 @@ def read_manifest(root: Path) -> dict[str, Any] | None:
     return _merge(list(parts.values())) if parts else None
 
 
-def remove_manifest(root: Path) -> None:
-    """Forget an earlier run, before its folder is written over."""
-    for path in (root / NAME, *root.glob("run.*-of-*.json")):
+def retire_manifest(root: Path, shard: Shard) -> None:
+    """Forget an earlier run, before its folder is written over.
+
+    The other processes of a sharded run may come later and must still find what it wrote.
+    """
+    manifest = read_manifest(root)
+    if shard.world > 1 and manifest is not None:
+        write_text(root / REPLACED, _as_text(manifest))
+    of_this_run = set(root.glob(f"run.*-of-{shard.world}.json")) if shard.world > 1 else set()
+    for path in {root / NAME, *root.glob("run.*-of-*.json")} - of_this_run:
         path.unlink(missing_ok=True)
+
+
+def earlier_entries(root: Path) -> dict[str, dict[str, Any]]:
+    """What an earlier run said per video, also while it is being overwritten."""
+    replaced = _read(root / REPLACED) if (root / REPLACED).is_file() else None
+    return {**video_entries(replaced), **video_entries(read_manifest(root))}
 
 
 def video_entries(manifest: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
@@ -107,6 +123,21 @@ def video_entries(manifest: Mapping[str, Any] | None) -> dict[str, dict[str, Any
     if not isinstance(entries, dict):
         return {}
     return {name: entry for name, entry in entries.items() if isinstance(entry, dict)}
+
+
+def _as_text(manifest: Mapping[str, Any]) -> str:
+    """JSON with one line per video: entries list all frames, and are written after each video."""
+    entries = manifest.get("videos")
+    if not isinstance(entries, Mapping) or not entries:
+        return json.dumps(dict(manifest), indent=2, ensure_ascii=False) + "\n"
+    head = {key: value for key, value in manifest.items() if key != "videos"}
+    text = json.dumps(head, indent=2, ensure_ascii=False).removesuffix("}").rstrip()
+    lines = ",\n".join(
+        f"    {json.dumps(name, ensure_ascii=False)}: {json.dumps(entry, ensure_ascii=False)}"
+        for name, entry in entries.items()
+    )
+    comma = "," if head else ""
+    return f'{text}{comma}\n  "videos": {{\n{lines}\n  }}\n}}\n'
 
 
 def _parts(root: Path, world: int | None = None) -> dict[Path, dict[str, Any]]:

@@ -53,7 +53,7 @@ def ablate(plan: AblationPlan, run: AblationRun) -> AblationReport:
     _check_reuse(plan, run, seeds)
     maker = _Maker(plan, run)
     maker.check(wanted)
-    out = run.output.claim_folder()
+    out = run.output.claim_folder(run.data.folders.values())
     figures: dict[str, dict[int, dict[str, float]]] = {}
     for row in plan.row if run.output.resume else ():
         figures[row.name] = maker.earlier(row, seeds)

@@ -70,7 +70,7 @@ def tune(
     output.claim_file("recipe")
     warn_if_trained_on(checkpoints, selection)
     trials_in = replace(output, path=work or out.with_name(f"{out.stem}-settings"))
-    folder = trials_in.claim_folder()
+    folder = trials_in.claim_folder([selection.root])
     task = _Task(tuple(checkpoints), selection, settings, folder, output.overwrite)
     trials: list[Trial] = []
     for number, network in enumerate(networks, 1):

@@ -117,7 +117,7 @@ def synthesize(
         DataError: unreadable stills, or none with a large enough object.
     """
     source = StillClips(stills, options, samples=clips, seed=seed)
-    out = output.claim_folder()
+    out = output.claim_folder({still.image.parent for still in stills})
     _prepare(out, _record(stills, options, seed), resume=output.resume)
     (out / TRAIN_LIST).unlink(missing_ok=True)
     todo = [k for k in range(clips) if not _finished(out, k, options.frames)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,23 +13,33 @@ from vostool.core.types import Video
 from vostool.datasets.catalogue import given_mask
 from vostool.datasets.selection import Selection
 from vostool.predictions.folder import PredictionWriter
+from vostool.predictions.run import Planned, PredictionRun
 
 
 def baseline(selection: Selection, output: Output) -> Path:
     """Copy given masks into all later frames; returns the prediction folder.
 
     Raises:
+        UsageError: `output` overlaps the data set.
         DataError: the data set cannot be read.
         OutputError: `output` is not empty and is not to be overwritten.
     """
-    videos = selection.load()
-    writer = PredictionWriter(output.claim_folder())
-    total = sum(len(video.frames) for video in videos)
+    videos = {video.name: video for video in selection.load()}
+    run = PredictionRun(
+        output,
+        {"command": "baseline", "parents": [], **selection.record},
+        {**selection.record},
+        {name: Planned(video.output_frames, video.ids) for name, video in videos.items()},
+        inputs=selection.inputs(videos.values()),
+    )
+    total = sum(len(videos[name].frames) for name in run.todo)
     with progress("copy", total, "frames") as bar:
-        for video in videos:
-            _copy(video, writer)
-            bar.advance(len(video.frames), video.name)
-    return writer.root
+        for name in run.todo:
+            start = time.monotonic()
+            _copy(videos[name], run.writer)
+            run.finish(name, time.monotonic() - start)
+            bar.advance(len(videos[name].frames), name)
+    return run.root
 
 
 def _copy(video: Video, writer: PredictionWriter) -> None:

@@ -13,7 +13,7 @@ import torch
 
 from vostool.core.console import Advance, progress
 from vostool.core.errors import DataError, UsageError
-from vostool.core.output import Output, refuse_overlap
+from vostool.core.output import Output
 from vostool.core.types import ObjectIds
 from vostool.ensembling.agreement import check_agreement, video_ids
 from vostool.ensembling.member_planes import one_hot, soft_planes, with_labels
@@ -22,7 +22,7 @@ from vostool.ensembling.options import MergeOptions
 from vostool.inference.writer import WriteBehind
 from vostool.predictions.folder import PredictionFolder
 from vostool.predictions.quantise import to_uint8
-from vostool.stages.predict.prediction_run import Planned, PredictionRun
+from vostool.predictions.run import Planned, PredictionRun
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,6 @@ def ensemble(
         UsageError, OutputError: before anything is written.
         DataError: members disagree (all differences in one message) or a file is damaged.
     """
-    refuse_overlap(output.path, members)
     folders = [PredictionFolder(path) for path in members]
     probable = all(folder.has_probabilities for folder in folders)
     chosen = (merge or MergeOptions()).choose(probable)
@@ -79,6 +78,7 @@ def ensemble(
             "save_probabilities": save_probabilities,
         },
         {video: Planned(first.frames(video), ids[video]) for video in first.videos()},
+        inputs=members,
         probabilities=save_probabilities,
     )
     frames = _Frames(folders, chosen.needs, probable, start)

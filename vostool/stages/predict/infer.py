@@ -16,7 +16,7 @@ from vostool.core.errors import UsageError, VostoolError
 from vostool.core.output import Output
 from vostool.core.types import Video
 from vostool.datasets.layout import FaultyVideos
-from vostool.datasets.selection import Selection
+from vostool.datasets.selection import Selection, places
 from vostool.inference.engine import Feedback, InferenceOptions, Member
 from vostool.inference.prepare import prepare, resolve
 from vostool.inference.sharding import share
@@ -26,10 +26,10 @@ from vostool.inference.tracker import make_tracker
 from vostool.inference.views import parse_views
 from vostool.models import Segmenter
 from vostool.predictions.manifest import Shard, file_digest
+from vostool.predictions.run import Planned, PredictionRun
 from vostool.stages.predict.inference_settings import InferenceSettings
 from vostool.stages.predict.load import load_segmenter
 from vostool.stages.predict.online_finetune import Arithmetic, OnlineFinetuning, TrainedNetwork
-from vostool.stages.predict.prediction_run import Planned, PredictionRun
 from vostool.stages.predict.video_worker import CropZoom, VideoWorker
 
 log = logging.getLogger(__name__)
@@ -84,6 +84,8 @@ def infer(
         _about(selection, identities, device),
         _comparable(settings, options, selection, identities),
         {video.name: Planned(_wanted(video, settings), video.ids) for video in mine},
+        inputs=selection.inputs(chosen) if isinstance(selection, Selection) else places(chosen),
+        all_videos={video.name for video in chosen},
         probabilities=settings.save_probabilities,
         shard=shard,
     )

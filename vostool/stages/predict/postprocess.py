@@ -15,7 +15,7 @@ import numpy as np
 from vostool.core.console import progress
 from vostool.core.cores import available_cores
 from vostool.core.errors import DataError
-from vostool.core.output import Output, refuse_overlap
+from vostool.core.output import Output
 from vostool.core.threads import ordered_map
 from vostool.core.types import ObjectIds, Video
 from vostool.datasets.selection import Selection
@@ -23,7 +23,7 @@ from vostool.postprocess.chain import Step, parse_steps
 from vostool.postprocess.sequence import FrameEdit, MaskSequence
 from vostool.predictions.folder import PredictionFolder
 from vostool.predictions.manifest import video_entries
-from vostool.stages.predict.prediction_run import Planned, PredictionRun
+from vostool.predictions.run import Planned, PredictionRun
 
 log = logging.getLogger(__name__)
 
@@ -78,13 +78,16 @@ def postprocess(
         OutputError: `output` is not empty and neither to be resumed nor overwritten.
     """
     plan, source = parse_steps(steps, settings), PredictionFolder(predictions)
-    described = None if selection is None else _described(source, selection)
-    refuse_overlap(output.path, [source.root])
+    described, read = None, []
+    if selection is not None:
+        described = _described(source, selection)
+        read = selection.inputs(described.values())
     run = PredictionRun(
         output,
         _about(source, selection),
         _comparable(source, plan, selection),
         {name: _planned(source, name, described) for name in source.videos()},
+        inputs=[source.root, *read],
     )
     if described is None:
         log.warning(

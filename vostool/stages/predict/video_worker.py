@@ -20,8 +20,8 @@ from vostool.inference.source import FrameSource, SourceFrame
 from vostool.inference.tracker import TrackerFactory
 from vostool.inference.writer import WriteBehind
 from vostool.predictions.quantise import to_uint8
+from vostool.predictions.run import PredictionRun
 from vostool.stages.predict.online_finetune import OnlineFinetuning
-from vostool.stages.predict.prediction_run import PredictionRun
 
 log = logging.getLogger(__name__)
 

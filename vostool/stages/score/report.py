@@ -104,7 +104,7 @@ def report(
         )
         for label, path in places.items()
     ]
-    out = output.claim_folder()
+    out = output.claim_folder([*places.values(), *selection.inputs(shown)])
     sections = _sections(entries, shown, out, options)
     title = options.title or str(selection)
     subtitle = f"{len(entries)} predictions of {len(shown)} videos, data set {selection}"

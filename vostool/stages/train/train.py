@@ -70,7 +70,7 @@ def train(recipe: Recipe, run: TrainingRun) -> TrainingResult:
     """
     with process_group(resolve_device(run.device)) as processes:
         if processes.is_main:
-            run.output.claim_folder()
+            run.output.claim_folder(run.data.folders.values())
         processes.wait()
         return _train(recipe, run, processes)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vostool.core.errors import OutputError, UsageError
-from vostool.core.output import Output
+from vostool.core.output import Output, refuse_overlap
 from vostool.core.types import ObjectIds
 from vostool.predictions.folder import PredictionWriter
 from vostool.predictions.manifest import (
@@ -18,12 +18,14 @@ from vostool.predictions.manifest import (
     NAME,
     PENDING,
     Shard,
+    earlier_entries,
     read_manifest,
-    remove_manifest,
+    retire_manifest,
     versions,
     video_entries,
     write_manifest,
 )
+from vostool.predictions.written import LISTED, refuse_foreign, remove_written
 
 SETTINGS = "settings"
 LASTING = ("seconds", "crop_zoom", "online_finetune")
@@ -49,11 +51,14 @@ class PredictionRun:
         about: what the manifest says besides settings and videos.
         settings: what must be equal when a run is resumed; JSON values.
         planned: by video name.
+        inputs: folders and files that are read, which the output must not touch.
         probabilities: whether probabilities are written too.
+        all_videos: names of the videos of all processes; by default those planned here.
 
     Raises:
-        OutputError: the folder is not empty and neither resumed nor written over.
-        UsageError: the run that is to be resumed had other settings.
+        OutputError: the folder is not empty and neither resumed nor written over, or holds what no
+            earlier run wrote.
+        UsageError: the run that is to be resumed had other settings; the output overlaps an input.
     """
 
     def __init__(
@@ -63,14 +68,20 @@ class PredictionRun:
         settings: Mapping[str, Any],
         planned: Mapping[str, Planned],
         *,
+        inputs: Iterable[Path],
         probabilities: bool = False,
+        all_videos: Collection[str] | None = None,
         shard: Shard | None = None,
     ):
         self.root, self.planned = output.path, dict(planned)
         self.writer = PredictionWriter(self.root)
         self._shard = shard or Shard()
         self.probabilities = probabilities
+        refuse_overlap(self.root, inputs)
         earlier = _claim(output, settings, self._shard)
+        refuse_foreign(self.root, earlier, self.planned)
+        if output.overwrite:
+            self._clear(earlier, self.planned if all_videos is None else all_videos)
         self.todo = [
             name
             for name, plan in self.planned.items()
@@ -85,9 +96,18 @@ class PredictionRun:
         }
         self._write()
 
+    def _clear(self, earlier: dict[str, dict[str, Any]], all_videos: Collection[str]) -> None:
+        """Remove an earlier run; each process its own videos, the first also those of nobody."""
+        remove_written(self.root, earlier, self.planned)
+        if self._shard.rank == 0:
+            remove_written(self.root, earlier, earlier.keys() - set(all_videos))
+            retire_manifest(self.root, self._shard)
+        earlier.clear()
+
     def _entry(self, name: str, earlier: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
         plan = self.planned[name]
         entry: dict[str, Any] = {"frames": len(plan.frames), "ids": list(plan.ids)}
+        entry[LISTED] = list(plan.frames)
         if name in self.todo:
             return entry | {"status": PENDING}
         lasting = {k: v for k, v in earlier.get(name, {}).items() if k in LASTING}
@@ -95,7 +115,7 @@ class PredictionRun:
 
     def begin(self, video: str) -> None:
         """Remove what an earlier run left of a video."""
-        self.writer.discard(video)
+        self.writer.discard(video, self.planned[video].frames)
 
     def finish(self, video: str, seconds: float, about: Mapping[str, Any] | None = None) -> None:
         """Note that all files of a video are written, and what else is to be said about it."""
@@ -105,7 +125,7 @@ class PredictionRun:
 
     def fail(self, video: str, error: Exception) -> None:
         """Remove what was written of a video, and note why."""
-        self.writer.discard(video)
+        self.writer.discard(video, self.planned[video].frames)
         self._manifest["videos"][video] |= {"status": FAILED, "error": str(error)}
         self._write()
 
@@ -114,17 +134,26 @@ class PredictionRun:
 
 
 def _claim(output: Output, settings: Mapping[str, Any], shard: Shard) -> dict[str, dict[str, Any]]:
-    """Get the folder ready; return what the resumed run says about its videos."""
+    """Get the folder ready; return what an earlier run says about its videos."""
     root = output.path
     if shard.world == 1 or not _others_have_begun(root, settings, shard):
         output.claim_folder()
+    if not (output.resume or output.overwrite):
+        return {}
+    earlier = earlier_entries(root)
     if output.resume:
         manifest = read_manifest(root)
         _compare(root, manifest, settings)
+        # What a killed process left of the run that it was to replace must not look finished.
+        remove_written(root, earlier, earlier.keys() - video_entries(manifest).keys())
         return video_entries(manifest)
-    if output.overwrite and shard.rank == 0:
-        remove_manifest(root)
-    return {}
+    if not earlier and any(root.iterdir()):
+        raise OutputError(
+            f"cannot overwrite: the folder was not made by vostool (no {NAME} that names videos)",
+            where=root,
+            remedy="choose another folder, or remove it yourself",
+        )
+    return earlier
 
 
 def _others_have_begun(root: Path, settings: Mapping[str, Any], shard: Shard) -> bool:
