@@ -1,5 +1,6 @@
 """`vostool synthesize`: a DAVIS-layout data set that loads, resumes and refuses mixtures."""
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -123,9 +124,15 @@ def test_refuses_a_folder_with_something_else(
 ) -> None:
     before = contents(stills)
     code, _, error = call(capsys, "--images", stills, "--out", stills, "--overwrite")
+    assert code == 2
+    assert "what is read" in error
+    assert contents(stills) == before
+    other = tmp_path / "other"
+    shutil.copytree(stills, other)
+    code, _, error = call(capsys, "--images", stills, "--out", other, "--overwrite")
     assert code == 1
     assert "not a synthesized data set" in error
-    assert contents(stills) == before
+    assert contents(other) == before
 
 
 @pytest.mark.parametrize(
