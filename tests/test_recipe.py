@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from vostool.core.errors import DataError, UsageError
+from vostool.nn import torchvision_compat
 from vostool.recipe import (
     Recipe,
     build_model,
@@ -16,6 +17,7 @@ from vostool.recipe import (
     with_overrides,
 )
 from vostool.stages.train.recipes import as_toml
+from vostool.training.clips.curriculum import SkipCurriculum
 
 PAPER_RECIPES = [
     f"famnet-{trunk}{stage}" for trunk in ("r50", "rx50") for stage in ("-pretrain", "", "-sgd")
@@ -99,6 +101,32 @@ def test_weights_of_losses_are_extended_and_overridden(tmp_path: Path) -> None:
     assert changed.losses["coarse"]["kind"] == "lovasz"
 
 
+@pytest.mark.parametrize(("name", "clips"), [("stm-r50", 3771), ("yu-r50", 3321)])
+def test_gaps_between_frames_grow_as_stm_says(name: str, clips: int) -> None:
+    """5 frames more every 20 of 260 epochs, from neighbours to 25, and no drop at the end."""
+    recipe = load_recipe(name)
+    curriculum = SkipCurriculum(recipe.curriculum.max_skip, samples=260 * clips)
+    for epoch in range(260):
+        for sample in (epoch * clips, epoch * clips + clips - 1):
+            assert curriculum.max_skip(sample) == max(1, min(25, 5 * (epoch // 20)))
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_imagenet_means_the_weights_of_the_papers(name: str) -> None:
+    """torchvision's first ones, which timm tags tv_in1k, and ResNeSt's own."""
+    values = load_recipe(name).model.values
+    if values["weights"] != "imagenet":
+        return
+    torchvision_compat.enable()
+    import timm
+
+    config = timm.get_pretrained_cfg(values["backbone"])
+    assert f".{config.tag}" in values["backbone"]
+    own = "in1k" if "resnest" in values["backbone"] else "tv_in1k"
+    assert config.tag == own
+    assert (list(config.mean), list(config.std)) == (values["mean"], values["std"])
+
+
 def test_fifty_epochs_of_sgd() -> None:
     recipe = load_recipe("famnet-r50-sgd")
     clips = recipe.loop.iterations * recipe.loop.batch * 4
@@ -107,7 +135,7 @@ def test_fifty_epochs_of_sgd() -> None:
 
 def test_second_backbone_has_no_figures_of_the_first() -> None:
     recipe = load_recipe("famnet-rx50")
-    assert recipe.model.values["backbone"] == "resnext50_32x4d"
+    assert recipe.model.values["backbone"] == "resnext50_32x4d.tv_in1k"
     assert recipe.papers == {}
     assert load_recipe("famnet-r50").papers
 

@@ -41,7 +41,9 @@ def test_values_of_the_paper() -> None:
     assert not any(entry.optional for entry in recipe.data.values())
     assert pretrain.synthesis.crop == (384, 384)
     assert (recipe.optimiser.name, recipe.optimiser.learning_rate) == ("adam", 1e-5)
-    assert recipe.model.values["backbone"] == pretrain.model.values["backbone"] == "resnest101e"
+    assert (
+        recipe.model.values["backbone"] == pretrain.model.values["backbone"] == "resnest101e.in1k"
+    )
     assert recipe.papers["DAVIS 2017 test-dev J&F"] == "79.7"
 
 
@@ -93,7 +95,7 @@ def test_rows_differ_in_one_thing_only() -> None:
         for r in map(recipes.__getitem__, rows)
     ]
     assert all(values == common[0] for values in common)
-    assert recipes["baseline"].model.values["backbone"] == "resnet50"
+    assert recipes["baseline"].model.values["backbone"] == "resnet50.tv_in1k"
 
 
 def test_inference() -> None:

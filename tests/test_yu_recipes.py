@@ -27,7 +27,7 @@ def test_values_of_the_paper(name: str) -> None:
     weights = {name: values["weight"] for name, values in recipe.losses.items()}
     assert weights == {"cross_entropy": 1.0}
     assert recipe.loop.batch == 4
-    assert recipe.model.values["backbone"] == "resnet50"
+    assert recipe.model.values["backbone"] == "resnet50.tv_in1k"
     assert recipe.model.values["refine"] == ("refine" in name)
 
 

@@ -15,7 +15,7 @@ from vostool.inference.trackers import mil
 from vostool.recipe import load_recipe
 from vostool.stages.choose import ablate as stage
 from vostool.stages.choose.ablate import AblationRun, ablate, parse_reuse, parse_tracker_models
-from vostool.stages.choose.ablation_plan import AblationPlan, parse_seeds, read_plan
+from vostool.stages.choose.ablation_plan import AblationPlan, inference_of, parse_seeds, read_plan
 from vostool.stages.choose.ablation_report import AblationReport, row_reports
 from vostool.stages.train.training_data import DataFolders
 from vostool.training.checkpoints.checkpoint import read_checkpoint
@@ -348,6 +348,15 @@ def test_shipped_files(name: str) -> None:
         for number in row.train:
             recipe = load_recipe(number.recipe, number.set)
             assert ("mnv2" in recipe.name) == name.endswith("-small")
+
+
+@pytest.mark.parametrize("name", ["famnet", "famnet-small"])
+def test_crop_then_zoom_follows_a_tracker_that_is_no_mask(name: str) -> None:
+    """Agreement of a mask with a box that was made of it says nothing."""
+    plan = read_plan(name)
+    rows = [row for row in plan.row if "crop_zoom" in inference_of(plan, row)]
+    assert [row.name for row in rows] == ["crop-zoom", "ensemble"]
+    assert {inference_of(plan, row)["tracker"] for row in rows} <= {"mil", "nano", "vit"}
 
 
 def test_the_command(file: Path, videos: Path, made: Path, capsys) -> None:
