@@ -210,7 +210,7 @@ def test_disagreement_is_listed(tmp_path, rng, change, sentence):
 
 def test_all_differences_are_in_one_message(tmp_path, rng):
     members = [_member(tmp_path / "m", rng), _member(tmp_path / "n", rng, videos=("a",), frames=3)]
-    with pytest.raises(DataError, match=r"has no video b; .*additional frame 2"):
+    with pytest.raises(DataError, match=r"a: has the additional frame 2; .*has no video b"):
         ensemble(members, Output(tmp_path / "out"))
 
 
@@ -244,7 +244,7 @@ def test_mean_needs_probabilities_and_members_are_not_written_over(tmp_path, rng
     with pytest.raises(UsageError, match=r"no probabilities in .*n: run vostool infer with --save"):
         ensemble(members, Output(tmp_path / "out"), merge=MergeOptions(method="mean"))
     with pytest.raises(UsageError, match="is what is read"):
-        ensemble(members, Output(members[0], overwrite=True))
+        ensemble([members[0]], Output(members[0], overwrite=True))
     with pytest.raises(OutputError, match="not empty"):
         ensemble([members[0]], Output(members[1]))
     with pytest.raises(UsageError, match="nothing to merge"):

@@ -42,7 +42,7 @@ class ColourStub(nn.Module):
     def __init__(self, sharpness: float = 40.0, pad: bool = True):
         super().__init__()
         self.sharpness = nn.Parameter(torch.tensor(sharpness))
-        self.input_spec = InputSpec((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), 16, pad)
+        self.input_spec = InputSpec((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), 16, pad=pad)
         self.encoded: list[torch.Size] = []
         self.segmented: list[list[list[int]]] = []
         self.states: list[State] = []

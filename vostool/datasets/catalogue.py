@@ -9,6 +9,7 @@ import numpy as np
 
 from vostool.core import registry
 from vostool.core.errors import DataError, UsageError
+from vostool.core.listing import some
 from vostool.core.types import Frame, Video
 from vostool.datasets.layout import FaultyVideos
 from vostool.datasets.objects import empty_first_mask, ids_in
@@ -69,8 +70,7 @@ def _pick(videos: list[Video], wanted: tuple[str, ...], root: Path) -> list[Vide
     missing = [name for name in wanted if name not in by_name]
     if missing:
         raise DataError(
-            f"the split file names videos that the data set does not have: {', '.join(missing[:5])}"
-            + (f" and {len(missing) - 5} more" if len(missing) > 5 else ""),
+            f"the split file names videos that the data set does not have: {some(missing)}",
             where=root,
             remedy="make the split file again (vostool split) or correct --root",
         )

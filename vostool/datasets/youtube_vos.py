@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vostool.core.errors import DataError
+from vostool.core.listing import some
 from vostool.core.types import VOID, Frame, Video, VideoObject
 from vostool.datasets.layout import (
     CHECK,
@@ -173,10 +174,8 @@ def read_object(
         raise DataError(f"{where} is in no frame", where=meta, remedy="remove it from meta.json")
     absent = [frame for frame in listed if frame not in position]
     if absent:
-        more = f" and {len(absent) - 3} more" if len(absent) > 3 else ""
         raise DataError(
-            f"{where} is listed in frames that the video does not have: {', '.join(absent[:3])}"
-            + more,
+            f"{where} is listed in frames that the video does not have: {some(absent, 3)}",
             where=meta,
             remedy="download the frames again, or correct meta.json",
         )

@@ -1,11 +1,13 @@
-"""Whether prediction folders can be combined: the same videos, frames, sizes and ids."""
+"""Whether prediction folders can be merged: the same videos, frames, sizes and ids."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from vostool.core.errors import DataError
+from vostool.core.listing import some
 from vostool.core.types import ObjectIds
+from vostool.predictions.comparison import Difference, ExpectedFrames, Found, compare
 from vostool.predictions.folder import PredictionFolder
 from vostool.predictions.manifest import video_entries
 
@@ -26,10 +28,8 @@ def check_agreement(members: Sequence[PredictionFolder], probabilities: bool) ->
         line for other in members[1:] for line in _differences(members[0], other, probabilities)
     ]
     if differences:
-        listed = "; ".join(differences[:SHOWN])
-        more = f"; and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
         raise DataError(
-            f"predictions disagree: {listed}{more}",
+            f"predictions disagree: {some(differences, SHOWN, '; ')}",
             where=f"compared with {members[0].root}",
             remedy="make all members with vostool infer on the same data set, split and frames",
         )
@@ -38,35 +38,36 @@ def check_agreement(members: Sequence[PredictionFolder], probabilities: bool) ->
 def _differences(
     first: PredictionFolder, other: PredictionFolder, probabilities: bool
 ) -> Iterator[str]:
-    yield from _missing_and_extra(first.videos(), other.videos(), f"{other.root}", "video")
+    expected = {video: ExpectedFrames(first.frames(video)) for video in first.videos()}
+    for found in compare(other, expected):
+        yield f"{other.root}{_sentence(found)}"
     for video in first.videos():
         if video not in other.videos():
             continue
         place = f"{other.root}, {video}"
-        yield from _missing_and_extra(first.frames(video), other.frames(video), place, "frame")
+        there = set(other.frames(video))
         for frame in first.frames(video):
-            if frame in other.frames(video):
-                here, there = first.size(video, frame), other.size(video, frame)
-                if here != there:
-                    yield f"{place}: frame {frame} is {_text(there)} and not {_text(here)}"
-        ours, theirs = (
-            video_ids(first, video, probabilities),
-            video_ids(other, video, probabilities),
-        )
+            if frame not in there:
+                continue
+            expected_size, size = first.size(video, frame), other.size(video, frame)
+            if expected_size != size:
+                yield f"{place}: frame {frame} is {_text(size)} and not {_text(expected_size)}"
+        ours = video_ids(first, video, probabilities)
+        theirs = video_ids(other, video, probabilities)
         if ours is not None and theirs is not None and ours != theirs:
             yield f"{place}: ids {list(theirs)} and not {list(ours)}"
 
 
-def _missing_and_extra(
-    expected: Sequence[str], found: Sequence[str], place: str, what: str
-) -> Iterator[str]:
-    for words, names in (
-        ("has no", sorted(set(expected) - set(found))),
-        ("has the additional", sorted(set(found) - set(expected))),
-    ):
-        if names:
-            shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-            yield f"{place}: {words} {what} {shown}"
+def _sentence(found: Found) -> str:
+    match found.difference:
+        case Difference.MISSING_VIDEO:
+            return f" has no video {found.video}"
+        case Difference.UNKNOWN_VIDEO:
+            return f" has the additional video {found.video}"
+        case Difference.MISSING_FRAMES:
+            return f", {found.video}: has no frame {some(found.frames)}"
+        case Difference.UNKNOWN_FRAMES:
+            return f", {found.video}: has the additional frame {some(found.frames)}"
 
 
 def video_ids(member: PredictionFolder, video: str, probabilities: bool) -> ObjectIds | None:

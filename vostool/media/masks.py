@@ -15,6 +15,7 @@ from PIL import Image
 
 from vostool.core.errors import DataError
 from vostool.core.files import atomic_path
+from vostool.core.listing import some
 from vostool.core.types import VOID, MaskEncoding
 from vostool.media.images import MAX_PIXELS, open_image
 
@@ -120,10 +121,9 @@ def _ids_of_colours(colours: np.ndarray, path: Path) -> np.ndarray:
             known.setdefault(int(colour), index)
     unknown = [int(colour) for colour in distinct if int(colour) not in known]
     if unknown:
-        shown = ", ".join(str((c >> 16, c >> 8 & 255, c & 255)) for c in unknown[:5])
-        more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+        named = [str((c >> 16, c >> 8 & 255, c & 255)) for c in unknown]
         raise DataError(
-            f"an RGB mask has colours that stand for no object: {shown}{more}",
+            f"an RGB mask has colours that stand for no object: {some(named)}",
             where=path,
             remedy="save it as a palette PNG whose indices are object ids, without anti-aliasing",
         )

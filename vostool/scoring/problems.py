@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vostool.core.errors import DataError
-
-SHOWN = 5
-"""How many places of each kind are named."""
+from vostool.core.listing import some
 
 
 @dataclass
@@ -44,6 +42,4 @@ class Problems:
 
 
 def _describe(kind: str, places: list[str]) -> str:
-    shown = ", ".join(places[:SHOWN])
-    more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
-    return f"{len(places)} {kind} ({shown}{more})"
+    return f"{len(places)} {kind} ({some(places)})"

@@ -17,14 +17,16 @@ import numpy as np
 from vostool.core.console import progress
 from vostool.core.errors import DataError, UsageError
 from vostool.core.files import atomic_path
+from vostool.core.listing import some
 from vostool.core.output import Output
 from vostool.core.threads import ordered_map
 from vostool.media.masks import encode_mask
+from vostool.predictions.comparison import Difference, ExpectedFrames, Found, compare
 from vostool.predictions.folder import PredictionFolder
 from vostool.submission.check import check_archive
 from vostool.submission.expected import Expectation, ExpectedVideo
 from vostool.submission.mask_file import MaskProblem, read_prediction
-from vostool.submission.problems import Problems, SubmissionError, some
+from vostool.submission.problems import Problems, SubmissionError
 
 log = logging.getLogger(__name__)
 
@@ -123,29 +125,32 @@ def _check_single_top_level(expected: Expectation) -> None:
 
 def _check_names(predictions: PredictionFolder, expected: Expectation, problems: Problems) -> int:
     """Compare videos and frames by name; returns how many real frames are not to be submitted."""
-    left_out = 0
-    for name in predictions.videos():
-        if name not in expected.videos:
-            problems.add(
-                f"video {name}", f"is extra: {expected.title} has no such video; remove its folder"
+    wanted = {
+        name: ExpectedFrames(video.frames, video.other_frames)
+        for name, video in expected.videos.items()
+    }
+    for found in compare(predictions, wanted):
+        problems.add(f"video {found.video}", _sentence(found, expected.title))
+    return sum(
+        len(set(predictions.frames(video.name)) & video.other_frames)
+        for video in expected.videos.values()
+        if video.name in predictions.videos()
+    )
+
+
+def _sentence(found: Found, title: str) -> str:
+    match found.difference:
+        case Difference.UNKNOWN_VIDEO:
+            return f"is extra: {title} has no such video; remove its folder"
+        case Difference.MISSING_VIDEO:
+            return "is missing from the predictions"
+        case Difference.MISSING_FRAMES:
+            return f"lacks the frames {some(found.frames, 3)}"
+        case Difference.UNKNOWN_FRAMES:
+            return (
+                f"has the extra frames {some(found.frames, 3)}, which this split does not have; "
+                "remove them, or name the split that has them"
             )
-    for video in expected.videos.values():
-        if video.name not in predictions.videos():
-            problems.add(f"video {video.name}", "is missing from the predictions")
-            continue
-        there = set(predictions.frames(video.name))
-        missing = [frame for frame in video.frames if frame not in there]
-        if missing:
-            problems.add(f"video {video.name}", f"lacks the frames {some(missing)}")
-        extra = sorted(there - set(video.frames) - video.other_frames)
-        if extra:
-            problems.add(
-                f"video {video.name}",
-                f"has the extra frames {some(extra)}, which this split does not have; remove them, "
-                "or name the split that has them",
-            )
-        left_out += len(there & video.other_frames)
-    return left_out
 
 
 _Job = tuple[ExpectedVideo, str]

@@ -43,9 +43,3 @@ class SubmissionError(DataError):
     def __init__(self, what: str, where: str | Path, problems: Sequence[str], remedy: str):
         self.problems = tuple(problems)
         super().__init__(what, where=where, remedy=remedy, details=self.problems)
-
-
-def some(names: Sequence[str], shown: int = 3) -> str:
-    """The first names of a list, and how many more there are."""
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more

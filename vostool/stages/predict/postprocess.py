@@ -21,6 +21,7 @@ from vostool.core.types import ObjectIds, Video
 from vostool.datasets.selection import Selection
 from vostool.postprocess.chain import Step, parse_steps
 from vostool.postprocess.sequence import FrameEdit, MaskSequence
+from vostool.predictions.comparison import refuse_unknown
 from vostool.predictions.folder import PredictionFolder
 from vostool.predictions.manifest import video_entries
 from vostool.predictions.run import Planned, PredictionRun
@@ -177,23 +178,9 @@ def _in_order(frames: tuple[str, ...], described: Video | None) -> tuple[str, ..
 
 def _described(source: PredictionFolder, selection: Selection) -> dict[str, Video]:
     """The data set's videos by name, after checking that they cover the predictions."""
-    videos = {video.name: video for video in selection.whole().load()}
-    for name in source.videos():
-        if name not in videos:
-            raise DataError(
-                f"{selection} has no video {name}",
-                where=source.root,
-                remedy="check --dataset and --split, or remove the folder",
-            )
-        known = set(videos[name].frame_names)
-        extra = [frame for frame in source.frames(name) if frame not in known]
-        if extra:
-            raise DataError(
-                f"video {name} of {selection} has no frame {extra[0]}",
-                where=source.mask_path(name, extra[0]),
-                remedy="remove the mask, or check --dataset and --split",
-            )
-    return videos
+    videos = selection.whole().load()
+    refuse_unknown(source, videos, str(selection))
+    return {video.name: video for video in videos}
 
 
 def _planned(source: PredictionFolder, name: str, described: dict[str, Video] | None) -> Planned:

@@ -19,6 +19,7 @@ from vostool.datasets.selection import Selection
 from vostool.datasets.spec import ScoringRule
 from vostool.media.images import frame_size
 from vostool.media.masks import read_mask
+from vostool.predictions.comparison import Difference, ExpectedFrames, compare
 from vostool.predictions.folder import PredictionFolder
 from vostool.scoring.compared import ComparedFrames
 from vostool.scoring.evaluate import BATCH, ScoredPart, counted_frames, object_scores
@@ -27,10 +28,8 @@ from vostool.scoring.measure import Measure, ObjectScores, load_measure
 from vostool.scoring.problems import Problems
 from vostool.scoring.report import EvaluationReport
 
-EXTRA_VIDEOS = "unknown videos"
-EXTRA_FRAMES = "unknown frames"
 EXTRA_IDS = "masks with unknown object ids"
-EXTRA = (EXTRA_VIDEOS, EXTRA_FRAMES, EXTRA_IDS)
+EXTRA = (Difference.UNKNOWN_VIDEO.value, Difference.UNKNOWN_FRAMES.value, EXTRA_IDS)
 
 _local = threading.local()
 
@@ -174,19 +173,10 @@ def _structure(
     folder: PredictionFolder, videos: list[Video], known: set[str]
 ) -> Iterable[tuple[str, str]]:
     """Videos and frames that are missing or unknown."""
-    there = set(folder.videos())
-    for name in sorted(there - known):
-        yield EXTRA_VIDEOS, name
-    for video in videos:
-        if video.name not in there:
-            yield "missing videos", video.name
-            continue
-        frames = set(folder.frames(video.name))
-        for name in video.output_frames:
-            if name not in frames:
-                yield "missing frames", f"{video.name}/{name}"
-        for name in sorted(frames - set(video.frame_names)):
-            yield EXTRA_FRAMES, f"{video.name}/{name}"
+    expected = {video.name: ExpectedFrames.of(video) for video in videos}
+    for found in compare(folder, expected, known):
+        for place in found.places():
+            yield found.difference.value, place
 
 
 def _score(

@@ -16,6 +16,7 @@ from vostool.core.output import Output
 from vostool.core.types import Video
 from vostool.datasets.selection import Selection
 from vostool.media.images import read_frame
+from vostool.predictions.comparison import refuse_unknown
 from vostool.predictions.folder import PredictionFolder
 from vostool.reporting.movie import CODECS, write_movie
 from vostool.reporting.overlay import ALPHA, contour_width, draw_overlay
@@ -106,7 +107,6 @@ def choose_videos(
         UsageError: a name without predictions.
         DataError: a predicted video or frame that the data set does not have.
     """
-    known = {video.name: video for video in videos}
     missing = sorted(set(names or ()) - set(folder.videos()))
     if missing:
         raise UsageError(
@@ -114,22 +114,9 @@ def choose_videos(
             where=folder.root,
             remedy=f"it has {', '.join(folder.videos()[:10])}",
         )
-    wanted = [name for name in folder.videos() if not names or name in names]
-    for name in wanted:
-        if name not in known:
-            raise DataError(
-                f"the data set has no video {name}",
-                where=folder.root,
-                remedy="check --dataset and --split",
-            )
-        extra = sorted(set(folder.frames(name)) - set(known[name].frame_names))
-        if extra:
-            raise DataError(
-                f"video {name} has no frame {extra[0]}",
-                where=folder.mask_path(name, extra[0]),
-                remedy="remove the mask, or check --dataset and --split",
-            )
-    return [known[name] for name in wanted]
+    refuse_unknown(folder, videos, "the data set", names or ())
+    known = {video.name: video for video in videos}
+    return [known[name] for name in folder.videos() if not names or name in names]
 
 
 def read_predicted(
