@@ -80,7 +80,7 @@ def test_missing_folder_and_text_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("not an image")
     for name, words in (
         ("none.png", "missing"),
-        ("text.png", "not in a known image format"),
+        ("text.png", "none of JPEG, PNG"),
         ("", "folder"),
     ):
         with pytest.raises(DataError, match=words):

@@ -14,17 +14,21 @@ from typing import Any, BinaryIO
 
 from vostool.core.errors import DataError, VostoolError
 
-MAX_BYTES = 256 * 2**20
-"""Size of the largest text that is read: some times that of the largest data set's list."""
+MAX_BYTES = 2**30
+"""Size of the largest text that is read: COCO's instances are half of it."""
 MAX_DEPTH = 64
 MAX_INTEGER = 2**63 - 1
 
+CHECK_PATH = "check the path"
 CHECK_FILE = "correct the file, or get it again"
 """The usual remedy."""
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path, *, missing: str = CHECK_PATH) -> BinaryIO:
     """Open a file for reading; a pipe or a device, which may never end, is refused.
+
+    Args:
+        missing: the remedy where there is no such file.
 
     Raises:
         DataError: missing, a folder, no regular file, or not readable.
@@ -34,7 +38,7 @@ def open_regular(path: Path) -> BinaryIO:
         # A pipe without a writer would wait here for ever.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError:
-        raise DataError("the file is missing", where=path, remedy="check the path") from None
+        raise DataError("the file is missing", where=path, remedy=missing) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"cannot read the file, {reason}", where=path) from None
@@ -62,13 +66,13 @@ def require_regular(mode: int, path: Path) -> None:
         )
 
 
-def read_text(path: Path, *, limit: int = MAX_BYTES) -> str:
+def read_text(path: Path, *, limit: int = MAX_BYTES, missing: str = CHECK_PATH) -> str:
     """The UTF-8 text of a regular file of at most `limit` bytes.
 
     Raises:
         DataError: as `open_regular`; larger than that, or not UTF-8.
     """
-    with open_regular(path) as file:
+    with open_regular(path, missing=missing) as file:
         data = file.read(limit + 1)
     if len(data) > limit:
         raise DataError(f"the file is larger than {limit:,} bytes", where=path)
@@ -81,13 +85,13 @@ def read_text(path: Path, *, limit: int = MAX_BYTES) -> str:
         ) from None
 
 
-def read_json(path: Path, *, remedy: str = CHECK_FILE) -> Any:
+def read_json(path: Path, *, remedy: str = CHECK_FILE, missing: str = CHECK_PATH) -> Any:
     """The value that a JSON file holds.
 
     Raises:
         DataError: as `read_text` and `parse_json`.
     """
-    return parse_json(read_text(path), path, remedy=remedy)
+    return parse_json(read_text(path, missing=missing), path, remedy=remedy)
 
 
 def parse_json(

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from vostool.core.errors import DataError
+from vostool.core.reading import read_text
 from vostool.core.types import Frame, MaskEncoding, Video, VideoObject
 from vostool.datasets.layout import (
     CHECK,
@@ -63,7 +64,7 @@ def names_in_list(path: Path) -> list[str]:
     Raises:
         DataError: a line cannot be a name.
     """
-    lines = [line.split()[0] for line in path.read_text("utf-8").splitlines() if line.strip()]
+    lines = [line.split()[0] for line in read_text(path).splitlines() if line.strip()]
     names = [Path(line).parent.name if "/" in line else line for line in lines]
     return [safe_name(name, path) for name in dict.fromkeys(names)]
 

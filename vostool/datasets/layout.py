@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from vostool.core import reading
 from vostool.core.errors import DataError
 from vostool.core.types import Video
 from vostool.media.images import IMAGE_SUFFIXES
@@ -17,6 +17,9 @@ CHECK = "check the data set (vostool check-data)"
 """The usual remedy."""
 
 MASK_SUFFIXES = frozenset({".png"})
+
+LONGEST_NAME = 255
+"""Bytes that file systems allow."""
 
 _DIGITS = re.compile(r"(\d+)")
 
@@ -106,9 +109,17 @@ def safe_name(name: str, where: Path) -> str:
     Raises:
         DataError: it is empty or would lead elsewhere.
     """
-    if not name or name in (".", "..") or set(name) & set("/\\\0"):
+    if not name or name in (".", "..") or set(name) & set("/\\\0") or not _encodable(name):
         raise DataError(f"{name!r} cannot be the name of a video", where=where)
     return name
+
+
+def _encodable(name: str) -> bool:
+    """Whether a file system takes it as a name."""
+    try:
+        return len(os.fsencode(name)) <= LONGEST_NAME
+    except UnicodeEncodeError:
+        return False
 
 
 def first_folder(candidates: Sequence[Path], what: str, remedy: str) -> Path:
@@ -127,11 +138,6 @@ def read_json(path: Path, remedy: str = CHECK) -> Any:
     """Parse a JSON file.
 
     Raises:
-        DataError: missing or not JSON.
+        DataError: missing, not JSON, or beyond the bounds of `core.reading`.
     """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError("the file is missing", where=path, remedy=remedy) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"the file is not valid JSON, {error}", where=path, remedy=remedy) from None
+    return reading.read_json(path, remedy=remedy, missing=remedy)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from vostool.core.errors import DataError
+from vostool.core.reading import read_text
 from vostool.core.types import VOID, Frame, ScoredFrames, Video, VideoObject
 from vostool.datasets.layout import (
     CHECK,
@@ -91,7 +92,7 @@ def load(root: Path, split: str) -> list[Video]:
 def unseen_videos(root: Path, published: frozenset[str]) -> frozenset[str]:
     """The list in the root folder, one name a line; without a file, the published one."""
     path = Path(root) / UNSEEN_LIST
-    return frozenset(path.read_text("utf-8").split()) if path.is_file() else published
+    return frozenset(read_text(path).split()) if path.is_file() else published
 
 
 def index(root: Path, split: str) -> dict[str, frozenset[str]]:

@@ -165,7 +165,7 @@ def read_object(
         DataError: the id is not in 1..254, no frame is listed, a listed frame is absent.
     """
     where = f"object {text} of video {video}"
-    if not text.isdecimal() or not 1 <= int(text) < VOID:
+    if not text.isdecimal() or len(text) > 3 or not 1 <= int(text) < VOID:
         raise DataError(f"{where}: an id must lie in 1..254", where=meta, remedy=CHECK)
     listed = item.get("frames") if isinstance(item, dict) else None
     if not isinstance(listed, list) or not all(isinstance(frame, str) for frame in listed):

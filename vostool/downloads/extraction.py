@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import errno
 import filecmp
+import lzma
 import os
 import shutil
 import stat
+import struct
 import tarfile
 import tempfile
 import zipfile
@@ -34,6 +36,8 @@ DAMAGED = (
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
+    lzma.LZMAError,
+    struct.error,
     EOFError,
     NotImplementedError,
     UnicodeError,
@@ -97,12 +101,20 @@ def extract(
             sizes = _unpack(archive, staging, limits)
             _put_into_place(archive, staging, folder, sizes, frozenset(may_differ))
     except DAMAGED as error:
-        raise BadArchive(
-            f"the archive is damaged ({error})", where=archive, remedy="download it again"
-        ) from error
+        raise _damaged(archive, error) from error
+    except OSError as error:
+        if error.errno is None:  # bzip2's way of saying it, and not the operating system's
+            raise _damaged(archive, error) from error
+        raise
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return sizes
+
+
+def _damaged(archive: Path, error: Exception) -> BadArchive:
+    return BadArchive(
+        f"the archive is damaged ({error})", where=archive, remedy="download it again"
+    )
 
 
 def _unpack(archive: Path, staging: Path, limits: Limits) -> dict[str, int]:

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from vostool.core.errors import DataError
+from vostool.core.reading import open_regular
 from vostool.core.types import Frame
 from vostool.media.movie import MovieReader, movie_size
 
@@ -25,6 +26,9 @@ MAX_PIXELS = 64_000_000
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"})
 """Suffixes, in lower case, of the files that are taken for images."""
 
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "PPM")
+"""What those files may hold, whatever their suffix. Pillow knows more: EPS starts Ghostscript."""
+
 
 @contextmanager
 def open_image(path: Path) -> Iterator[Image.Image]:
@@ -33,10 +37,14 @@ def open_image(path: Path) -> Iterator[Image.Image]:
     Errors of decoding inside the block are explained too.
 
     Raises:
-        DataError: the file is missing, empty, damaged, not an image, or above `MAX_PIXELS`.
+        DataError: the file is missing, no regular file, empty, damaged, not of `FORMATS`, or above
+            `MAX_PIXELS`.
     """
     try:
-        with Image.open(path) as image:
+        with (
+            open_regular(path, missing="check the data set (vostool check-data)") as file,
+            Image.open(file, formats=FORMATS) as image,
+        ):
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise DataError(
@@ -47,10 +55,6 @@ def open_image(path: Path) -> Iterator[Image.Image]:
             yield image
     except DataError:
         raise
-    except FileNotFoundError:
-        raise DataError(
-            "the file is missing", where=path, remedy="check the data set (vostool check-data)"
-        ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise DataError(
             f"the image has more than {MAX_PIXELS:,} pixels", where=path, remedy="make it smaller"
@@ -60,8 +64,6 @@ def open_image(path: Path) -> Iterator[Image.Image]:
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
-    if path.is_dir():
-        return DataError("an image was expected, but this is a folder", where=path)
     try:
         empty = path.stat().st_size == 0
     except OSError:
@@ -72,7 +74,7 @@ def _unreadable(path: Path, error: Exception) -> DataError:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
-        return "it is not in a known image format"
+        return f"it is none of {', '.join(FORMATS)}"
     return str(error) or type(error).__name__
 
 

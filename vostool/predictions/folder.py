@@ -8,6 +8,7 @@ read; PNG-packed planes were as small but twice as slow, delta filters gained no
 
 from __future__ import annotations
 
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -19,11 +20,24 @@ import numpy as np
 
 from vostool.core.errors import DataError
 from vostool.core.files import atomic_path
+from vostool.core.reading import open_regular
 from vostool.core.types import ObjectIds
 from vostool.media.images import MAX_PIXELS, image_size
 from vostool.media.masks import read_mask, write_mask
 from vostool.predictions.manifest import read_manifest
 
+DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    KeyError,
+    ValueError,
+    EOFError,
+    OSError,
+    RuntimeError,
+    DataError,
+)
+"""What zipfile and numpy raise on damaged or hostile archives."""
 MASKS, PROBABILITIES = "Annotations", "Probabilities"
 NESTED = "480p"
 
@@ -171,23 +185,24 @@ def _video_folders(base: Path) -> list[Path]:
 
 
 def _read_probabilities(path: Path, ids_only: bool) -> tuple[np.ndarray, ObjectIds]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            ids = ObjectIds(tuple(_read_array(archive, "ids", 1).tolist()))
-            if ids_only:
-                return np.empty((len(ids) + 1, 0, 0), np.uint8), ids
-            planes = _read_array(archive, "planes", 3)
-    except FileNotFoundError as error:
+    if not path.exists():
         raise DataError(
             "no probabilities for this frame",
             where=path,
             remedy="run vostool infer with --save-probabilities",
-        ) from error
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, zlib.error, DataError) as error:
+        )
+    try:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            ids = ObjectIds(tuple(_read_array(archive, "ids", 1).tolist()))
+            if ids_only:
+                return np.empty((len(ids) + 1, 0, 0), np.uint8), ids
+            planes = _read_array(archive, "planes", 3)
+    except DAMAGED as error:
+        what = error.what if isinstance(error, DataError) else error
         raise DataError(
             "probabilities cannot be read",
             where=path,
-            remedy=f"the file is damaged ({error}); delete it and run infer with --resume",
+            remedy=f"the file is damaged ({what}); delete it and run infer with --resume",
         ) from error
     if len(planes) != len(ids) + 1:
         raise DataError(

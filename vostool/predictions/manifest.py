@@ -13,10 +13,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import BaseModel
 
 import vostool
-from vostool.core.errors import DataError, UsageError
+from vostool.core.errors import UsageError
 from vostool.core.files import write_text
+from vostool.core.reading import read_json
+from vostool.core.typed import parse_as
 
 NAME = "run.json"
 REPLACED = "run.replaced.json"
@@ -157,15 +160,19 @@ def _merge(parts: list[dict[str, Any]]) -> dict[str, Any]:
     return merged
 
 
+class _Manifest(BaseModel):
+    """Types of what other commands look at; everything else may be anything."""
+
+    command: str | None = None
+    dataset: str | None = None
+    split: str | None = None
+    settings: dict[str, Any] | None = None
+    checkpoints: list[Any] | None = None
+    parents: list[Any] | None = None
+
+
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise DataError(
-            "the run's manifest cannot be read",
-            where=path,
-            remedy=f"delete this file or make the folder anew ({error})",
-        ) from error
-    if not isinstance(manifest, dict):
-        raise DataError("the run's manifest is not a JSON object", where=path, remedy="delete it")
+    remedy = "delete this file or make the folder anew"
+    manifest = read_json(path, remedy=remedy)
+    parse_as(_Manifest, manifest, path, remedy=remedy)
     return manifest

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import lzma
 import struct
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from vostool.core.errors import DataError
+from vostool.core.reading import open_regular
 from vostool.core.types import VOID
 from vostool.media.masks import read_mask
 from vostool.submission.expected import ExpectedVideo
@@ -29,10 +32,13 @@ UNREADABLE = (
     LookupError,
     struct.error,
     zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    NotImplementedError,
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,
 )
-"""What Pillow raises on damaged or hostile files."""
+"""What Pillow and zipfile raise on damaged or hostile files."""
 
 
 class MaskProblem(Exception):
@@ -141,10 +147,12 @@ def read_prediction(
         MaskProblem: the first problem found.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             data = file.read(largest_file(video.size) + 1)
     except OSError as error:
         raise MaskProblem(f"cannot be read ({error.strerror})") from None
+    except DataError as error:
+        raise MaskProblem(f"cannot be read ({error.what})") from None
     if check_header(data, video.size, palette=False) == PALETTE:
         check_mask(data, video, frame)
         return data, None
