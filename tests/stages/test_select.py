@@ -15,11 +15,11 @@ from vostool.core.errors import CheckpointError, UsageError
 from vostool.core.files import write_json
 from vostool.datasets.split import SplitFile, write_split
 from vostool.datasets.still_spec import Still
+from vostool.inference.validation import Validation
 from vostool.media.masks import write_mask
 from vostool.recipe import Recipe, build_model, parse_recipe
 from vostool.scoring.spread import Spread
 from vostool.stages.choose.select import select
-from vostool.stages.choose.validation import Validation
 from vostool.stages.train.training_data import DataFolders, training_clips
 from vostool.training.checkpoints.averaging import average_checkpoints
 from vostool.training.checkpoints.checkpoint import describe, read_checkpoint, save_checkpoint

@@ -14,8 +14,8 @@ from vostool.core.types import Clip, Video
 from vostool.datasets.catalogue import load_videos, scoring_rule
 from vostool.datasets.split import read_split
 from vostool.datasets.still_catalogue import load_stills
+from vostool.inference.validation import Validation
 from vostool.recipe import DataEntry, Recipe
-from vostool.stages.choose.validation import Validation
 from vostool.training.clips.curriculum import SkipCurriculum
 from vostool.training.clips.mixture import Mixture
 from vostool.training.clips.video_clips import VideoClips
