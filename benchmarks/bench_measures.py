@@ -17,9 +17,10 @@ from bench_evaluate import Masks, multi_object_masks, read_pair, single_object_f
 from rich.console import Console
 from rich.table import Table
 
+from vostool.core import registry
 from vostool.scoring.evaluate import BATCH, compare
 from vostool.scoring.mask_pair import Workspace
-from vostool.scoring.measure import load_measure, measure_names
+from vostool.scoring.measure import ENTRY_POINT_GROUP, PACKAGE, load_measure
 
 REFERENCE = "davis"
 
@@ -54,7 +55,7 @@ def main() -> None:
         "several objects": multi_object_masks(arguments.data),
     }
     table = Table("measure", *(f"{name}, ms per frame" for name in sets), "ratio", "ratio, several")
-    measures = measure_names()
+    measures = registry.names(PACKAGE, ENTRY_POINT_GROUP)
     found = [milliseconds_per_frame(measures, masks, arguments.repeats) for masks in sets.values()]
     for name in measures:
         times = [part[name] for part in found]

@@ -100,7 +100,7 @@ def speeds(timing: Timing, heading: str) -> Table:
 def agreement(options: argparse.Namespace) -> Table:
     """J of bf16 masks with fp32 masks as truth, per video of a data set."""
     from vostool.predictions.folder import PredictionFolder
-    from vostool.scoring.jaccard import region_similarity
+    from vostool.scoring.evaluate import compare
     from vostool.stages.predict.infer import InferenceSettings, infer
 
     choice = Selection(options.dataset, options.video_root, options.split, tuple(options.video))
@@ -120,7 +120,7 @@ def agreement(options: argparse.Namespace) -> Table:
             for frame in full.frames(video)[1:]:
                 truth, found = full.mask(video, frame), half.mask(video, frame)
                 ids = np.union1d(truth, found)
-                scores += [region_similarity(found == i, truth == i) for i in ids[ids > 0]]
+                scores += compare([found], [truth], ids[ids > 0].tolist()).j[0].tolist()
             mean, least = (np.mean(scores), np.min(scores)) if scores else (1.0, 1.0)
             table.add_row(video, str(len(scores)), f"{mean:.4f}", f"{least:.4f}")
     return table

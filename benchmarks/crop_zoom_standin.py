@@ -34,8 +34,7 @@ from vostool.inference.strategy import parse_strategies
 from vostool.inference.tracker import make_tracker
 from vostool.models import FrameViews, InputSpec, Prediction
 from vostool.nn.aggregation import soft_aggregate
-from vostool.scoring.boundary import boundary_f
-from vostool.scoring.jaccard import region_similarity
+from vostool.scoring.evaluate import compare as compare_masks
 
 STRIDE = 16
 
@@ -144,9 +143,11 @@ class Score:
     @classmethod
     def of(cls, masks: Sequence[np.ndarray], truths: Sequence[np.ndarray]) -> Score:
         """First and last frame do not count, as in DAVIS."""
-        pairs = list(zip(masks, truths, strict=True))[1:-1]
-        j = float(np.mean([region_similarity(mask, truth) for mask, truth in pairs]))
-        return cls(j, float(np.mean([boundary_f(mask, truth) for mask, truth in pairs])))
+        found, right = (
+            [(mask != 0).astype(np.uint8) for mask in some[1:-1]] for some in (masks, truths)
+        )
+        compared = compare_masks(found, right, (1,))
+        return cls(float(compared.j.mean()), float(compared.f.mean()))
 
 
 def compare(

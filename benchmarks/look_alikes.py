@@ -35,7 +35,7 @@ from vostool.inference.prepare import prepare
 from vostool.inference.source import ArraySource
 from vostool.inference.strategy import parse_strategies
 from vostool.media.images import read_frame
-from vostool.scoring.jaccard import region_similarity
+from vostool.scoring.evaluate import compare
 from vostool.stages.predict.load import load_segmenter
 
 SMALLER = 0.5
@@ -157,10 +157,16 @@ def predict(network: torch.nn.Module, made: Made) -> list[np.ndarray]:
     return [result.mask > 0 for result in run_video(made.source(), [member])]
 
 
+def similarity(masks: Sequence[np.ndarray], truths: Sequence[np.ndarray]) -> np.ndarray:
+    """J of the object in each frame."""
+    found, right = ([(mask != 0).astype(np.uint8) for mask in some] for some in (masks, truths))
+    return compare(found, right, (1,)).j[:, 0]
+
+
 def twin_scores(made: Made, masks: Sequence[np.ndarray]) -> tuple[float, float]:
     """Mean J of the object, and the labelled part of its copy, from the second frame on."""
     rows = list(zip(masks, made.truths, made.twins, strict=True))[1:]
-    overlap = np.mean([region_similarity(mask, truth) for mask, truth, _ in rows])
+    overlap = np.mean(similarity(masks[1:], made.truths[1:]))
     wrong = np.mean([(mask & twin).sum() / twin.sum() for mask, _, twin in rows if twin.any()])
     return float(overlap), float(wrong)
 
@@ -170,7 +176,7 @@ def return_scores(made: Made, masks: Sequence[np.ndarray]) -> tuple[float, float
     present = [bool(truth.any()) for truth in made.truths]
     leaves = present.index(False)
     back = leaves + present[leaves:].index(True)
-    overlap = [region_similarity(*pair) for pair in zip(masks, made.truths, strict=True)]
+    overlap = similarity(masks, made.truths)
     ghosts = [float(mask.mean()) for mask in masks[leaves:back]]
     return (
         float(np.mean(overlap[1:leaves])),

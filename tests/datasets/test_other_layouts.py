@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from small_data_sets import block, write_frames, write_grey
 
+from vostool.core import registry
 from vostool.core.errors import DataError
 from vostool.core.types import MaskEncoding
 from vostool.datasets.catalogue import (
+    PACKAGE,
     annotation,
     given_mask,
     load_spec,
     load_videos,
-    spec_names,
 )
 from vostool.media.masks import write_mask
 from vostool.media.reader import FrameReader
@@ -25,7 +26,7 @@ from vostool.media.reader import FrameReader
 NAMES = ["00000", "00001", "00002", "00003"]
 
 
-@pytest.mark.parametrize("name", spec_names())
+@pytest.mark.parametrize("name", registry.names(PACKAGE))
 def test_every_spec_is_complete(name: str) -> None:
     spec = load_spec(name)
     assert spec.name == name
@@ -37,7 +38,7 @@ def test_every_spec_is_complete(name: str) -> None:
 
 def test_all_the_promised_data_sets_are_there() -> None:
     promised = "davis2016 davis2017 youtubevos2018 youtubevos2019 mose lvos lvosv2 folder movie"
-    assert set(promised.split()) <= set(spec_names())
+    assert set(promised.split()) <= set(registry.names(PACKAGE))
 
 
 def test_mose(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from small_data_sets import block, write_davis
 
 from vostool.core.errors import DataError, UsageError
-from vostool.datasets.catalogue import base_split, load_videos, scoring_rule
+from vostool.datasets.catalogue import load_videos, scoring_rule
 from vostool.datasets.split import (
     SplitFile,
     choose_unseen,
@@ -101,8 +101,6 @@ def test_a_part_of_a_split_file_loads_as_a_split(tmp_path: Path) -> None:
     write_split(path, SplitFile("davis2017", "train", 0, ("b",), ("a",), ("owl",)))
     assert [video.name for video in load_videos("davis2017", root, f"{path}:val")] == ["a"]
     assert [video.name for video in load_videos("davis2017", root, f"{path}:train")] == ["b"]
-    assert base_split("davis2017", f"{path}:val") == "train"
-    assert base_split("davis2017", "val") == "val"
     assert scoring_rule("davis2017", root, f"{path}:val").unseen == {"owl"}
     with pytest.raises(UsageError, match="made for davis2017"):
         load_videos("davis2016", root, f"{path}:val")

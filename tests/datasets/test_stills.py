@@ -16,8 +16,9 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from small_data_sets import SIZE, block, write_davis, write_frames, write_grey, write_image
 
+from vostool.core import registry
 from vostool.core.errors import DataError, UsageError
-from vostool.datasets.still_catalogue import load_still_spec, load_stills, still_names
+from vostool.datasets.still_catalogue import PACKAGE, load_still_spec, load_stills
 from vostool.datasets.stills.coco import decode_runs
 from vostool.media.masks import DAVIS_PALETTE, write_mask
 
@@ -25,8 +26,8 @@ ZERO_ONE = st.integers(0, 1)
 
 
 def test_the_promised_sources_are_there() -> None:
-    assert {"image-folder", "voc", "coco", "video-frames"} <= set(still_names())
-    for name in still_names():
+    assert {"image-folder", "voc", "coco", "video-frames"} <= set(registry.names(PACKAGE))
+    for name in registry.names(PACKAGE):
         assert load_still_spec(name).name == name
     with pytest.raises(UsageError, match="did you mean image-folder"):
         load_still_spec("image-folders")

@@ -21,11 +21,6 @@ from vostool.media.masks import read_mask
 PACKAGE = "vostool.datasets.sets"
 
 
-def spec_names() -> list[str]:
-    """Names of all video data sets."""
-    return registry.names(PACKAGE)
-
-
 def load_spec(name: str) -> VideoDatasetSpec:
     """The description of a data set.
 
@@ -75,12 +70,6 @@ def _pick(videos: list[Video], wanted: tuple[str, ...], root: Path) -> list[Vide
             remedy="make the split file again (vostool split) or correct --root",
         )
     return [by_name[name] for name in sorted(wanted)]
-
-
-def base_split(name: str, split: str) -> str:
-    """The data set's own split behind `split`, which may be `FILE.json:val`."""
-    file, _ = parse_split(load_spec(name), split)
-    return split if file is None else file.split
 
 
 def parse_split(spec: VideoDatasetSpec, split: str) -> tuple[SplitFile | None, str]:

@@ -12,11 +12,6 @@ from vostool.datasets.still_spec import Still, StillSpec
 PACKAGE = "vostool.datasets.stills"
 
 
-def still_names() -> list[str]:
-    """Names of all kinds of still-image sources."""
-    return registry.names(PACKAGE)
-
-
 def load_still_spec(name: str) -> StillSpec:
     """The description of a kind of source.
 

@@ -19,34 +19,8 @@ from functools import cached_property
 
 import numpy as np
 
-from vostool.scoring.disk import Disk, tolerance_pixels, whole_disk
+from vostool.scoring.disk import Disk
 from vostool.scoring.mask_pair import MaskPair
-
-
-def boundary_map(mask: np.ndarray) -> np.ndarray:
-    """Boundary pixels of a mask, bool `[H, W]`: the 2 x 2 block right and below is not uniform.
-
-    At the lower and right border the block is clamped to the image; so an object that is cut by the
-    border has no boundary along it, and a mask that fills the image has none at all.
-    """
-    mask = np.asarray(mask) != 0
-    clamped = np.pad(mask, ((0, 1), (0, 1)), mode="edge")
-    right, below, diagonal = clamped[:-1, 1:], clamped[1:, :-1], clamped[1:, 1:]
-    return (mask != right) | (mask != below) | (mask != diagonal)
-
-
-def boundary_f(predicted: np.ndarray, truth: np.ndarray, disk: Disk | None = None) -> float:
-    """F of one object in one frame.
-
-    1 where neither mask has a boundary, 0 where only one of them has.
-
-    Args:
-        predicted, truth: bool `[H, W]` (any type; non-zero is the object).
-        disk: what counts as near; DAVIS's for the image's size by default.
-    """
-    pair = MaskPair.of((predicted != 0).astype(np.uint8), (truth != 0).astype(np.uint8))
-    disk = disk or whole_disk(tolerance_pixels(*pair.size))
-    return float(Boundaries([pair], (1,), disk.reach).scores(disk)[0, 0])
 
 
 class Boundaries:

@@ -1,19 +1,8 @@
-"""Region similarity J: intersection over union of a predicted and a true mask."""
+"""Region similarity J: intersection over union of predicted and true masks."""
 
 from __future__ import annotations
 
 import numpy as np
-
-
-def region_similarity(predicted: np.ndarray, truth: np.ndarray) -> float:
-    """J of one object in one frame; 1 where both masks are empty.
-
-    Args:
-        predicted, truth: bool `[H, W]` (any type; non-zero is the object).
-    """
-    first, second = predicted != 0, truth != 0
-    either = np.count_nonzero(first | second)
-    return np.count_nonzero(first & second) / either if either else 1.0
 
 
 def similarity_of_areas(

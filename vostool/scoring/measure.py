@@ -161,11 +161,6 @@ class Measure(ABC):
         return []
 
 
-def measure_names() -> list[str]:
-    """Names of all measures."""
-    return registry.names(PACKAGE, ENTRY_POINT_GROUP)
-
-
 def load_measure(name: str) -> Measure:
     """The measure of this name.
 
