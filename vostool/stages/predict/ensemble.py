@@ -8,16 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from vostool.core.console import Advance, progress
-from vostool.core.errors import DataError, UsageError
 from vostool.core.output import Output
 from vostool.core.types import ObjectIds
-from vostool.ensembling.agreement import check_agreement, video_ids
-from vostool.ensembling.member_planes import one_hot, soft_planes, with_labels
-from vostool.ensembling.method import Accumulator, Members, MergingMethod, Needs
+from vostool.ensembling.folder_members import FolderMembers
+from vostool.ensembling.method import Accumulator, Needs
 from vostool.ensembling.options import MergeOptions
 from vostool.inference.writer import WriteBehind
 from vostool.predictions.folder import PredictionFolder
@@ -60,118 +57,66 @@ def ensemble(
         UsageError, OutputError: before anything is written.
         DataError: members disagree (all differences in one message) or a file is damaged.
     """
-    folders = [PredictionFolder(path) for path in members]
-    probable = all(folder.has_probabilities for folder in folders)
-    chosen = (merge or MergeOptions()).choose(probable)
-    _check_probabilities(chosen, folders, save_probabilities)
-    start = chosen.prepare(Members(tuple(str(path) for path in members), probable))
-    check_agreement(folders, probable)
-    first = folders[0]
-    ids = {video: _known_ids(folders, video, probable) for video in first.videos()}
+    folders = FolderMembers(members)
+    chosen = (merge or MergeOptions()).choose(folders.probabilities)
+    if save_probabilities:
+        folders.require_probabilities()
+    merging = _Merging(folders, chosen.needs, folders.prepare(chosen))
+    first = folders.folders[0]
     run = PredictionRun(
         output,
-        _about(folders),
+        _about(folders.folders),
         {
             "members": [str(path) for path in members],
             "method": chosen.name,
             "options": chosen.params.model_dump(mode="json"),
             "save_probabilities": save_probabilities,
         },
-        {video: Planned(first.frames(video), ids[video]) for video in first.videos()},
+        {video: Planned(first.frames(video), folders.ids(video)) for video in first.videos()},
         inputs=members,
         probabilities=save_probabilities,
     )
-    frames = _Frames(folders, chosen.needs, probable, start)
     total = sum(len(first.frames(video)) for video in run.todo)
     label = f"ensemble ({chosen.name})"
     with progress(label, total, "frames") as bar, WriteBehind() as writer:
         for video in run.todo:
-            _write_video(run, frames, video, writer, bar)
+            _write_video(run, merging, video, writer, bar)
     return EnsembleResult(output.path, chosen.name, tuple(run.todo), total)
 
 
+@dataclass(frozen=True)
+class _Merging:
+    """Members, and how they are merged."""
+
+    members: FolderMembers
+    needs: Needs
+    start: Callable[[], Accumulator]
+
+    def merged(self, video: str, frame: str, ids: ObjectIds) -> tuple[torch.Tensor, ObjectIds]:
+        """Merged planes `[K+1, H, W]` and the ids that planes 1..K stand for."""
+        accumulator = self.start()
+        ids, members = self.members.planes(video, frame, ids, self.needs)
+        for number, planes in enumerate(members):
+            accumulator.add(planes, number)
+        return accumulator.result(), ids
+
+
 def _write_video(
-    run: PredictionRun, frames: _Frames, video: str, writer: WriteBehind, progress: Advance
+    run: PredictionRun, merging: _Merging, video: str, writer: WriteBehind, bar: Advance
 ) -> None:
     start = time.monotonic()
     writer.submit(run.begin, video)
     plan = run.planned[video]
     for frame in plan.frames:
-        planes, ids = frames.merged(video, frame, plan.ids)
+        planes, ids = merging.merged(video, frame, plan.ids)
         # On processors argmax over the first axis takes five times as long as max.
         labels = planes.max(dim=0).indices.to(torch.uint8).numpy()
         writer.submit(run.writer.write_mask, video, frame, ids.to_ids(labels))
         if run.probabilities:
             stored = to_uint8(planes)
             writer.submit(run.writer.write_probabilities, video, frame, stored, ids)
-        progress.advance(1, video)
+        bar.advance(1, video)
     writer.submit(run.finish, video, time.monotonic() - start)
-
-
-class _Frames:
-    """Reads a frame of one member after the other and merges it."""
-
-    def __init__(
-        self,
-        folders: Sequence[PredictionFolder],
-        needs: Needs,
-        probable: bool,
-        start: Callable[[], Accumulator],
-    ):
-        self._folders, self._needs = folders, needs
-        self._probable, self._start = probable, start
-
-    def merged(self, video: str, frame: str, ids: ObjectIds) -> tuple[torch.Tensor, ObjectIds]:
-        """Merged planes `[K+1, H, W]` and the ids that planes 1..K stand for."""
-        masks = [folder.mask(video, frame) for folder in self._folders]
-        if not self._probable:
-            ids = ObjectIds.of({*ids, *np.unique(np.stack(masks)).tolist()} - {0})
-        accumulator = self._start()
-        for member, (folder, mask) in enumerate(zip(self._folders, masks, strict=True)):
-            labels = ids.to_rows(mask)
-            if self._probable:
-                planes = soft_planes(self._stored(folder, video, frame, ids, mask.shape), labels)
-                if self._needs is Needs.MASKS:
-                    planes = with_labels(planes, labels)
-            else:
-                planes = one_hot(labels, len(ids) + 1)
-            accumulator.add(planes, member)
-        return accumulator.result(), ids
-
-    def _stored(
-        self,
-        folder: PredictionFolder,
-        video: str,
-        frame: str,
-        ids: ObjectIds,
-        size: tuple[int, ...],
-    ) -> np.ndarray:
-        planes, own = folder.probabilities(video, frame)
-        if own != ids or planes.shape[1:] != size:
-            raise DataError(
-                f"probabilities of ids {list(own)}, {planes.shape[1]}x{planes.shape[2]} pixels, "
-                f"where ids {list(ids)}, {size[0]}x{size[1]} are expected",
-                where=folder.probabilities_path(video, frame),
-                remedy="run vostool infer again for this video",
-            )
-        return planes
-
-
-def _check_probabilities(
-    method: MergingMethod, folders: Sequence[PredictionFolder], save_probabilities: bool
-) -> None:
-    without = [str(folder.root) for folder in folders if not folder.has_probabilities]
-    if without and (method.needs is Needs.PROBABILITIES or save_probabilities):
-        raise UsageError(
-            f"no probabilities in {', '.join(without)}",
-            remedy="run vostool infer with --save-probabilities, or use --method vote alone",
-        )
-
-
-def _known_ids(folders: Sequence[PredictionFolder], video: str, probable: bool) -> ObjectIds:
-    """Ids of a video as far as any member says."""
-    known = (video_ids(folder, video, probable) for folder in folders)
-    return next((ids for ids in known if ids is not None), ObjectIds(()))
 
 
 def _about(folders: Sequence[PredictionFolder]) -> dict[str, Any]:
