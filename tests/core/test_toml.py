@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vostool.core.errors import DataError
-from vostool.core.toml import explain_mistakes, read_toml
+from vostool.core.toml import explain_mistakes, read_toml, toml_text
 
 
 class Part(BaseModel):
@@ -48,3 +48,17 @@ def test_what_is_no_toml_is_refused_by_name(tmp_path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"(not a TOML file|not UTF-8 text).*x\.toml.*correct"):
         read_toml(path)
+
+
+def test_what_is_written_is_read_again_without_nulls(tmp_path) -> None:
+    table = {
+        "text": 'a "quoted"\nline',
+        "numbers": [1, 2.5, 1e-5],
+        "nothing": None,
+        "half": [1, None],
+        "group": {"nothing": None, "odd key.": True, "empty": []},
+    }
+    path = tmp_path / "x.toml"
+    path.write_text(toml_text(table), encoding="utf-8")
+    kept = {key: table[key] for key in ("text", "numbers")}
+    assert read_toml(path) == {**kept, "group": {"odd key.": True, "empty": []}}

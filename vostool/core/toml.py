@@ -1,11 +1,13 @@
-"""TOML files: reading them, and saying what is wrong with their values."""
+"""TOML files: reading and writing them, and saying what is wrong with their values."""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
+import tomli_w
 from pydantic import BaseModel, ValidationError
 
 from vostool.core.errors import DataError
@@ -28,6 +30,22 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise DataError(f"not a TOML file: {error}", where=path, remedy="correct it") from None
     require_bounded(table, path, "correct it", DataError)
     return table
+
+
+def toml_text(table: Mapping[str, Any]) -> str:
+    """A table of values as JSON has them, as TOML, which has no null: such values are left out."""
+    return tomli_w.dumps(_without_null(table))
+
+
+def _without_null(value: Any) -> Any:
+    """The same without null values, and without lists that hold one."""
+    if isinstance(value, Mapping):
+        return {key: _without_null(item) for key, item in value.items() if not _has_null(item)}
+    return [_without_null(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _has_null(value: Any) -> bool:
+    return value is None or (isinstance(value, list | tuple) and any(map(_has_null, value)))
 
 
 def explain_mistakes(error: ValidationError, kind: type[BaseModel], prefix: str = "") -> list[str]:

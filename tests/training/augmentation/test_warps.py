@@ -90,18 +90,31 @@ def test_thin_plate_spline_reproduces_affine_displacements() -> None:
     assert np.abs(moved - expected)[6:-6, 6:-6].max() < 0.05
 
 
-def test_thin_plate_spline_agrees_with_scipy() -> None:
-    from scipy.interpolate import RBFInterpolator
+def test_thin_plate_spline_solves_booksteins_equations() -> None:
+    """Kernel r^2 log r and an affine part, through the control points (Bookstein, 1989)."""
+
+    def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        distance = np.linalg.norm(a[:, None] - b[None], axis=-1)
+        return distance**2 * np.log(np.maximum(distance, 1e-9))
 
     rng = np.random.default_rng(3)
     shifts = rng.normal(0, 0.03, (warps.TPS_GRID**2, 2))
     steps = np.linspace(0, 1, warps.TPS_GRID)
-    x, y = np.meshgrid(steps, steps)
-    control = np.stack([x.ravel(), y.ravel()], axis=1)
+    control = np.stack([axis.ravel() for axis in np.meshgrid(steps, steps)], axis=1)
+    affine = np.c_[np.ones(len(control)), control]
+    system = np.block([[kernel(control, control), affine], [affine.T, np.zeros((3, 3))]])
+    weights = np.linalg.solve(system, np.r_[shifts, np.zeros((3, 2))])
+
+    def spline(points: np.ndarray) -> np.ndarray:
+        return np.c_[kernel(points, control), np.ones(len(points)), points] @ weights
+
+    assert np.allclose(spline(control), shifts)
+    coarse = (np.arange(warps.TPS_COARSE) + 0.5) / warps.TPS_COARSE
+    query = np.stack([axis.ravel() for axis in np.meshgrid(coarse, coarse)], axis=1)
+    assert np.allclose(warps._thin_plate_weights() @ shifts, spline(query), atol=1e-9)
     centres = (np.arange(96) + 0.5) / 96
-    u, v = np.meshgrid(centres, centres)
-    spline = RBFInterpolator(control, shifts * 96, kernel="thin_plate_spline", degree=1)
-    expected = spline(np.stack([u.ravel(), v.ravel()], axis=1)).reshape(96, 96, 2)
+    fine = np.stack([axis.ravel() for axis in np.meshgrid(centres, centres)], axis=1)
+    expected = 96 * spline(fine).reshape(96, 96, 2)
     difference = np.abs(warps.thin_plate_displacement(shifts, (96, 96)) - expected)
     assert difference[4:-4, 4:-4].max() < 0.25
     assert np.abs(expected).max() > 5

@@ -13,6 +13,7 @@ from typing import Any
 from vostool.core.errors import UsageError
 from vostool.core.files import write_json, write_text
 from vostool.core.output import Output
+from vostool.core.toml import toml_text
 from vostool.datasets.selection import Selection
 from vostool.inference.tracker import DEFAULT as DEFAULT_TRACKER
 from vostool.inference.tracker import make_tracker
@@ -29,7 +30,6 @@ from vostool.stages.predict.infer import InferenceSettings, infer
 from vostool.stages.predict.inference_recipe import settings_as_json
 from vostool.stages.predict.postprocess import postprocess
 from vostool.stages.score.evaluate import evaluate
-from vostool.stages.train.recipes import toml_text
 
 log = logging.getLogger(__name__)
 

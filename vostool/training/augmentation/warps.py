@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+from scipy.interpolate import RBFInterpolator
 
 PADDING_COLOUR = (124, 116, 104)
 """RGB outside the source: the ImageNet mean, so that it is near zero after normalisation."""
@@ -158,28 +159,18 @@ def thin_plate_displacement(shifts: np.ndarray, size: tuple[int, int]) -> np.nda
 
 @lru_cache(maxsize=1)
 def _thin_plate_weights() -> np.ndarray:
-    """Linear map `[TPS_COARSE**2, TPS_GRID**2]` from control to coarse displacements.
+    """Linear map `[TPS_COARSE**2, TPS_GRID**2]` from control to coarse displacements, on [0, 1]^2.
 
-    Interpolating spline with kernel r^2 log r and an affine part (Bookstein, 1989), on [0, 1]^2.
+    The spline (Bookstein, 1989) is linear in the values that it goes through, so that those of each
+    unit vector make the map, once for all frames.
     """
     control = _unit_grid(np.linspace(0, 1, TPS_GRID))
     # Resizing aligns the borders of the pixels, so the coarse samples sit at cell centres.
     query = _unit_grid((np.arange(TPS_COARSE) + 0.5) / TPS_COARSE)
-    count = len(control)
-    system = np.zeros((count + 3, count + 3))
-    system[:count, :count] = _kernel(control, control)
-    system[:count, count:] = np.c_[np.ones(count), control]
-    system[count:, :count] = system[:count, count:].T
-    values = np.eye(count + 3, count)
-    basis = np.c_[_kernel(query, control), np.ones(len(query)), query]
-    return basis @ np.linalg.solve(system, values)
+    spline = RBFInterpolator(control, np.eye(len(control)), kernel="thin_plate_spline", degree=1)
+    return spline(query)
 
 
 def _unit_grid(steps: np.ndarray) -> np.ndarray:
     x, y = np.meshgrid(steps, steps)
     return np.stack([x.ravel(), y.ravel()], axis=1)
-
-
-def _kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    squared = ((a[:, None] - b[None]) ** 2).sum(-1)
-    return 0.5 * squared * np.log(np.maximum(squared, 1e-12))
