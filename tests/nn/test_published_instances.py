@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from published import assert_summary, fill, normal, rectangles, renamed
+from published_names import BOTTLENECK, DEEPLAB_ASPP, FPN, GATED_ASPP, ensembler_names
 
 from vostool.nn.deeplab import DeepLabASPP
 from vostool.nn.instances.blocks import GatedASPP, GatedBottleneck
@@ -22,68 +23,6 @@ from vostool.nn.matching.global_matching import ReferenceSet
 from vostool.nn.pixel_embedding import FeaturePyramid, Pyramid
 
 pytestmark = pytest.mark.usefixtures("no_gradients")
-
-BOTTLENECK = {
-    "gate.": "GCT1.",
-    "reduce.0": "conv1",
-    "reduce.1": "bn1",
-    "spread.0": "conv2",
-    "spread.1": "bn2",
-    "expand.0": "conv3",
-    "expand.1": "bn3",
-    "project": "downsample",
-}
-GATED_ASPP = {
-    **{f"branches.{n}.0": f"aspp{n + 1}.GCT" for n in range(4)},
-    **{f"branches.{n}.1": f"aspp{n + 1}.atrous_conv" for n in range(4)},
-    **{f"branches.{n}.2": f"aspp{n + 1}.bn" for n in range(4)},
-    "pooled": "global_avg_pool.1",
-    "join.0": "GCT",
-    "join.1": "conv1",
-    "join.2": "bn1",
-}
-DEEPLAB_ASPP = {
-    **{f"branches.{n}.0": f"aspp{n + 1}.atrous_conv" for n in range(4)},
-    **{f"branches.{n}.1": f"aspp{n + 1}.bn" for n in range(4)},
-    "pooled.0": "global_avg_pool.1",
-    "pooled.1": "global_avg_pool.2",
-    "join.0": "conv1",
-    "join.1": "bn1",
-}
-DECODING = {
-    "shortcut.0": "GCT_sc",
-    "shortcut.1": "conv_sc",
-    "shortcut.2": "bn_sc",
-    "decode.0.gate.linear": "IA10.IA",
-    "decode.0.block.0": "conv1",
-    "decode.0.block.1": "bn1",
-    "decode.1.gate.linear": "IA11.IA",
-    "decode.1.block.0": "conv2",
-    "decode.1.block.1": "bn2",
-    "head.foreground": "IA_final_fg",
-    "head.background": "IA_final_bg",
-}
-PLACES = [("stage4", 2), ("stage8", 3), ("stage16", 3)]
-
-
-def gated_block(ours: str, gate: str, layer: str) -> dict[str, str]:
-    """Names of one gated block."""
-    parts = {f"{ours}.block.{key}": f"{layer}.{value}" for key, value in BOTTLENECK.items()}
-    return parts | {f"{ours}.gate.linear": f"{gate}.IA"}
-
-
-def ensembler_names(scales: bool) -> dict[str, str]:
-    """Our names of the ensembler -> CFBI+'s, or CFBI's, which counts blocks through."""
-    names = dict(DECODING)
-    number = 0
-    for stage, (ours, count) in enumerate(PLACES, start=1):
-        for index in range(count):
-            number += 1
-            gate = f"S{stage}_IA{index + 1}" if scales else f"IA{number}"
-            layer = f"S{stage}_layer{index + 1}" if scales else f"layer{number}"
-            names |= gated_block(f"{ours}.{index}", gate, layer)
-    names |= {f"context.block.{key}": f"ASPP.{value}" for key, value in GATED_ASPP.items()}
-    return names | {"context.gate.linear": "ASPP_IA.IA" if scales else "IA9.IA"}
 
 
 @pytest.fixture
@@ -167,8 +106,7 @@ def test_deeplab_aspp() -> None:
 
 def test_feature_pyramid() -> None:
     pyramid = FeaturePyramid((10, 14, 18), 32)
-    names = {"lateral16": "toplayer", "lateral8": "latlayer1", "lateral4": "latlayer2"}
-    fill(pyramid, "fpn.", renamed(names | {"smooth8": "smooth1", "smooth4": "smooth2"}))
+    fill(pyramid, "fpn.", renamed(FPN))
     maps = pyramid(
         Pyramid(
             normal("fpn.x4", 1, 10, 17, 13),
@@ -213,14 +151,11 @@ def test_dynamic_head() -> None:
     head = DynamicHead(24, 128)
     fill(head, "ens.", renamed({"foreground": "IA_final_fg", "background": "IA_final_bg"}))
     x, vectors = normal("head.x", 3, 128, 4, 5)[None], (normal("ens.a", 3, 24) * 0.5)[None]
-    logits = head(x, vectors)
+    foreground, background = head(x, vectors)
+    assert_summary(foreground, ".613796 6.02573 | 5.77989 -1.28344 11.1679 -1.14721")
+    assert_summary(background, ".522105 5.89199 | -4.89955 7.14854 -6.31576 -4.90879")
+    logits = min_background_logits(foreground, background)
     assert_summary(logits, "-.523588 6.70502 | 6.09763 -1.28344 11.1679 -1.14721")
-    # Of one instance alone the logits are its foreground's.
-    alone = torch.cat([head(x[:, [row]], vectors[:, [row]]) for row in range(3)], 1)
-    assert_summary(alone, ".613796 6.02573 | 5.77989 -1.28344 11.1679 -1.14721")
-    head.foreground, head.background = head.background, head.foreground
-    alone = torch.cat([head(x[:, [row]], vectors[:, [row]]) for row in range(3)], 1)
-    assert_summary(alone, ".522105 5.89199 | -4.89955 7.14854 -6.31576 -4.90879")
 
 
 def test_min_background_by_hand() -> None:

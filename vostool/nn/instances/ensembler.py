@@ -13,13 +13,12 @@ from torch.nn import functional as F
 
 from vostool.nn.instances.blocks import (
     GROUPS,
-    AppendedChannels,
     BottleneckInput,
     GatedASPP,
     GatedBottleneck,
 )
 from vostool.nn.instances.gates import ChannelGate, InstanceGate
-from vostool.nn.instances.head import DynamicHead
+from vostool.nn.instances.head import DynamicHead, min_background_logits
 
 SHORTCUT_GROUP = 4
 """Channels per group of the shortcut's GroupNorm."""
@@ -62,8 +61,6 @@ class CollaborativeEnsembler(nn.Module):
         low_channels: of the backbone's features at stride 4.
         width: of stage 1; the others have twice as many.
         shortcut: channels of the decoder's shortcut.
-        appended: channels of what `forward` is given besides at stride 16 (0: nothing). They join
-            stage 3 with weights that begin at zero.
         context: replaces the ASPP, `[M, 2 width, h, w]` -> `[M, width, h, w]`.
     """
 
@@ -76,7 +73,6 @@ class CollaborativeEnsembler(nn.Module):
         low_channels: int,
         width: int = 256,
         shortcut: int = 64,
-        appended: int = 0,
         context: nn.Module | None = None,
     ):
         super().__init__()
@@ -86,6 +82,7 @@ class CollaborativeEnsembler(nn.Module):
             return GatedBlock(vector_channels, in_channels, block)
 
         wide, half = 2 * width, width // 2
+        self.scales = stride16 > 0
         self.stage4 = nn.ModuleList([gated(stride4, width, 1, 1), gated(width, width, 1, 2)])
         self.stage8 = nn.ModuleList(
             [gated(width, wide, 2, 1), gated(wide + stride8, wide, 1, 2), gated(wide, wide, 1, 4)]
@@ -93,7 +90,6 @@ class CollaborativeEnsembler(nn.Module):
         self.stage16 = nn.ModuleList(
             [gated(wide, wide, 2, 1), gated(wide + stride16, wide, 1, 2), gated(wide, wide, 1, 4)]
         )
-        self.appended = _appended(appended, self.stage16[1])
         self.context = GatedBlock(vector_channels, wide, context or GatedASPP(wide, width))
         self.shortcut = nn.Sequential(
             ChannelGate(low_channels + width),
@@ -107,26 +103,45 @@ class CollaborativeEnsembler(nn.Module):
         )
         self.head = DynamicHead(vector_channels, half)
 
+    def joining_block(self) -> GatedBottleneck:
+        """The block that may be given further channels: where the tensor at stride 16 joins.
+
+        Of CFBI's form, which has no such tensor, it is the first block, at stride 4.
+        """
+        place = self.stage16[1] if self.scales else self.stage4[0]
+        assert isinstance(place, GatedBlock) and isinstance(place.block, GatedBottleneck)
+        return place.block
+
     def forward(
         self,
         maps: InstanceMaps,
         vectors: torch.Tensor,
         low: torch.Tensor,
-        appended: torch.Tensor | None = None,
+        extra: BottleneckInput | None = None,
     ) -> torch.Tensor:
-        """Logits `[V, K, h, w]` at stride 4.
+        """Logits `[V, K, h, w]` at stride 4; see `sides`."""
+        return min_background_logits(*self.sides(maps, vectors, low, extra))
+
+    def sides(
+        self,
+        maps: InstanceMaps,
+        vectors: torch.Tensor,
+        low: torch.Tensor,
+        extra: BottleneckInput | None = None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Foreground and background logits of some or all instances, `[V, K, h, w]` each.
 
         Args:
             maps: per-instance tensors, M = V * K rows.
             vectors: `[V, K, A]`.
             low: the backbone's features at stride 4, `[V, C, h, w]`.
-            appended: `[M, C, h / 4, w / 4]`, if the ensembler was built for it.
+            extra: further channels for `joining_block`.
         """
         rows = vectors.flatten(0, 1)
-        fine = self._stage(self.stage4, maps.stride4, None, rows)
+        at4, at16 = (None, extra) if self.scales else (extra, None)
+        fine = self._stage(self.stage4, maps.stride4, None, rows, at4)
         x = self._stage(self.stage8, fine, maps.stride8, rows)
-        extra = None if appended is None or self.appended is None else self.appended(appended)
-        x = self._stage(self.stage16, x, maps.stride16, rows, extra)
+        x = self._stage(self.stage16, x, maps.stride16, rows, at16)
         x = self.context(x, rows)
         x = F.interpolate(x, fine.shape[2:], mode="bicubic", align_corners=True)
         shared = low.repeat_interleave(vectors.shape[1], dim=0)
@@ -143,19 +158,15 @@ class CollaborativeEnsembler(nn.Module):
         rows: torch.Tensor,
         extra: BottleneckInput | None = None,
     ) -> torch.Tensor:
-        """Run a stage; a scale's own tensor, and what is appended to it, join after one block."""
+        """Run a stage; a scale's own tensor joins after one block, and with it what is extra.
+
+        Without such a tensor the extra channels join the first block.
+        """
         for index, block in enumerate(blocks):
             if index == 1 and joining is not None:
                 x = torch.cat([x, joining], 1)
-            x = block(x, rows, extra if index == 1 else None)
+            x = block(x, rows, extra if index == (joining is not None) else None)
         return x
-
-
-def _appended(channels: int, place: nn.Module) -> AppendedChannels | None:
-    if not channels:
-        return None
-    assert isinstance(place, GatedBlock) and isinstance(place.block, GatedBottleneck)
-    return AppendedChannels(channels, place.block)
 
 
 def _decoding(in_channels: int, channels: int) -> nn.Sequential:

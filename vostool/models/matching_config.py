@@ -1,0 +1,101 @@
+"""Choices of networks that match pixels with reference frames and the previous frame."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from vostool.nn.instances.matched_planes import MatchingPlan
+from vostool.nn.trunk_options import TrunkOptions
+
+STRIDES = (4, 8, 16)
+WINDOWS = ((4, 8, 12, 16, 20, 24), (2, 4, 6, 8, 10, 12), (2, 4, 6, 8, 10))
+"""CFBI+'s windows at strides 4, 8 and 16; the first have a rate of 2."""
+HALVED_WINDOWS = (2, 4, 6, 8, 10, 12)
+"""CFBI's, on maps of half the size."""
+
+Windows = tuple[int, ...]
+
+
+class MatchingConfig(BaseModel):
+    """Choices of CFBI, CFBI+ and CAMN.
+
+    Attributes:
+        backbone: any timm architecture with features at strides 4 and 8; its last stages are
+            dilated, so that they stay at stride 16.
+        backbone_options: changes to that architecture.
+        weights: "none", "imagenet", or a file in timm's names.
+        multi_grid: factors on the dilation of the last stage's blocks, in a ResNet.
+        mean, std: normalisation that the backbone's weights were trained with.
+        width: channels of the backbone's head, of the pyramid and of the ensembler's first stage.
+        neck: "none" matches at stride 4 alone (CFBI), "fpn" at three scales (CFBI+); "fpn+pan"
+            adds PANet's way back up.
+        embedding: channels of the embedding without a neck.
+        plane_channels: what the matched planes are mapped to without a neck.
+        matched: channels of the pyramid that are compared, at strides 4, 8 and 16.
+        windows: of local matching at the three scales.
+        halved_windows: of local matching without a neck.
+        global_rates: of the reference grid at the three scales; CFBI+ trains with (2, 1, 1).
+        local_rates: of local matching at the three scales.
+        object_context: "base" adds OCNet's context to the map at stride 16, "asp" puts ASP-OC
+            in the place of the ASPP.
+        pyramid_attention: "head" puts FPA in the place of the ensembler's ASPP; "head-transposed"
+            the public code's form of it.
+        memory: scheme of the foreground-background memory, see `ForegroundBackgroundMemory`.
+        memory_key_channels, memory_value_channels, shared_key, weighted: of that memory.
+        shortcut: channels of the ensembler's shortcut.
+        pad: pad frames (True) or resize them (False), as CFBI does.
+        checkpoint_frames: compute a frame's activations again for its gradient, one frame at a
+            time, instead of holding those of the whole clip.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    backbone: str = "resnet101"
+    backbone_options: TrunkOptions = TrunkOptions()
+    weights: str = "none"
+    multi_grid: tuple[int, ...] = (1, 2, 4)
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    width: int = Field(256, ge=128, multiple_of=128)
+    neck: Literal["none", "fpn", "fpn+pan"] = "fpn"
+    embedding: int = Field(100, ge=4, multiple_of=4)
+    plane_channels: int = Field(64, ge=4, multiple_of=4)
+    matched: tuple[int, int, int] = (32, 64, 128)
+    windows: tuple[Windows, Windows, Windows] = WINDOWS
+    halved_windows: Windows = HALVED_WINDOWS
+    global_rates: tuple[int, int, int] = (1, 1, 1)
+    local_rates: tuple[int, int, int] = (2, 1, 1)
+    object_context: Literal["off", "base", "asp"] = "off"
+    pyramid_attention: Literal["off", "head", "head-transposed"] = "off"
+    memory: Literal["off", "multiply", "prior"] = "off"
+    memory_key_channels: int = Field(128, ge=1)
+    memory_value_channels: int = Field(256, ge=1)
+    shared_key: bool = False
+    weighted: bool = True
+    shortcut: int = Field(64, ge=4, multiple_of=4)
+    pad: bool = False
+    checkpoint_frames: bool = False
+
+    @model_validator(mode="after")
+    def _windows_can_be_searched(self) -> MatchingConfig:
+        for windows in (*self.windows, self.halved_windows):
+            if not windows or min(windows) < 1 or len(set(windows)) < len(windows):
+                raise ValueError(f"windows must be different sizes of at least 1, got {windows}")
+        if min(*self.global_rates, *self.local_rates) < 1:
+            raise ValueError("rates must be at least 1")
+        if not 1 <= min(self.matched) <= max(self.matched) <= self.width:
+            raise ValueError(f"matched channels must lie in 1..{self.width} (width)")
+        return self
+
+    def plans(self) -> tuple[MatchingPlan, ...]:
+        """How each scale is matched: stride 4 alone, or strides 4, 8 and 16."""
+        if self.neck == "none":
+            return (MatchingPlan(self.halved_windows, None, self.global_rates[0], halved=True),)
+        return tuple(
+            MatchingPlan(*values)
+            for values in zip(
+                self.windows, self.matched, self.global_rates, self.local_rates, strict=True
+            )
+        )
