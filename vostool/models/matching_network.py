@@ -126,7 +126,7 @@ class MatchingNetwork(nn.Module):
         state.instances = probabilities.shape[1]
         state.labels = probabilities.argmax(1)
         state.previous = features.embeddings
-        if Fate.GIVEN in fates:
+        if Fate.GIVEN in fates or state.regions is None:
             self._add_reference(features, state)
         if self.memory is not None:
             self._store(time, features, probabilities, state, fates)

@@ -79,6 +79,6 @@ class MatchingState:
 
 def background_fate(fates: Sequence[Fate]) -> Fate:
     """The background's frame is kept where any object's is, else replaced where any is."""
-    if Fate.GIVEN in fates or Fate.KEEP in fates:
+    if not fates or Fate.GIVEN in fates or Fate.KEEP in fates:
         return Fate.KEEP
     return Fate.REPLACE if Fate.REPLACE in fates else Fate.SKIP
