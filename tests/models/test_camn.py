@@ -68,10 +68,14 @@ def step_by_step(model: nn.Module, clip: Clip) -> torch.Tensor:
     return torch.stack(found, 1)
 
 
-def test_it_is_a_segmenter_that_sees_every_frame() -> None:
+def test_it_is_a_segmenter_that_sees_every_frame_at_sizes_of_aligned_corners() -> None:
     model = network()
     assert isinstance(model, Segmenter)
     assert model.input_spec.every_frame
+    assert (model.input_spec.stride, model.input_spec.remainder) == (16, 1)
+    features = model.encode(views(model, random_clip().images[:, 0], 0))
+    sizes = [tuple(part.shape[2:]) for part in features.embeddings]
+    assert sizes == [(13, 17), (7, 9), (4, 5)]  # 49 x 65 pixels
 
 
 @pytest.mark.parametrize("neck", NECKS)

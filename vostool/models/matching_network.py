@@ -47,7 +47,7 @@ class MatchingNetwork(nn.Module):
         super().__init__()
         self.config = config
         self.input_spec = InputSpec(
-            mean=config.mean, std=config.std, pad=config.pad, every_frame=True
+            mean=config.mean, std=config.std, remainder=1, pad=config.pad, every_frame=True
         )
         plans, width = config.plans(), config.width
         self.encoder = MatchingEncoder(config)
