@@ -33,12 +33,14 @@ class Validation:
         rule: which frames count and how they are summed up.
         memory: memory strategy, such as "every:5".
         max_frames: score the first frames only.
+        short_side: of the frames that the network sees, None for their own.
     """
 
     videos: Sequence[Video]
     rule: ScoringRule
     memory: str = "every:5"
     max_frames: int | None = None
+    short_side: int | None = None
 
     def score(self, model: nn.Module, dtype: torch.dtype | None = None) -> dict[str, float]:
         """Figures in [0, 1] by their usual names, the one that ranks first.
@@ -56,10 +58,11 @@ class Validation:
         videos = [first_frames(video, self.max_frames) for video in self.videos]
         objects: list[ObjectScores] = []
         measure = load_measure(self.rule.measure)
+        options = InferenceOptions(dtype=dtype, short_side=self.short_side)
         total = sum(len(video.frames) for video in videos)
         with progress("validation", total, "frames") as bar:
             for video in videos:
-                objects += _score_video(video, member, dtype, measure, self.rule, bar)
+                objects += _score_video(video, member, options, measure, self.rule, bar)
         figures = measure.summarise(objects, self.rule).figures
         if math.isnan(next(iter(figures.values()))):
             raise DataError(
@@ -86,14 +89,13 @@ def first_frames(video: Video, count: int | None) -> Video:
 def _score_video(
     video: Video,
     member: Member,
-    dtype: torch.dtype | None,
+    options: InferenceOptions,
     measure: Measure,
     rule: ScoringRule,
     progress: Advance,
 ) -> list[ObjectScores]:
     counted = {name: ids for name, ids in counted_frames(video, rule).items() if ids}
     frames = []
-    options = InferenceOptions(dtype=dtype)
     for result in run_video(VideoSource(video, counted), [member], options):
         truth = annotation(video, result.name)
         assert truth is not None

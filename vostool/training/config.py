@@ -71,6 +71,9 @@ class ValidationOptions(Options):
     max_videos: int | None = Field(None, ge=1, description="score the first of them only")
     max_frames: int | None = Field(None, ge=2, description="score the first frames only")
     memory: str = Field("every:5", description="memory strategy, as in `vostool infer --memory`")
+    short_side: int | None = Field(
+        None, ge=1, description="shorter side of the frames, as in `vostool infer --short-side`"
+    )
 
     @model_validator(mode="after")
     def _names_its_data(self) -> ValidationOptions:

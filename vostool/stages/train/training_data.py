@@ -111,7 +111,13 @@ def held_out_videos(recipe: Recipe, places: DataFolders) -> Validation:
     else:
         videos = _section(entry, root, places, "val")
         rule = scoring_rule(entry.video, root, f"{places.split_file}:val")
-    return Validation(videos[: options.max_videos], rule, options.memory, options.max_frames)
+    return Validation(
+        videos[: options.max_videos],
+        rule,
+        memory=options.memory,
+        max_frames=options.max_frames,
+        short_side=options.short_side,
+    )
 
 
 def _named(videos: list[Video], names: Sequence[str], root: Path) -> list[Video]:
