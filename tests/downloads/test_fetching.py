@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import socket
+import ssl
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -270,3 +275,78 @@ def test_an_interrupted_download_continues(site, target):
     fetch(published(url), target, quick())
     assert target.read_bytes() == DATA
     assert site.requests[-1] == ("/set.zip", "bytes=250000-")
+
+
+class _CutChunks(BaseHTTPRequestHandler):
+    """Sends a file without its length, and breaks off within it at the first request."""
+
+    protocol_version = "HTTP/1.1"
+    cut = True
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(DATA), DATA))
+        if not _CutChunks.cut:
+            self.wfile.write(b"0\r\n\r\n")
+        _CutChunks.cut = False
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep quiet."""
+
+
+def _served(server: HTTPServer, requests: int) -> threading.Thread:
+    def answer() -> None:
+        for _ in range(requests):
+            server.handle_request()
+
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_a_cut_in_a_file_of_unknown_length_is_noticed(target):
+    with HTTPServer(("127.0.0.1", 0), _CutChunks) as server:
+        thread = _served(server, 2)
+        pauses: list[float] = []
+        url = f"http://127.0.0.1:{server.server_port}/set.zip"
+        fetch(archive(url, size=None), target, quick(sleep=pauses.append))
+        thread.join()
+    assert len(pauses) == 1
+    assert target.read_bytes() == DATA
+
+
+def test_a_certificate_that_nobody_trusts_is_refused_at_once(tmp_path, target):
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl to make a certificate with")
+    files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "1",
+        "-subj",
+        "/CN=localhost",
+    ]
+    subprocess.run([*command, *files], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    with HTTPServer(("127.0.0.1", 0), _CutChunks) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = _served(server, 1)
+        url = f"https://127.0.0.1:{server.server_port}/set.zip"
+        with pytest.raises(DataError, match="certificate cannot be verified"):
+            fetch(published(url), target, quick(sleep=lambda _: pytest.fail("tried again")))
+        thread.join()
+
+
+def test_a_proxy_that_cannot_be_used_is_a_sentence(site, target, monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "socks9://127.0.0.1:1")
+    with pytest.raises(UsageError, match=r"proxy .*unset ALL_PROXY"):
+        fetch(published(site.add("/set.zip", DATA)), target, quick())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import urllib.request
+import ssl
 from pathlib import Path
-from typing import Any
+
+import httpx
 
 from vostool.core.errors import UsageError
 
@@ -23,33 +24,51 @@ def require_http(url: str) -> None:
         )
 
 
-class OnlyHttpRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, req, fp, code, msg, headers, newurl):
-        if not re.match(r"https?://[^/]", newurl, re.IGNORECASE):
-            raise Refused(f"the server redirects to {newurl!r}, which is neither http nor https")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+def http_client(timeout_seconds: float) -> httpx.Client:
+    """A client that follows redirects, to http and https only, and takes bytes as they are.
+
+    Certificates are those that the system trusts, so that an organisation's own count.
+
+    Raises:
+        UsageError: the environment names a proxy of a kind that cannot be used.
+    """
+    try:
+        return httpx.Client(
+            headers={"User-Agent": "vostool", "Accept-Encoding": "identity"},
+            timeout=timeout_seconds,
+            verify=ssl.create_default_context(),
+            follow_redirects=True,
+            event_hooks={"response": [_refuse_other_redirects]},
+        )
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        raise UsageError(
+            f"the proxy that the environment names cannot be used, {error}",
+            remedy="set HTTP_PROXY and HTTPS_PROXY to http addresses, and unset ALL_PROXY",
+        ) from None
 
 
-def http_opener() -> urllib.request.OpenerDirector:
-    """An opener without the handlers of file:, ftp: and data: addresses."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPErrorProcessor(),
-        OnlyHttpRedirects(),
-    ):
-        opener.add_handler(handler)
-    return opener
+def _refuse_other_redirects(response: httpx.Response) -> None:
+    if response.has_redirect_location:
+        place = response.headers["Location"]
+        if response.url.join(place).scheme not in ("http", "https"):
+            raise Refused(f"the server redirects to {place!r}, which is neither http nor https")
+
+
+def is_untrusted(error: httpx.ConnectError) -> bool:
+    """Whether a connection failed because of the server's certificate."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def validator_file(part: Path) -> Path:
     return part.with_name(part.name + ".json")
 
 
-def write_validator(part: Path, url: str, headers: Any) -> None:
+def write_validator(part: Path, url: str, headers: httpx.Headers) -> None:
     """Keep what proves, next time, that the server's file is still the same one."""
     etag = headers.get("ETag", "")
     # Weak tags do not promise equal bytes and are not allowed in If-Range.
@@ -69,7 +88,7 @@ def read_validator(part: Path, url: str) -> str | None:
     return validator if isinstance(validator, str) and validator.isprintable() else None
 
 
-def content_length(response: Any) -> int | None:
+def content_length(response: httpx.Response) -> int | None:
     value = response.headers.get("Content-Length", "")
     return int(value) if value.isdecimal() else None
 

@@ -7,17 +7,15 @@ gets its name only when its length and checksum are right. RFC 9110 sections 13.
 
 from __future__ import annotations
 
-import http.client
 import logging
 import shutil
-import ssl
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import httpx
 
 from vostool.core.console import Advance, progress
 from vostool.core.errors import DataError, OutputError
@@ -28,7 +26,8 @@ from vostool.downloads._http import (
     content_length,
     content_range,
     describe,
-    http_opener,
+    http_client,
+    is_untrusted,
     read_validator,
     require_http,
     validator_file,
@@ -39,7 +38,6 @@ from vostool.downloads.verifying import megabytes, verify
 
 log = logging.getLogger(__name__)
 
-BLOCK = 1 << 18
 SPARE_BYTES = 64 << 20
 """What must stay free on the disk."""
 TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -160,51 +158,51 @@ class _Download:
         if self.archive.size is not None and self._have() == self.archive.size:
             return
         try:
-            with self._open() as response:
-                if response is not None:
+            with (
+                http_client(self.options.timeout_seconds) as client,
+                client.stream("GET", self.url, headers=self._headers()) as response,
+            ):
+                if response.is_success:
                     self._receive(response)
-        except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
+                else:
+                    self._on_status(response)
+        except httpx.ConnectError as error:
+            if is_untrusted(error):
+                raise Refused(f"the server's certificate cannot be verified ({error})") from None
+            raise _TryAgain(f"no connection ({describe(error)})") from None
+        except (httpx.UnsupportedProtocol, httpx.TooManyRedirects, httpx.InvalidURL) as error:
+            raise Refused(describe(error)) from None
+        except httpx.TransportError as error:
             raise _TryAgain(f"the connection broke ({describe(error)})") from None
 
-    def _open(self) -> Any:
-        """Send the request. A context manager gives the response, or None if nothing is missing."""
-        headers = {"User-Agent": "vostool", "Accept-Encoding": "identity"}
+    def _headers(self) -> dict[str, str]:
+        """Ask for the rest, if it is sure to be of the same file."""
         have = self._have()
         validator = read_validator(self.part, self.url)
-        if have and (validator or self.archive.sha256 or self.archive.md5):
-            headers["Range"] = f"bytes={have}-"
-            if validator:
-                headers["If-Range"] = validator
-        request = urllib.request.Request(self.url, headers=headers)
-        try:
-            return http_opener().open(request, timeout=self.options.timeout_seconds)
-        except urllib.error.HTTPError as error:
-            with error:
-                return self._on_status(error, have)
-        except urllib.error.URLError as error:
-            if isinstance(error.reason, ssl.SSLCertVerificationError):
-                raise Refused(
-                    f"the server's certificate cannot be verified ({error.reason})"
-                ) from None
-            raise _TryAgain(f"no connection ({describe(error.reason)})") from None
+        if not have or not (validator or self.archive.sha256 or self.archive.md5):
+            return {}
+        rest = {"Range": f"bytes={have}-"}
+        return rest | {"If-Range": validator} if validator else rest
 
-    def _on_status(self, error: urllib.error.HTTPError, have: int) -> Any:
-        if error.code == 416 and have:
-            if complete_length(error.headers.get("Content-Range")) == have:
-                return _Nothing()
+    def _on_status(self, response: httpx.Response) -> None:
+        """Deal with an answer that brings no bytes; it is all right if none are missing."""
+        code, have = response.status_code, self._have()
+        said = f"the server says {code} {response.reason_phrase}"
+        if code == 416 and have:
+            if complete_length(response.headers.get("Content-Range")) == have:
+                return
             self._restart()
             raise _TryAgain("the server's file is shorter than what was kept of it")
-        if error.code in TRY_AGAIN:
-            after = error.headers.get("Retry-After", "")
-            pause = float(after) if after.isdecimal() else None
-            raise _TryAgain(f"the server says {error.code} {error.reason}", pause)
-        raise Refused(f"the server says {error.code} {error.reason}")
+        if code in TRY_AGAIN:
+            after = response.headers.get("Retry-After", "")
+            raise _TryAgain(said, float(after) if after.isdecimal() else None)
+        raise Refused(said)
 
-    def _receive(self, response: Any) -> None:
-        if response.headers.get_content_type() == "text/html":
+    def _receive(self, response: httpx.Response) -> None:
+        if response.headers.get("Content-Type", "").partition(";")[0].strip() == "text/html":
             raise Refused("the server sent a web page instead of the file")
         have, length = self._have(), content_length(response)
-        if response.status == 206:
+        if response.status_code == 206:
             start, total = content_range(response.headers.get("Content-Range"))
             if start != have:
                 self._restart()
@@ -219,17 +217,26 @@ class _Download:
         with explain_write_errors(self.part):
             write_validator(self.part, self.url, response.headers)
         with self._progress(have) as bar, open(self.part, "ab" if have else "wb") as out:
-            self._copy(response, out, bar)
+            fault = self._copy(response, out, bar)
         if self.total is not None and self._have() < self.total:
             got, of = megabytes(self._have()), megabytes(self.total)
             raise _TryAgain(f"the connection was cut after {got} of {of}")
+        if fault is not None and self.total is None:
+            raise fault
 
-    def _copy(self, response: Any, out: BinaryIO, progress: _Megabytes) -> None:
-        while block := response.read(BLOCK):
-            self._write(out, block)
-            progress.add(len(block))
-            if self.total is not None and out.tell() > self.total:
-                raise Refused(f"the server sent more than the {self.total} bytes it announced")
+    def _copy(
+        self, response: httpx.Response, out: BinaryIO, progress: _Megabytes
+    ) -> httpx.RemoteProtocolError | None:
+        """Write what comes, to its end or to where the server broke off, which is returned."""
+        try:
+            for block in response.iter_raw():
+                self._write(out, block)
+                progress.add(len(block))
+                if self.total is not None and out.tell() > self.total:
+                    raise Refused(f"the server sent more than the {self.total} bytes it announced")
+        except httpx.RemoteProtocolError as fault:
+            return fault
+        return None
 
     def _write(self, out: BinaryIO, block: bytes) -> None:
         try:
@@ -271,16 +278,6 @@ class _Download:
             label += f" (from {megabytes(have)} on)"
         rest = None if self.total is None else self.total - have
         return _Megabytes(label, rest)
-
-
-class _Nothing:
-    """Stands for a response that has nothing to give."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *exception: object) -> None:
-        return None
 
 
 class _Megabytes:
