@@ -124,6 +124,15 @@ def single_object_files(data: Path) -> list[list[Pair]]:
     ]
 
 
+def write_single_objects(data: Path, target: Path) -> None:
+    """OSVOS's masks of several objects as masks of one, which DAVIS 2016 scores."""
+    from vostool.media.masks import read_mask, write_mask
+
+    source = data / "third-party" / "osvos"
+    for path in source.rglob("*.png"):
+        write_mask(target / path.relative_to(source), (read_mask(path) > 0).astype(np.uint8))
+
+
 def multi_object_masks(data: Path) -> list[Masks]:
     """First masks of DAVIS 2017 test-challenge at 480p against themselves, moved a little."""
     result = []
@@ -161,9 +170,10 @@ def from_files(table: Table, data: Path, every: int) -> None:
 
     slow, expected = seconds(lambda: plain(sample, dilate_binary), 1)
     quick, everything = seconds(lambda: plain(files, dilate_opencv), 1)
-    arguments = (data / "third-party" / "osvos", Selection("davis2016", data / "DAVIS", "val"))
     with tempfile.TemporaryDirectory() as scratch:
-        output = Path(scratch) / "scores.json"
+        output, masks = Path(scratch) / "scores.json", Path(scratch) / "masks"
+        write_single_objects(data, masks)
+        arguments = (masks, Selection("davis2016", data / "DAVIS", "val"))
         one, _ = seconds(lambda: evaluate(*arguments, jobs=1, json=output))
         two, report = seconds(lambda: evaluate(*arguments, jobs=2, json=output))
     ours = np.array([(j, f) for item in report.objects for j, f in zip(*item.shown.values())])

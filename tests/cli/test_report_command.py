@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,8 +16,9 @@ from vostool.core.output import Output
 from vostool.datasets.selection import Selection
 from vostool.media.masks import read_mask, write_mask
 from vostool.predictions.folder import PredictionFolder
+from vostool.reporting.frames import spread
 from vostool.stages.demo.demo_data import DemoDataOptions, make_demo_data
-from vostool.stages.score._report_sections import spread
+from vostool.stages.score.evaluate import evaluate
 from vostool.stages.score.report import ReportOptions, report
 
 FRAMES = 6
@@ -77,6 +79,79 @@ def test_report_figures_are_those_of_evaluate(root, predictions, tmp_path):
     truth, moved = ids == 1, np.roll(ids, 4, axis=1) == 1
     first = next(item for item in found["shifted"].objects if item.video == "valid000")
     assert first.shown["J"][0] == pytest.approx((truth & moved).sum() / (truth | moved).sum())
+
+
+def test_a_folder_that_lacks_videos_is_not_scored_as_if_it_were_whole(
+    root, predictions, tmp_path, capsys
+):
+    part = tmp_path / "part"
+    shutil.copytree(predictions / "perfect" / "Annotations" / "valid000", part / "valid000")
+    arguments = ["report", part, predictions / "shifted", *data(root), "--out", tmp_path / "r"]
+    assert call(*arguments) == 1
+    error = capsys.readouterr().err
+    assert "part has 1 of 2 videos" in error
+    assert "--allow-partial" in error
+    assert not (tmp_path / "r").exists()
+    assert call(*arguments, "--allow-partial") == 0
+    html = (tmp_path / "r" / "index.html").read_text()
+    assert "part (1 of 2 videos)" in html
+    assert "shifted (" not in html
+    assert "2 predictions of 1 of 2 videos" in html
+    assert "valid001" not in html.replace(str(tmp_path), "")
+
+
+def test_rows_are_compared_on_common_videos(root, predictions, tmp_path):
+    part, videos = tmp_path / "part", Selection("youtubevos2019", root, "valid")
+    shutil.copytree(predictions / "perfect" / "Annotations" / "valid000", part / "valid000")
+    found = report(
+        [part, predictions / "shifted"],
+        videos,
+        Output(tmp_path / "r"),
+        options=ReportOptions(videos=0, frames=0, worst=0),
+        allow_partial=True,
+    ).scores
+    alone = evaluate(predictions / "shifted", replace(videos, videos=("valid000",)))
+    assert found["shifted"].figures == alone.figures
+    assert found["shifted"].figures != evaluate(predictions / "shifted", videos).figures
+
+
+def test_the_lowest_decay_is_the_best(tmp_path):
+    """Two predictions of a DAVIS video: one gets worse, the other does not."""
+    root, frames = tmp_path / "DAVIS", [f"{time:05d}" for time in range(8)]
+    (root / "ImageSets" / "2017").mkdir(parents=True)
+    (root / "ImageSets" / "2017" / "val.txt").write_text("v\n")
+    (root / "JPEGImages" / "480p" / "v").mkdir(parents=True)
+    mask = np.zeros((40, 60), np.uint8)
+    mask[10:30, 10:40] = 1
+    for time, name in enumerate(frames):
+        shown = np.full((40, 60, 3), 90, np.uint8)
+        cv2.imwrite(str(root / "JPEGImages" / "480p" / "v" / f"{name}.jpg"), shown)
+        write_mask(root / "Annotations" / "480p" / "v" / f"{name}.png", mask)
+        write_mask(tmp_path / "steady" / "v" / f"{name}.png", np.roll(mask, 1, 1))
+        write_mask(tmp_path / "decaying" / "v" / f"{name}.png", np.roll(mask, time, 1))
+    where = ["--dataset", "davis2017", "--root", root, "--split", "val"]
+    folders = [tmp_path / "steady", tmp_path / "decaying"]
+    assert call("report", *folders, *where, "--out", tmp_path / "r", "--worst", 0) == 0
+    html = (tmp_path / "r" / "index.html").read_text()
+    heads = re.findall(r"<th>([^<]*)</th>", html)
+    steady, decaying = re.findall(r"<tr><td>(?:steady|decaying)</td>(.*?)</tr>", html)[:2]
+    column = heads.index("J-Decay") - 1
+    cells = [re.findall(r"<td( class=\"best\")?>", row)[column] for row in (steady, decaying)]
+    assert cells == [' class="best"', ""]
+
+
+def test_pictures_are_drawn_anew(root, predictions, tmp_path):
+    videos = Selection("youtubevos2019", root, "valid")
+    options = ReportOptions(videos=1, frames=1, worst=0)
+    folder = tmp_path / "p"
+    shutil.copytree(predictions / "perfect", folder)
+    report([folder], videos, Output(tmp_path / "r"), options=options)
+    (picture,) = (tmp_path / "r" / "images" / "0").rglob("00000.jpg")
+    before = picture.read_bytes()
+    for path in folder.rglob("00000.png"):
+        write_mask(path, np.zeros_like(read_mask(path)))
+    report([folder], videos, Output(tmp_path / "r", overwrite=True), options=options)
+    assert all(p.read_bytes() != before for p in (tmp_path / "r" / "images" / "0").rglob("*.jpg"))
 
 
 def test_without_ground_truth_the_page_shows_frames_only(root, predictions, tmp_path, capsys):

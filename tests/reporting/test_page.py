@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from typing import Literal
 
 import pytest
 
 from vostool.reporting.page import (
+    Best,
+    Column,
     Page,
     Picture,
     Section,
@@ -51,9 +54,8 @@ class Outline(HTMLParser):
 
 def page() -> Page:
     table = Table(
-        ["prediction", "J&F", "note"],
+        [Column("prediction"), Column("J&F", Best.HIGHEST), Column("note")],
         [["a<b>", 0.51234, "x"], ["ens", 0.7, "y"], ["none", None, "z"]],
-        best="column",
         caption="J & F",
     )
     plot = plot_over_time({"a": [0.1, None, 0.4], "b": [0.9, 0.8, 0.7]}, ylabel="J")
@@ -93,16 +95,21 @@ def test_the_best_of_a_row_or_a_column_is_marked():
         ["y", 0.6, float("nan")],
         ["z", 3, 0.1],
     ]
-    marked = {
-        best: [(r, c) for r in range(3) for c in range(3) if Table("abc", rows, best).is_best(r, c)]
-        for best in ("none", "column", "row")
-    }
-    assert marked == {"none": [], "column": [(0, 2), (1, 1)], "row": [(0, 2)]}
+
+    def marked(best: Best, compare: Literal["column", "row"]) -> list[tuple[int, int]]:
+        table = Table([Column(name, best) for name in "abc"], rows, compare)
+        return [(r, c) for r in range(3) for c in range(3) if table.is_best(r, c)]
+
+    assert marked(Best.NONE, "column") == []
+    assert marked(Best.HIGHEST, "column") == [(0, 2), (1, 1)]
+    assert marked(Best.LOWEST, "column") == [(0, 1), (2, 2)]
+    assert marked(Best.HIGHEST, "row") == [(0, 2)]
+    assert marked(Best.LOWEST, "row") == [(0, 1)]
 
 
 def test_a_row_must_fill_the_columns():
     with pytest.raises(ValueError, match="cells"):
-        Table(["a", "b"], [["x"]])
+        Table([Column("a"), Column("b")], [["x"]])
 
 
 @pytest.mark.parametrize(

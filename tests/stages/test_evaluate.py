@@ -213,15 +213,60 @@ def test_nothing_is_scored_without_ground_truth(davis, predictions):
         evaluate(predictions, Selection("davis2017", davis, "val"))
 
 
-@pytest.mark.parametrize("value", [1, 255])
-def test_davis_2016_takes_any_nonzero_value_for_the_object(davis, predictions, value):
-    """Truth is 0/255 in mode L, once in mode LA; predictions are 0/1 or 0/255."""
+def make_davis_2016(davis: Path) -> None:
+    """The first video in the DAVIS 2016 layout, too."""
     lists = davis / "ImageSets" / "2016"
     lists.mkdir()
     (lists / "val.txt").write_text("one\n")
     for path in sorted((davis / "Annotations" / "480p" / "one").glob("*.png")):
         grey = Image.fromarray(read_mask(path) * np.uint8(255))
         (grey.convert("LA") if path.stem == "00002" else grey).save(path)
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [("smooth", "one/00003: 3 grey levels"), ("several", "one/00003: ids 1, 2"), ("2", "ids 2")],
+)
+def test_davis_2016_is_not_binarised_silently(davis, predictions, what, words):
+    make_davis_2016(davis)
+    shutil.rmtree(predictions / "two")
+    path = predictions / "one" / "00003.png"
+    mask = read_mask(path)
+    if what == "smooth":
+        mask = mask * np.uint8(255)
+        mask[0, :2] = (100, 180)
+        Image.fromarray(mask).save(path)
+    else:
+        mask[0, 0] = 2
+        write_mask(path, mask if what == "several" else 2 * (mask > 0).astype(np.uint8))
+    for allowed in (False, True):
+        with pytest.raises(DataError) as caught:
+            evaluate(predictions, Selection("davis2016", davis, "val"), allow_extra=allowed)
+        assert words in str(caught.value)
+        assert "make one object of several first" in str(caught.value)
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_void_is_no_prediction(davis, predictions, allowed):
+    """255 is 'ignore' in ground truth; in a prediction it is an id that no video has."""
+    path = predictions / "one" / "00003.png"
+    mask = read_mask(path)
+    mask[0, :3] = 255
+    write_mask(path, mask)
+    videos = Selection("davis2017", davis, "val")
+    if allowed:
+        report = evaluate(predictions, videos, allow_extra=True)
+        assert report.score == 1.0
+        assert any("one/00003: 255" in note for note in report.summary.notes)
+    else:
+        with pytest.raises(DataError, match=r"unknown object ids.*one/00003: 255"):
+            evaluate(predictions, videos)
+
+
+@pytest.mark.parametrize("value", [1, 255])
+def test_davis_2016_takes_0_and_1_or_0_and_255(davis, predictions, value):
+    """Truth is 0/255 in mode L, once in mode LA; predictions are 0/1 or 0/255."""
+    make_davis_2016(davis)
     for path in sorted((predictions / "one").glob("*.png")):
         Image.fromarray(read_mask(path) * np.uint8(value)).save(path)
     report = evaluate(
@@ -282,10 +327,18 @@ def test_a_split_with_hidden_masks_is_refused(youtube, tmp_path):
         evaluate(tmp_path / "preds", Selection("youtubevos2019", youtube, "train"))
 
 
-def test_real_osvos_masks_have_their_known_score(shared_data):
+def test_real_osvos_masks_have_their_known_score(shared_data, tmp_path):
     """Mean J 0.78 with all its ids taken as foreground, as the collection's README says."""
     videos = Selection("davis2016", shared_data / "DAVIS", "val")
-    report = evaluate(shared_data / "third-party" / "osvos", videos)
+    masks = shared_data / "third-party" / "osvos"
+    with pytest.raises(
+        DataError, match=r"several objects.*ids 1, 2.*one object.*make one object of"
+    ):
+        evaluate(masks, videos)
+    for path in masks.rglob("*.png"):
+        target = tmp_path / path.relative_to(masks)
+        write_mask(target, (read_mask(path) > 0).astype(np.uint8))
+    report = evaluate(tmp_path, videos)
     assert len(report.objects) == 6
     assert report.figures["J-Mean"] == pytest.approx(0.78, abs=0.005)
 

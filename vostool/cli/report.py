@@ -29,6 +29,10 @@ def run(
     ] = 6,
     frames: Annotated[int, typer.Option(help="Frames per video and prediction.")] = 6,
     worst: Annotated[int, typer.Option(help="Worst frames.")] = 8,
+    allow_partial: Annotated[
+        bool,
+        typer.Option("--allow-partial", help="Compare on the videos that all predictions have."),
+    ] = False,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -44,5 +48,6 @@ def run(
         Selection(dataset, root, split, tuple(video or ())),
         Output(out, overwrite=overwrite),
         options=shown,
+        allow_partial=allow_partial,
     )
     print(result.page)

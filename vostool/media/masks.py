@@ -40,6 +40,9 @@ _ALIASES = {191: 192}
 _SUB_BYTE_GREY = {"L;2": 85, "L;4": 17}
 """Pillow stretches 2-bit and 4-bit grey values to 0..255 by these factors."""
 
+MOST_OBJECTS = 32
+"""Masks with more values than this are taken for grey levels, not for objects, in messages."""
+
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -59,7 +62,55 @@ def read_mask(path: Path, encoding: MaskEncoding = MaskEncoding.INDEXED) -> np.n
         DataError: missing, empty, truncated or too large file; colours that stand for no object;
             values above 255; a lossy format with object ids.
     """
-    path = Path(path)
+    values = _read_values(Path(path), encoding)
+    if encoding is MaskEncoding.BINARY:
+        return (values != 0).astype(np.uint8)
+    values[values == VOID] = 0
+    return values
+
+
+class NotBinaryError(DataError):
+    """A predicted mask holds several objects, or grey levels, where the data set has one object.
+
+    Attributes:
+        values: what it holds besides 0, as text.
+    """
+
+    remedy = (
+        "this data set has one object, as 0 and 1 or as 0 and 255: make one object of several "
+        "first, save masks without smoothing, or name the data set that they were made for"
+    )
+
+    def __init__(self, path: Path, values: np.ndarray):
+        levels = [int(value) for value in np.unique(values) if value]
+        grey = levels[-1] == VOID or len(levels) > MOST_OBJECTS
+        shown = ", ".join(map(str, levels))
+        self.values = f"{len(levels)} grey levels" if grey else f"ids {shown}"
+        super().__init__(
+            f"the mask is not of one object: {self.values}", where=path, remedy=type(self).remedy
+        )
+
+
+def read_predicted_mask(path: Path, encoding: MaskEncoding = MaskEncoding.INDEXED) -> np.ndarray:
+    """Read a predicted mask: as `read_mask`, but nothing is guessed.
+
+    Args:
+        encoding: INDEXED: values as stored, 255 too, which no prediction should hold. BINARY: one
+            object as 0 and 1, or as 0 and 255, becomes 0 and 1.
+
+    Raises:
+        DataError: as `read_mask`; several objects, or grey levels, where there is one object.
+    """
+    values = _read_values(Path(path), encoding)
+    if encoding is MaskEncoding.INDEXED:
+        return values
+    largest = int(values.max(initial=0))
+    if largest > 1 and not (largest == VOID and bool(((values == 0) | (values == VOID)).all())):
+        raise NotBinaryError(path, values)
+    return (values != 0).astype(np.uint8)
+
+
+def _read_values(path: Path, encoding: MaskEncoding) -> np.ndarray:
     with open_image(path) as image:
         if image.format == "JPEG" and encoding is MaskEncoding.INDEXED:
             raise DataError(
@@ -67,11 +118,7 @@ def read_mask(path: Path, encoding: MaskEncoding = MaskEncoding.INDEXED) -> np.n
                 where=path,
                 remedy="save it as PNG",
             )
-        values = _stored_values(image, path, encoding)
-    if encoding is MaskEncoding.BINARY:
-        return (values != 0).astype(np.uint8)
-    values[values == VOID] = 0
-    return values
+        return _stored_values(image, path, encoding)
 
 
 def _stored_values(image: Image.Image, path: Path, encoding: MaskEncoding) -> np.ndarray:

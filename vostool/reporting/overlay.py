@@ -2,13 +2,50 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import cv2
 import numpy as np
 
+from vostool.core.errors import UsageError
+from vostool.core.files import atomic_path
 from vostool.media.masks import DAVIS_PALETTE
 
 ALPHA = 0.45
 """Share of an object's colour inside its mask."""
+
+JPEG_QUALITY = 92
+
+
+@dataclass(frozen=True)
+class OverlayStyle:
+    """How masks are drawn.
+
+    Attributes:
+        alpha: share of an object's colour inside its mask, 0 to 1.
+        contour: width of the contours in pixels; None goes by the frame's size, 0 for none.
+        frames_per_second: of a movie.
+    """
+
+    alpha: float = ALPHA
+    contour: int | None = None
+    frames_per_second: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.alpha <= 1:
+            raise UsageError(f"--alpha {self.alpha} makes no sense", remedy="choose 0 to 1")
+        if self.contour is not None and not 0 <= self.contour <= 50:
+            raise UsageError(f"--contour {self.contour} makes no sense", remedy="choose 0 to 50")
+        if not 0 < self.frames_per_second <= 240:
+            raise UsageError(
+                f"--fps {self.frames_per_second} makes no sense", remedy="choose a rate up to 240"
+            )
+
+    def draw(self, image: np.ndarray, ids: np.ndarray) -> np.ndarray:
+        """The overlay, uint8 RGB `[H, W, 3]`."""
+        contour = contour_width(image) if self.contour is None else self.contour
+        return draw_overlay(image, ids, self.alpha, contour)
 
 
 def draw_overlay(
@@ -49,3 +86,14 @@ def contour_of(ids: np.ndarray, width: int) -> np.ndarray:
 def contour_width(image: np.ndarray) -> int:
     """A width that can be seen at the image's size: one pixel per 240 lines, at least one."""
     return max(1, round(image.shape[0] / 240))
+
+
+def write_jpeg(target: Path, image: np.ndarray) -> None:
+    """Write a uint8 RGB image atomically."""
+    with atomic_path(target) as temporary:
+        encoded = cv2.imencode(
+            ".jpg",
+            cv2.cvtColor(image, cv2.COLOR_RGB2BGR),
+            [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY],
+        )[1]
+        temporary.write_bytes(encoded.tobytes())

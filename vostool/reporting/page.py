@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,20 +16,41 @@ from vostool.core.files import write_text
 Cell = str | float | int | None
 
 
+class Best(enum.Enum):
+    """Which number of several is the best one."""
+
+    NONE = "none"
+    HIGHEST = "highest"
+    LOWEST = "lowest"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        title: its heading.
+        best: which of its numbers is marked.
+    """
+
+    title: str
+    best: Best = Best.NONE
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows under columns.
 
     Attributes:
-        columns: headings; the first column names the row.
+        columns: the first one names the row.
         rows: one cell per column; floats are shown as percentages with one digit, None as a dash.
-        best: mark the largest float of each column or of each row.
+        compare: whether the best float is looked for within each column, or within each row.
         caption: one sentence below.
     """
 
-    columns: Sequence[str]
+    columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
-    best: Literal["none", "column", "row"] = "none"
+    compare: Literal["column", "row"] = "column"
     caption: str = ""
 
     def __post_init__(self) -> None:
@@ -37,13 +59,14 @@ class Table:
                 raise ValueError(f"row {row[0]!r} has {len(row)} cells, not {len(self.columns)}")
 
     def is_best(self, row: int, column: int) -> bool:
-        """Whether a cell holds the largest float, where there is something to compare."""
-        cell = self.rows[row][column]
-        if self.best == "none" or not isinstance(cell, float):
+        """Whether a cell holds the best float, where there is something to compare."""
+        cell, best = self.rows[row][column], self.columns[column].best
+        if best is Best.NONE or not isinstance(cell, float):
             return False
-        line = self.rows[row] if self.best == "row" else [cells[column] for cells in self.rows]
+        line = self.rows[row] if self.compare == "row" else [cells[column] for cells in self.rows]
         values = [value for value in line if isinstance(value, float) and value == value]
-        return len(values) > 1 and cell == max(values)
+        wanted = min if best is Best.LOWEST else max
+        return len(values) > 1 and cell == wanted(values)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from vostool.core.errors import DataError
 from vostool.core.reading import open_regular
 from vostool.core.types import VOID
 from vostool.media.masks import read_mask
+from vostool.predictions.mask_fit import unknown_ids
 from vostool.submission.expected import ExpectedVideo
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -107,7 +108,7 @@ def check_ids(ids: np.ndarray, video: ExpectedVideo, frame: str) -> None:
     """
     counts = np.bincount(ids.ravel(), minlength=256)
     found = {int(value) for value in np.flatnonzero(counts) if value}
-    unknown = sorted(found - video.starts.keys())
+    unknown = unknown_ids(found, video.starts)
     if unknown:
         known = ", ".join(map(str, sorted(video.starts))) or "none"
         void = "; 255 means void in ground truth, not an object" if VOID in unknown else ""

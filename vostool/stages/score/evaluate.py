@@ -18,17 +18,20 @@ from vostool.core.types import Frame, Video
 from vostool.datasets.selection import Selection
 from vostool.datasets.spec import ScoringRule
 from vostool.media.images import frame_size
-from vostool.media.masks import read_mask
+from vostool.media.masks import NotBinaryError, read_mask, read_predicted_mask
 from vostool.predictions.comparison import Difference, ExpectedFrames, compare
 from vostool.predictions.folder import PredictionFolder
+from vostool.predictions.mask_fit import size_difference, unknown_ids
 from vostool.scoring.compared import ComparedFrames
 from vostool.scoring.evaluate import BATCH, ScoredPart, counted_frames, object_scores
+from vostool.scoring.ground_truth import require_ground_truth
 from vostool.scoring.mask_pair import MaskPair, Workspace
 from vostool.scoring.measure import Measure, ObjectScores, load_measure
 from vostool.scoring.problems import Problems
 from vostool.scoring.report import EvaluationReport
 
 EXTRA_IDS = "masks with unknown object ids"
+NOT_BINARY = "masks of several objects or with grey levels"
 EXTRA = (Difference.UNKNOWN_VIDEO.value, Difference.UNKNOWN_FRAMES.value, EXTRA_IDS)
 
 _local = threading.local()
@@ -68,7 +71,7 @@ def evaluate(
     rule = _with_first(rule, chosen, count_first)
     used = _fitting_measure(measure or rule.measure, chosen, rule)
     plans = [_Plan.of(video, rule) for video in chosen]
-    _require_ground_truth(plans, selection)
+    require_ground_truth(chosen, rule, selection)
     folder, problems = PredictionFolder(predictions), Problems()
     problems.extend(_structure(folder, chosen, {video.name for video in everything}))
     objects = _score(folder, plans, used, problems, _thread_count(jobs))
@@ -142,27 +145,6 @@ def _fitting_measure(name: str, videos: list[Video], rule: ScoringRule) -> Measu
     return measure
 
 
-def _require_ground_truth(plans: list[_Plan], selection: Selection) -> None:
-    """Refuse splits whose later masks are not public: a late object's first mask is no truth."""
-    lacking = Problems()
-    for plan in plans:
-        there = {frame.name for frame in plan.video.frames if frame.annotation is not None}
-        listed = {name for item in plan.video.objects for name in item.frames}
-        listed |= {n for item in plan.video.objects if item.scored for n in item.scored.names}
-        for name in sorted(listed - there):
-            lacking.add("listed frames without a mask", f"{plan.video.name}/{name}")
-    public = ", ".join(selection.spec.ground_truth_splits) or "none"
-    remedy = (
-        f"score a split with public ground truth ({public}) or one made by vostool split; "
-        "others are scored by their server (vostool package-submission)"
-    )
-    lacking.raise_if_any(selection.root, f"{selection} has no complete ground truth", remedy)
-    if not any(plan.counted for plan in plans):
-        raise DataError(
-            f"{selection} has no annotated frame that counts", where=selection.root, remedy=remedy
-        )
-
-
 def _thread_count(jobs: int | None) -> int:
     if jobs is not None and jobs < 1:
         raise UsageError(f"--jobs must be at least 1, got {jobs}")
@@ -212,6 +194,9 @@ def _score_part(
     for frame in frames:
         try:
             pair = _read_pair(folder, plan, frame, problems)
+        except NotBinaryError as error:
+            problems.append((NOT_BINARY, f"{plan.video.name}/{frame.name}: {error.values}"))
+            continue
         except DataError as error:
             problems.append(("unreadable masks", str(error)))
             continue
@@ -230,22 +215,24 @@ def _read_pair(
         _local.workspace = Workspace()
     video = plan.video
     place = f"{video.name}/{frame.name}"
-    predicted = read_mask(folder.mask_path(video.name, frame.name), video.encoding)
+    predicted = read_predicted_mask(folder.mask_path(video.name, frame.name), video.encoding)
     counts = frame.name in plan.counted
     truth = read_mask(frame.annotation, video.encoding) if counts and frame.annotation else None
     size = truth.shape if truth is not None else frame_size(frame)
-    if predicted.shape != size:
-        sizes = f"{predicted.shape[0]}x{predicted.shape[1]} instead of {size[0]}x{size[1]}"
-        problems.append(("masks of the wrong size", f"{place}: {sizes}"))
+    difference = size_difference(predicted.shape, size)
+    if difference is not None:
+        problems.append(("masks of the wrong size", f"{place}: {difference}"))
         return None
     pair = MaskPair.of(predicted, predicted if truth is None else truth, _local.workspace)
-    unknown = sorted(set(pair.predicted_ids().tolist()) - set(plan.ids))
+    unknown = unknown_ids(pair.predicted_ids().tolist(), plan.ids)
     if unknown:
         problems.append((EXTRA_IDS, f"{place}: {', '.join(map(str, unknown))}"))
     return None if truth is None else pair
 
 
 def _remedy(problems: Problems) -> str:
+    if NOT_BINARY in problems.places:
+        return NotBinaryError.remedy
     if set(problems.places) <= set(EXTRA):
         return "check --dataset and --split, or pass --allow-extra to overlook what is unknown"
     return "complete the predictions (vostool infer --resume), or check --dataset and --split"

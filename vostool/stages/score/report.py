@@ -15,23 +15,21 @@ from vostool.core.errors import DataError, UsageError
 from vostool.core.output import Output
 from vostool.core.types import Video
 from vostool.datasets.selection import Selection
-from vostool.datasets.spec import ScoringRule
+from vostool.predictions.comparison import Difference, ExpectedFrames, compare, refuse_unknown
 from vostool.predictions.folder import PredictionFolder
-from vostool.reporting.page import Page, Section, write_page
-from vostool.scoring.evaluate import counted_frames
-from vostool.scoring.report import EvaluationReport
-from vostool.stages.score._report_sections import (
-    Entry,
-    Pictures,
-    frames_section,
+from vostool.reporting.entry import Entry, Scores
+from vostool.reporting.frames import Pictures, frames_section, worst_section
+from vostool.reporting.page import Best, Column, Page, Section, write_page
+from vostool.reporting.sections import (
     objects_section,
     provenance_section,
     scores_section,
     time_section,
-    worst_section,
 )
+from vostool.scoring.ground_truth import has_ground_truth
+from vostool.scoring.measure import Better
+from vostool.scoring.report import EvaluationReport
 from vostool.stages.score.evaluate import evaluate
-from vostool.stages.score.export_overlay import choose_videos
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +71,7 @@ def report(
     output: Output,
     *,
     options: ReportOptions | None = None,
+    allow_partial: bool = False,
 ) -> ReportResult:
     """Score predictions and write a page with tables, plots and overlays into a folder.
 
@@ -81,6 +80,8 @@ def report(
 
     Args:
         predictions: folders, or `LABEL=FOLDER`; labels are the folders' names by default.
+        allow_partial: compare on the videos that all predictions have, and mark those that lack
+            some, instead of refusing them.
 
     Raises:
         UsageError: no prediction, a label twice, unknown data set or split.
@@ -91,27 +92,23 @@ def report(
     places = _label(predictions)
     videos = selection.load()
     folders = {label: PredictionFolder(path) for label, path in places.items()}
-    shown = _common_videos(folders, videos)
-    scored = _has_ground_truth(shown, selection.scoring_rule())
+    shown, parts = _compare(folders, videos, selection, allow_partial)
+    scored = has_ground_truth(shown, selection.scoring_rule())
     if not scored:
         log.warning(f"{selection} has no complete ground truth here, so the page has no scores")
     common = replace(selection, videos=tuple(video.name for video in shown))
+    found = {label: evaluate(path, common) for label, path in places.items()} if scored else {}
     entries = [
-        Entry(
-            label,
-            folders[label],
-            evaluate(path, common) if scored else None,
-        )
-        for label, path in places.items()
+        Entry(label, folder, _scores(found[label]) if scored else None, parts.get(label, ""))
+        for label, folder in folders.items()
     ]
     out = output.claim_folder([*places.values(), *selection.inputs(shown)])
     sections = _sections(entries, shown, out, options)
     title = options.title or str(selection)
-    subtitle = f"{len(entries)} predictions of {len(shown)} videos, data set {selection}"
+    count = f"{len(shown)} of {len(videos)}" if parts else str(len(shown))
+    subtitle = f"{len(entries)} predictions of {count} videos, data set {selection}"
     write_page(out / PAGE, Page(title, subtitle, sections))
-    return ReportResult(
-        out / PAGE, {entry.label: entry.scores for entry in entries if entry.scores is not None}
-    )
+    return ReportResult(out / PAGE, found)
 
 
 def _sections(
@@ -158,35 +155,60 @@ def _label(predictions: Sequence[Path | str]) -> dict[str, Path]:
     return dict(zip(labels, (path for _, path in pairs), strict=True))
 
 
-def _has_ground_truth(videos: list[Video], rule: ScoringRule) -> bool:
-    """Whether every listed frame is annotated and some frame counts."""
-    for video in videos:
-        there = {frame.name for frame in video.frames if frame.annotation is not None}
-        if not there.issuperset(name for item in video.objects for name in item.frames):
-            return False
-    return any(any(counted_frames(video, rule).values()) for video in videos)
-
-
-def _common_videos(folders: dict[str, PredictionFolder], videos: list[Video]) -> list[Video]:
-    """Videos that all folders hold.
+def _compare(
+    folders: dict[str, PredictionFolder],
+    videos: list[Video],
+    selection: Selection,
+    allow_partial: bool,
+) -> tuple[list[Video], dict[str, str]]:
+    """The videos that all folders hold, and what each folder lacks in words.
 
     Raises:
-        DataError: there is none, or a folder has videos or frames that the data set lacks.
+        DataError: a folder has what the data set lacks; lacks videos, unless that is allowed; or
+            there is no video that all have.
     """
-    for folder in folders.values():
-        choose_videos(folder, videos, None)
-    names = set.intersection(*(set(folder.videos()) for folder in folders.values()))
-    if not names:
+    everything = selection.whole().load() if selection.videos else videos
+    expected = {video.name: ExpectedFrames.of(video) for video in videos}
+    lacking: dict[str, set[str]] = {}
+    for label, folder in folders.items():
+        refuse_unknown(folder, everything, str(selection))
+        found = compare(folder, expected, {video.name for video in everything})
+        lacking[label] = {f.video for f in found if f.difference is Difference.MISSING_VIDEO}
+    parts = {
+        label: f"{len(videos) - len(missing)} of {len(videos)} videos"
+        for label, missing in lacking.items()
+        if missing
+    }
+    if parts and not allow_partial:
+        raise DataError(
+            "not all videos are predicted: "
+            + ", ".join(f"{label} has {part}" for label, part in parts.items()),
+            where=str(selection),
+            remedy="complete the predictions, choose videos with --video, or pass --allow-partial "
+            "to compare on those that all have",
+        )
+    common = [video for video in videos if not any(video.name in m for m in lacking.values())]
+    if not common:
         raise DataError(
             "the predictions have no video in common",
             where=", ".join(str(folder.root) for folder in folders.values()),
             remedy="report on predictions of the same split",
         )
-    return [video for video in videos if video.name in names]
+    return common, parts
 
 
-def _lowest(scores: EvaluationReport | None, videos: list[Video], count: int) -> list[Video]:
-    """The videos with the lowest mean J&F, lowest first; the first ones without scores."""
+def _scores(report: EvaluationReport) -> Scores:
+    """What the page shows of an evaluation."""
+    summary = report.summary
+    columns = [
+        Column(column.name, Best.LOWEST if column.better is Better.LOWER else Best.HIGHEST)
+        for column in report.measure.columns
+    ]
+    return Scores(columns, summary.figures, summary.notes, report.objects)
+
+
+def _lowest(scores: Scores | None, videos: list[Video], count: int) -> list[Video]:
+    """The videos with the lowest mean score, lowest first; the first ones without scores."""
     if scores is None:
         return videos[:count]
 

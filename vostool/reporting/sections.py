@@ -1,0 +1,112 @@
+"""Sections of a report without pictures: scores, scores over time, objects, provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from vostool.reporting.entry import Entry, ScoredObject, Scores
+from vostool.reporting.page import Best, Cell, Column, Section, Table
+from vostool.reporting.plot import plot_over_time
+
+
+def scores_section(entries: Sequence[Entry]) -> Section:
+    """All predictions side by side, on the same videos."""
+    scored = _scored(entries)
+    columns = scored[0][1].columns
+    rows = [
+        [entry.title, *(scores.figures.get(column.title) for column in columns)]
+        for entry, scores in scored
+    ]
+    notes = dict.fromkeys(note for _, scores in scored for note in scores.notes)
+    objects = scored[0][1].objects
+    caption = (
+        f"Per cent, means over {len(objects)} objects in {len({o.video for o in objects})} videos."
+    )
+    table = Table([Column("prediction"), *columns], rows, caption=caption)
+    return Section("Scores", [f"Note: {note}." for note in notes], [table])
+
+
+def objects_section(entries: Sequence[Entry]) -> Section:
+    """The mean score of every object under every prediction."""
+    scored = _scored(entries)
+    means = [{(o.video, o.id): _mean(o) for o in scores.objects} for _, scores in scored]
+    rows: list[list[Cell]] = [
+        [
+            item.video,
+            item.id,
+            item.category,
+            len(item.frames),
+            *(mean.get((item.video, item.id)) for mean in means),
+        ]
+        for item in scored[0][1].objects
+    ]
+    columns = [Column(name) for name in ("video", "object", "category", "frames")]
+    columns += [Column(entry.label, Best.HIGHEST) for entry, _ in scored]
+    caption = f"Mean {scored[0][1].per_frame_name} in per cent."
+    return Section("Objects", tables=[Table(columns, rows, compare="row", caption=caption)])
+
+
+def time_section(entries: Sequence[Entry], videos: Sequence[str]) -> Section:
+    """Scores against the time since the mask was given, over all objects and for some videos."""
+    scored = [(entry.label, scores.objects) for entry, scores in _scored(entries)]
+    name = _scored(entries)[0][1].per_frame_name
+    overall = {label: _by_position(objects) for label, objects in scored}
+    title = "all objects, from their first scored on"
+    plots = [plot_over_time(overall, ylabel=name, title=title)]
+    for video in videos:
+        series = {
+            label: _by_position([item for item in objects if item.video == video])
+            for label, objects in scored
+        }
+        if any(series.values()):
+            plots.append(plot_over_time(series, ylabel=name, title=video))
+    return Section("Scores over time", plots=plots)
+
+
+def provenance_section(entries: Sequence[Entry]) -> Section:
+    """Where each prediction comes from."""
+    rows: list[list[Cell]] = [
+        [entry.label, str(entry.folder.root), *_made_by(entry.folder.manifest or {})]
+        for entry in entries
+    ]
+    columns = [Column(name) for name in ("prediction", "folder", "command", "how")]
+    return Section("Provenance", tables=[Table(columns, rows)])
+
+
+def _scored(entries: Sequence[Entry]) -> list[tuple[Entry, Scores]]:
+    return [(entry, entry.scores) for entry in entries if entry.scores is not None]
+
+
+def _mean(item: ScoredObject) -> float | None:
+    return float(np.mean(item.per_frame)) if len(item.frames) else None
+
+
+def _by_position(objects: Sequence[ScoredObject]) -> list[float | None]:
+    """Mean score over the objects that have a k-th scored frame, for each k."""
+    longest = max((len(item.frames) for item in objects), default=0)
+    curves = [item.per_frame for item in objects]
+    return [
+        float(np.mean([curve[position] for curve in curves if len(curve) > position]))
+        for position in range(longest)
+    ]
+
+
+def _made_by(manifest: Mapping[str, Any]) -> tuple[str, str]:
+    """Command and the settings worth knowing, from a run's manifest."""
+    settings = manifest.get("settings")
+    settings = settings if isinstance(settings, dict) else {}
+    told = []
+    for item in manifest.get("checkpoints") or []:
+        recipe = item.get("recipe") if isinstance(item, dict) else None
+        told.append(str(recipe.get("name")) if isinstance(recipe, dict) else "?")
+    for name in ("memory", "tta", "feedback", "method", "steps"):
+        value = settings.get(name)
+        if name == "steps" and isinstance(value, list):
+            value = [step.get("name") for step in value if isinstance(step, dict)]
+        if value is not None:
+            shown = " + ".join(map(str, value)) if isinstance(value, list) else str(value)
+            told.append(f"{name} {shown}")
+    return str(manifest.get("command", "unknown")), ", ".join(told)
