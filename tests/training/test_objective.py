@@ -129,7 +129,7 @@ def test_a_loss_of_another_package_sees_any_extra(rng, monkeypatch: pytest.Monke
         of: str | None = "scores"
         power: int = 1
 
-    def loss(prediction, clip, options, iteration):
+    def loss(prediction, clip, options, moment):
         return (prediction.extras[options.of] ** options.power).sum() + clip.present.sum()
 
     module = ModuleType("their_loss")

@@ -41,10 +41,17 @@ class OptimiserOptions(Options):
     learning_rate: float = Field(1e-5, gt=0, description="before the schedule's factor")
     weight_decay: float = Field(0.0, ge=0)
     momentum: float = Field(0.9, ge=0, lt=1, description="SGD only")
+    nesterov: bool = Field(False, description="SGD only: Nesterov's momentum")
     betas: tuple[float, float] = Field((0.9, 0.999), description="Adam and AdamW only")
     head_multiplier: float = Field(
         1.0, gt=0, description="learning rate of everything outside the backbone, as a factor"
     )
+
+    @model_validator(mode="after")
+    def _nesterov_has_momentum(self) -> OptimiserOptions:
+        if self.nesterov and (self.name != "sgd" or not self.momentum):
+            raise ValueError("nesterov is for sgd with momentum")
+        return self
 
 
 class ScheduleOptions(Options):

@@ -3,7 +3,7 @@
 A loss is a module with
 
 - `Options`, a class derived from `LossOptions` here: how a recipe sets it;
-- `loss(prediction, clip, options, iteration)`, a scalar in float32 without the weight.
+- `loss(prediction, clip, options, moment)`, a scalar in float32 without the weight.
 
 Axes: B clips, F = T - 1 segmented frames, C = N + 1 classes (0 background), H x W pixels.
 The losses here are sums over the frames of a clip and means over clips, as STM's is.
@@ -11,6 +11,7 @@ The losses here are sums over the frames of a clip and means over clips, as STM'
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -22,6 +23,24 @@ from vostool.core.types import Clip
 from vostool.models import Prediction
 
 ENTRY_POINT_GROUP = "vostool.losses"
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where a training is, for schedules inside a loss.
+
+    Attributes:
+        iteration: optimiser steps done.
+        iterations: of the whole run.
+    """
+
+    iteration: int = 0
+    iterations: int = 1
+
+    @property
+    def progress(self) -> float:
+        """From 0 at the beginning to 1 at the end of the run."""
+        return min(self.iteration / max(self.iterations, 1), 1.0)
 
 
 class LossOptions(Options):
@@ -40,7 +59,7 @@ class Loss(Protocol):
     """A function of a module of losses."""
 
     def __call__(
-        self, prediction: Prediction, clip: Clip, options: LossOptions, iteration: int
+        self, prediction: Prediction, clip: Clip, options: LossOptions, moment: Moment
     ) -> torch.Tensor:
         """A scalar in float32.
 
@@ -48,7 +67,7 @@ class Loss(Protocol):
             prediction: of the frames after the first, with logits `[B, F, C, H, W]`; has the extra
                 that `options.of` names.
             clip: what it was predicted from.
-            iteration: position in the training, for schedules inside a loss.
+            moment: position in the training.
         """
 
 

@@ -26,7 +26,7 @@ from vostool.core.errors import UsageError
 from vostool.core.toml import explain_mistakes
 from vostool.core.types import Clip
 from vostool.models import Prediction
-from vostool.training.loss import ENTRY_POINT_GROUP, Loss, LossOptions
+from vostool.training.loss import ENTRY_POINT_GROUP, Loss, LossOptions, Moment
 
 PACKAGE = "vostool.training.losses"
 ALWAYS = "cross_entropy"
@@ -85,20 +85,21 @@ class Objective:
             raise ValueError("the weights of the losses cannot all be 0")
 
     def __call__(
-        self, prediction: Prediction, clip: Clip, iteration: int = 0
+        self, prediction: Prediction, clip: Clip, moment: Moment | None = None
     ) -> dict[str, torch.Tensor]:
         """The weighted terms by name and their sum under "loss", scalars in float32.
 
         Args:
             prediction: of the frames after the first.
             clip: what it was predicted from.
-            iteration: position in the training.
+            moment: position in the training; its beginning by default.
 
         Raises:
             UsageError: the network does not give what a loss needs.
         """
+        moment = moment or Moment()
         found = {
-            term.name: term.options.weight * term.loss(prediction, clip, term.options, iteration)
+            term.name: term.options.weight * term.loss(prediction, clip, term.options, moment)
             for term in self.terms
             if term.options.weight and term.applies_to(prediction)
         }

@@ -72,3 +72,18 @@ def test_train_mode_keeps_statistics_frozen_and_dropout_on() -> None:
     assert not model[1].training
     assert model[2].training
     assert model[1].weight.requires_grad
+
+
+def test_nesterov_looks_ahead() -> None:
+    steps = {}
+    for nesterov in (False, True):
+        layer = nn.Linear(1, 1, bias=False)
+        nn.init.ones_(layer.weight)
+        options = OptimiserOptions(name="sgd", learning_rate=0.1, momentum=0.5, nesterov=nesterov)
+        optimiser = build_optimiser(layer, options)
+        layer.weight.grad = torch.ones_like(layer.weight)
+        optimiser.step()
+        steps[nesterov] = float(1 - layer.weight.detach())
+    assert steps == pytest.approx({False: 0.1, True: 0.15})
+    with pytest.raises(ValueError, match="sgd with momentum"):
+        OptimiserOptions(name="adam", nesterov=True)

@@ -24,6 +24,7 @@ from vostool.training.finetuning.clips import FinetuneClips, GivenFrame
 from vostool.training.finetuning.made_ahead import MadeAhead
 from vostool.training.finetuning.options import FinetuneOptions
 from vostool.training.finetuning.trained_parts import choose_parameters
+from vostool.training.loss import Moment
 from vostool.training.objective import SUM, Objective, objective_of
 from vostool.training.optimisation.optimiser import train_mode
 
@@ -199,7 +200,8 @@ class Finetuner:
         with autocast(self._device, self._dtype):
             prediction = self.network(clip)
         trained = self._trained
-        return trained.objective(prediction, clip, trained.iterations)[SUM]
+        end = Moment(trained.iterations, trained.iterations)
+        return trained.objective(prediction, clip, end)[SUM]
 
 
 def _held_out(clips: FinetuneClips, first: int, options: FinetuneOptions) -> list[Clip]:

@@ -32,6 +32,7 @@ from vostool.training.config import (
 from vostool.training.loop.distributed import Processes, without_averaging, wrap
 from vostool.training.loop.interrupt import StopRequest, listen
 from vostool.training.loop.metrics_log import Means, MetricsLog
+from vostool.training.loss import Moment
 from vostool.training.objective import Objective, objective_of
 from vostool.training.optimisation.optimiser import (
     build_optimiser,
@@ -253,7 +254,8 @@ class Trainer:
     def _forward_backward(self, network: nn.Module, clip: Clip) -> dict[str, float]:
         with autocast(self.processes.device, self.dtype):
             prediction = network(clip)
-        terms = self.options.objective(prediction, clip, self.iteration)
+        moment = Moment(self.iteration, self.options.loop.iterations)
+        terms = self.options.objective(prediction, clip, moment)
         self.scaler.scale(terms["loss"] / self.options.loop.accumulation).backward()
         return {name: float(value.detach()) for name, value in terms.items()}
 

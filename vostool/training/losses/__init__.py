@@ -1,1 +1,1 @@
-"""Losses: one module each, with `Options` and `loss(prediction, clip, options, iteration)`."""
+"""Losses: one module each, with `Options` and `loss(prediction, clip, options, moment)`."""

@@ -9,7 +9,7 @@ from torch.nn import functional
 from vostool.core.options import Options as OptionGroup
 from vostool.core.types import VOID, Clip
 from vostool.models import Prediction
-from vostool.training.loss import LossOptions, logits_of
+from vostool.training.loss import LossOptions, Moment, logits_of
 
 
 class BootstrapOptions(OptionGroup):
@@ -34,10 +34,12 @@ class Options(LossOptions):
     )
 
 
-def loss(prediction: Prediction, clip: Clip, options: Options, iteration: int = 0) -> torch.Tensor:
+def loss(prediction: Prediction, clip: Clip, options: Options, moment: Moment) -> torch.Tensor:
     """See `vostool.training.loss`."""
     logits = logits_of(prediction, clip, options)
-    return cross_entropy(logits, clip.labels[:, 1:], hardest_ratio(options.bootstrap, iteration))
+    return cross_entropy(
+        logits, clip.labels[:, 1:], hardest_ratio(options.bootstrap, moment.iteration)
+    )
 
 
 def hardest_ratio(options: BootstrapOptions | None, iteration: int) -> float:

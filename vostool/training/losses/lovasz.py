@@ -6,14 +6,14 @@ import torch
 
 from vostool.core.types import VOID, Clip
 from vostool.models import Prediction
-from vostool.training.loss import LossOptions, logits_of
+from vostool.training.loss import LossOptions, Moment, logits_of
 
 
 class Options(LossOptions):
     """Lovász-Softmax over the classes in a frame."""
 
 
-def loss(prediction: Prediction, clip: Clip, options: Options, iteration: int = 0) -> torch.Tensor:
+def loss(prediction: Prediction, clip: Clip, options: Options, moment: Moment) -> torch.Tensor:
     """See `vostool.training.loss`."""
     return lovasz_softmax(logits_of(prediction, clip, options).softmax(2), clip.labels[:, 1:])
 

@@ -28,7 +28,9 @@ def build_optimiser(model: nn.Module, options: OptimiserOptions) -> torch.optim.
     ]
     decay = options.weight_decay
     if options.name == "sgd":
-        return torch.optim.SGD(groups, momentum=options.momentum, weight_decay=decay)
+        return torch.optim.SGD(
+            groups, momentum=options.momentum, weight_decay=decay, nesterov=options.nesterov
+        )
     kind = torch.optim.Adam if options.name == "adam" else torch.optim.AdamW
     return kind(groups, betas=options.betas, weight_decay=decay)
 
