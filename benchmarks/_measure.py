@@ -6,7 +6,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import ModuleType
 
 import numpy as np
@@ -15,7 +15,8 @@ from torch import nn
 
 from vostool.core.allocator import keep_freed_memory
 from vostool.core.types import Fate
-from vostool.inference.engine import FrameResult, InferenceOptions, Member, run_video
+from vostool.inference.engine import FrameResult, Member, run_video
+from vostool.inference.propagation_options import PropagationOptions
 from vostool.inference.source import ArraySource, FrameSource
 from vostool.inference.strategy import parse_strategies
 from vostool.models.systems import stm
@@ -166,12 +167,16 @@ def run_mid_video(
     video: FrameSource,
     held: int,
     strategies: Sequence[str] = ("every:5",),
-    options: InferenceOptions | None = None,
+    options: PropagationOptions | None = None,
+    *,
+    dtype: torch.dtype | None = None,
+    probabilities: bool = False,
 ) -> Iterator[FrameResult]:
     """Results of a video, networks in step, each memory holding `held` permanent frames."""
     chosen = parse_strategies(strategies)
     members = [Member(MidVideo(network, held), chosen) for network in networks]
-    return run_video(video, members, replace(options or InferenceOptions(), max_memory=held))
+    limited = (options or PropagationOptions()).model_copy(update={"max_memory": held})
+    return run_video(video, members, limited, dtype=dtype, probabilities=probabilities)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,6 @@ from vostool.core.types import ObjectIds
 from vostool.inference.crop_zoom.options import CropZoomOptions
 from vostool.inference.crop_zoom.window import Zoom, windows
 from vostool.inference.crop_zoom.zoomed_source import ZoomedSource
-from vostool.inference.engine import InferenceOptions
 from vostool.inference.prepare import prepare
 from vostool.inference.source import ArraySource, FrameSource
 from vostool.media.boxes import Box
@@ -62,8 +61,7 @@ def zoomed_video(video: ArraySource, side: int) -> ZoomedSource:
 
 def propagate(network: nn.Module, video: FrameSource, held: int) -> Iterator[object]:
     """Results of a video."""
-    options = InferenceOptions(probabilities=True)
-    return run_mid_video([network], video, held, options=options)
+    return run_mid_video([network], video, held, probabilities=True)
 
 
 def report(timing: Timing, pixels: dict[str, int], heading: str) -> Table:

@@ -35,10 +35,10 @@ from rich.table import Table
 from torch import nn
 
 from vostool.ensembling.running_mean import RunningMean
-from vostool.inference.engine import InferenceOptions
 from vostool.inference.prepare import prepare
+from vostool.inference.propagation_options import PropagationOptions
 from vostool.inference.source import FrameSource
-from vostool.inference.views import parse_views
+from vostool.inference.view import parse_views
 from vostool.models.systems import famnet
 from vostool.predictions.quantise import STEP, from_uint8, to_uint8
 
@@ -52,8 +52,8 @@ def in_step(
     networks: Sequence[nn.Module], video: FrameSource, held: int, views: str
 ) -> Iterator[np.ndarray]:
     """Yield the probabilities `[N+1, H, W]` of every frame, all members in one run."""
-    options = InferenceOptions(views=parse_views(views), probabilities=True)
-    for result in run_mid_video(networks, video, held, STRATEGIES, options):
+    options = PropagationOptions(views=views)
+    for result in run_mid_video(networks, video, held, STRATEGIES, options, probabilities=True):
         yield result.probabilities.numpy()
 
 
@@ -63,7 +63,12 @@ def separate(
     """Yield the mean probabilities `[N+1, H, W]` of every frame, of one run per member."""
     runs = [
         run_mid_video(
-            [network], video, held, [strategy], InferenceOptions(views=(view,), probabilities=True)
+            [network],
+            video,
+            held,
+            [strategy],
+            PropagationOptions(views=(view,)),
+            probabilities=True,
         )
         for network, view, strategy in itertools.product(networks, parse_views(views), STRATEGIES)
     ]

@@ -30,8 +30,9 @@ from rich.console import Console
 from rich.table import Table
 
 from vostool.core.types import ObjectIds
-from vostool.inference.engine import InferenceOptions, Member, run_video
+from vostool.inference.engine import Member, run_video
 from vostool.inference.prepare import prepare
+from vostool.inference.propagation_options import PropagationOptions
 from vostool.inference.source import SourceFrame
 from vostool.inference.strategy import parse_strategies
 
@@ -109,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     peaks: list[float] = []
     wanted = points(options.frames, options.step)
     begin = time.process_time()
-    settings = InferenceOptions(max_memory=options.max_memory)
+    settings = PropagationOptions(max_memory=options.max_memory)
     for done, _ in enumerate(run_video(video, [member], settings), start=1):
         if done in wanted:
             peaks.append(peak_memory())

@@ -35,7 +35,6 @@ from torch import nn
 
 from vostool.core.output import Output
 from vostool.datasets.selection import Selection
-from vostool.inference.engine import InferenceOptions
 from vostool.inference.prepare import prepare
 from vostool.inference.source import FrameSource
 from vostool.nn.precision import FAST_BF16_FLAGS, has_fast_bf16, resolve_precision
@@ -57,7 +56,7 @@ def propagate(
     network: nn.Module, dtype: torch.dtype | None, video: FrameSource, held: int
 ) -> Iterator[np.ndarray]:
     """Yield vostool's mask of every frame."""
-    for result in run_mid_video([network], video, held, options=InferenceOptions(dtype=dtype)):
+    for result in run_mid_video([network], video, held, dtype=dtype):
         yield result.mask
 
 
@@ -111,7 +110,7 @@ def agreement(options: argparse.Namespace) -> Table:
         folders = []
         for precision in ("fp32", "bf16"):
             out = Path(scratch) / precision
-            settings = InferenceSettings(precision=precision, device="cpu")
+            settings = InferenceSettings.of(precision=precision, device="cpu")
             infer([options.checkpoint], choice, Output(out), settings)
             folders.append(PredictionFolder(out))
         full, half = folders

@@ -28,9 +28,8 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from vostool.inference.engine import InferenceOptions
 from vostool.inference.prepare import prepare
-from vostool.inference.views import parse_views
+from vostool.inference.propagation_options import PropagationOptions
 
 ONE, TWO = ("every:5",), ("every:5", "early:1,5")
 ROWS: dict[str, tuple[int, tuple[str, ...], str]] = {
@@ -62,9 +61,9 @@ def propagate(
 ) -> Iterator[torch.Tensor]:
     """Yield vostool's probabilities `[N+1, H, W]` of every frame."""
     objects, strategies, views = row
-    options = InferenceOptions(views=parse_views(views), probabilities=True)
+    options = PropagationOptions(views=views)
     video = synthetic_video(size, frames, objects)
-    for result in run_mid_video([network], video, held, strategies, options):
+    for result in run_mid_video([network], video, held, strategies, options, probabilities=True):
         yield result.probabilities
 
 

@@ -25,10 +25,14 @@ from rich.table import Table
 from torch import nn
 from torch.nn import functional
 
+from vostool.core.options import assign, read_assignment
 from vostool.core.types import Fate, ObjectIds, Video
 from vostool.datasets.catalogue import annotation, load_videos
-from vostool.inference.crop_zoom import CropZoomOptions, Verdict, parse_zoom, run_with_crop_zoom
-from vostool.inference.engine import InferenceOptions, Member, run_video
+from vostool.inference.crop_zoom.eligibility import Verdict
+from vostool.inference.crop_zoom.options import CropZoomOptions
+from vostool.inference.crop_zoom.run import run_with_crop_zoom
+from vostool.inference.engine import Member, run_video
+from vostool.inference.run import Propagation, Request
 from vostool.inference.source import SourceFrame
 from vostool.inference.strategy import parse_strategies
 from vostool.inference.tracker import make_tracker
@@ -156,10 +160,10 @@ def compare(
     """Scores without and with zooming, and what was decided about the object."""
     members = _members(blur)
     truths = [truth for _, truth in source.masks()]
-    plain = [result.mask > 0 for result in run_video(source, members, InferenceOptions())]
+    plain = [result.mask > 0 for result in run_video(source, members)]
     verdicts: list[Verdict] = []
     run = run_with_crop_zoom(
-        source, members, InferenceOptions(), zoom, make_tracker(), on_verdicts=verdicts.extend
+        Propagation(members), source, Request(), zoom, make_tracker(), on_verdicts=verdicts.extend
     )
     zoomed = [result.mask > 0 for result in run]
     return Score.of(plain, truths), Score.of(zoomed, truths), verdicts[0]
@@ -180,11 +184,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--every", type=positive, default=1, help="use every N-th frame")
     parser.add_argument("--blur", type=float, default=4.0, help="in network pixels")
     parser.add_argument("--shrink", type=float, default=1.0, help="how far away, at least 1")
-    parser.add_argument("--set-zoom", action="append", default=[], help="threshold: key=value")
+    parser.add_argument("--set", action="append", default=[], help="threshold, such as margin=2")
     options = parser.parse_args(arguments)
     if options.shrink < 1 or options.blur < 0:
         parser.error("--shrink must be at least 1, --blur at least 0")
-    zoom = parse_zoom(options.set_zoom)
+    values: dict[str, object] = {}
+    assign(values, [read_assignment(text, example="margin=2") for text in options.set])
+    zoom = CropZoomOptions.model_validate(values)
     table = Table(
         title=f"stand-in at stride {STRIDE}, blur {options.blur:g}, {options.split}, "
         f"every {options.every}, shrunk {options.shrink:g} times"

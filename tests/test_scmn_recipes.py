@@ -6,7 +6,7 @@ import pytest
 
 from vostool.recipe import Recipe, load_recipe
 from vostool.stages.choose.ablation_plan import read_plan
-from vostool.stages.predict.inference_recipe import read_inference_recipe
+from vostool.stages.predict.inference_recipe import read_inference_recipe, stated
 
 MAIN = ("scmn-rs101", "scmn-rs50", "scmn-mnv2-small")
 PARTS = ("aspp_rates", "spatial_constraint", "refinement")
@@ -99,5 +99,5 @@ def test_rows_differ_in_one_thing_only() -> None:
 
 
 def test_inference() -> None:
-    values = read_inference_recipe("scmn").values
-    assert (values["tta"], values["memory"]) == ("flip,0.75,1.0,1.25", ("every:5",))
+    values = stated(read_inference_recipe("scmn").inference)
+    assert (values["views"], values["memory"]) == ("flip,0.75,1.0,1.25", ["every:5"])

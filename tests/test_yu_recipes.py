@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vostool.recipe import load_recipe, recipe_names
-from vostool.stages.predict.inference_recipe import read_inference_recipe
+from vostool.stages.predict.inference_recipe import read_inference_recipe, stated
 
 STAGES = ("yu-r50-pretrain", "yu-r50", "yu-refine50-pretrain", "yu-refine50")
 SMALL = (
@@ -63,6 +63,8 @@ def test_small_versions_are_the_same_system(big: str, small: str) -> None:
 
 
 def test_inference() -> None:
-    values = read_inference_recipe("yu").values
-    assert (values["tta"], values["memory"]) == ("flip,0.75,1.0", ("every:5",))
-    assert read_inference_recipe("famnet").values["memory"] == ("every:5", "visible")
+    yu, famnet = (stated(read_inference_recipe(name).inference) for name in ("yu", "famnet"))
+    assert (yu["views"], yu["memory"]) == ("flip,0.75,1.0", ["every:5"])
+    assert famnet["memory"] == ["every:5", "visible"]
+    # Both papers leave the size at scale 1 open: the recipes say it.
+    assert yu["short_side"] == famnet["short_side"] == 480

@@ -35,8 +35,8 @@ def write_sequence(root: Path, name: str, frames: int = 4) -> None:
 def test_the_stand_in_gains_from_zooming(script, capsys, tmp_path):
     write_sequence(tmp_path, "disc")
     script("crop_zoom_standin").main(
-        ["--root", str(tmp_path), "--blur", "4", "--set-zoom", "zoom_height=192",
-         "--set-zoom", "zoom_width=320"]
+        ["--root", str(tmp_path), "--blur", "4", "--set", "zoom_height=192",
+         "--set", "zoom_width=320"]
     )  # fmt: skip
     printed = capsys.readouterr().out
     ((plain, zoomed),) = re.findall(r"│ disc +│ +(\d\.\d+) │ +(\d\.\d+) │", printed)

@@ -106,12 +106,12 @@ def test_fp32_on_the_processor_is_deterministic_and_one_video_can_be_chosen(
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        (["--tta", "0"], "error: --tta 0"),
+        (["--tta", "0"], "error: views: '0' is neither"),
         (["--tta", "flip,flip"], "names a view twice"),
         (["--tta", "nonsense"], "neither flip nor a scale"),
         (["--memory", "evry:5"], "did you mean every?"),
         (["--video", "cat"], "no such video: cat"),
-        (["--feedback", "both"], "unknown feedback"),
+        (["--feedback", "both"], "feedback: input should be 'own' or 'merged'"),
     ],
 )
 def test_wrong_usage(tmp_path, checkpoint, root, capsys, more, sentence):

@@ -22,13 +22,27 @@ COMMON = [
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
-        (["--set-zoom", "margin=2"], 2, "no effect without crop-then-zoom"),
-        (["--tracker", "mil"], 2, "only used by crop-then-zoom"),
-        (["--crop-zoom", "--set-zoom", "margn=2"], 2, "did you mean margin?"),
-        (["--crop-zoom", "--set-zoom", "margin=0"], 2, "margin: "),
-        (["--crop-zoom", "--tracker", "vitt"], 2, "did you mean vit?"),
-        (["--crop-zoom", "--tracker", "vit"], 2, "vostool download vittrack"),
-        (["--crop-zoom", "--tracker", "vit", "--tracker-model", "no.onnx"], 1, "is missing"),
+        (["--no-crop-zoom", "--set", "crop_zoom.margin=2"], 2, "no effect with --no-crop-zoom"),
+        (["--tracker-model", "vit=x.onnx"], 2, "names vit, which nothing uses"),
+        (["--tracker-model", "x.onnx"], 2, "write NAME=VALUE"),
+        (["--set", "crop_zoom.margn=2"], 2, "crop_zoom.margn (did you mean margin?)"),
+        (["--set", "crop_zoom.margin=0"], 2, "crop_zoom.margin: "),
+        (["--set", "crop_zom.margin=2"], 2, "unknown key crop_zom (did you mean crop_zoom?)"),
+        (["--tta", "flip", "--set", "views=none"], 2, "say the same"),
+        (["--set", "views"], 2, "write --set crop_zoom.margin=2"),
+        (["--set", "views.x=2"], 2, "views: "),
+        (["--set", "crop_zoom.tracker=vitt"], 2, "did you mean vit?"),
+        (["--set", "crop_zoom.tracker=vit"], 2, "vostool download vittrack"),
+        (
+            ["--set", "crop_zoom.tracker=vit", "--tracker-model", "vit=no.onnx"],
+            1,
+            "is missing",
+        ),
+        (
+            ["--crop-zoom", "--online-finetune", "--set", "nesting=[crop_zoom, online_finetune]"],
+            2,
+            "nesting",
+        ),
     ],
 )
 def test_mistakes_are_one_sentence(options, code, words, tmp_path, capsys):

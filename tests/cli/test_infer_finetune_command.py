@@ -12,7 +12,7 @@ COMMON = ["infer", "--checkpoint", "c.ckpt", "--dataset", "davis2017", "--root",
 RECIPE = """
 description = "tuned to each video"
 [inference]
-tta = "flip"
+views = "flip"
 [inference.online_finetune]
 iterations = 30
 learning_rate = 1e-4
@@ -42,9 +42,9 @@ def settings(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--ft-iterations", "5"], "no effect without fine-tuning: pass --online-finetune too"),
-        (["--online-finetune", "--ft-iterations", "0"], "--ft-iterations 0 makes no sense"),
-        (["--no-online-finetune", "--ft-iterations", "5"], "--ft-iterations 5"),
+        (["--no-online-finetune", "--set", "online_finetune.iterations=5"], "has no effect with"),
+        (["--set", "online_finetune.iterations=0"], "online_finetune.iterations: "),
+        (["--online-finetune", "--set", "online_finetune=none"], "say the same"),
     ],
 )
 def test_mistakes_are_one_sentence(options, words, tmp_path, capsys):
@@ -55,33 +55,76 @@ def test_mistakes_are_one_sentence(options, words, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+FEWER = ["--set", "online_finetune.iterations=9"]
+
+
 @pytest.mark.parametrize(
     ("options", "iterations"),
-    [([], None), (["--online-finetune"], 200), (["--online-finetune", "--ft-iterations", 9], 9)],
+    [([], None), (["--online-finetune"], 200), (["--online-finetune", *FEWER], 9), (FEWER, 9)],
 )
 def test_the_options_reach_the_stage(options, iterations, settings, tmp_path):
     assert not call("--out", tmp_path / "out", *options)
-    tuned = settings[0].online_finetune
+    tuned = settings[0].inference.online_finetune
     assert (None if tuned is None else tuned.iterations) == iterations
 
 
 def test_a_recipe_may_hold_all_numbers_and_the_command_line_wins(settings, tmp_path):
     recipe = tmp_path / "tuned.toml"
     recipe.write_text(RECIPE)
-    assert not call("--out", tmp_path / "out", "--recipe", recipe)
-    tuned = settings[0].online_finetune
+    call("--out", tmp_path / "out", "--recipe", recipe)
+    tuned = settings[0].inference.online_finetune
     assert (tuned.iterations, tuned.late_iterations, tuned.learning_rate) == (30, 50, 1e-4)
     assert tuned.clips.gamma == 0
-    assert settings[0].tta == "flip"
+    assert settings[0].inference.views.written == "flip"
     call("--out", tmp_path / "out", "--recipe", recipe, "--no-online-finetune")
-    assert settings[1].online_finetune is None
-    for more in (["--ft-iterations", 4], ["--online-finetune", "--ft-iterations", 4]):
-        call("--out", tmp_path / "out", "--recipe", recipe, *more)
-        tuned = settings[-1].online_finetune
-        assert (tuned.iterations, tuned.late_iterations, tuned.learning_rate) == (4, 4, 1e-4)
+    assert settings[1].inference.online_finetune is None
+    for more in ([], ["--online-finetune"]):
+        few = ["--set", "online_finetune.iterations=4"]
+        call("--out", tmp_path / "out", "--recipe", recipe, *few, *more)
+        tuned = settings[-1].inference.online_finetune
+        assert (tuned.iterations, tuned.late_iterations, tuned.learning_rate) == (4, 50, 1e-4)
         assert tuned.clips.gamma == 0
     call("--out", tmp_path / "out", "--recipe", recipe, "--online-finetune")
-    assert settings[-1].online_finetune.iterations == 30
+    assert settings[-1].inference.online_finetune.iterations == 30
+
+
+ZOOMING = """
+description = "zooms"
+[inference]
+short_side = 240
+[inference.crop_zoom]
+tracker = "mil"
+largest_side = 150
+"""
+
+
+def test_flags_win_over_recipes_value_by_value(settings, tmp_path):
+    """A recipe's tracker and thresholds go with its crop-then-zoom, or stay with it."""
+    recipe = tmp_path / "zooming.toml"
+    recipe.write_text(ZOOMING)
+
+    def chosen(*options):
+        settings.clear()
+        assert not call("--out", tmp_path / "out", "--recipe", recipe, *options)
+        return settings[0].inference
+
+    assert chosen("--no-crop-zoom").crop_zoom is None
+    assert chosen("--no-crop-zoom").short_side == 240
+    for options in (
+        ["--set", "crop_zoom.margin=2"],
+        ["--crop-zoom", "--set", "crop_zoom.margin=2"],
+    ):
+        zoom = chosen(*options).crop_zoom
+        assert (zoom.margin, zoom.tracker, zoom.largest_side) == (2, "mil", 150)
+    zoom = chosen("--crop-zoom").crop_zoom
+    assert (zoom.margin, zoom.tracker, zoom.largest_side) == (2.5, "mil", 150)
+    assert chosen("--short-side", "none").short_side is None
+    assert chosen("--set", "short_side=none").short_side is None
+    assert chosen("--set", "crop_zoom=none").crop_zoom is None
+    assert chosen("--set", "crop_zoom.tracker=mask-box").crop_zoom.tracker == "mask-box"
+    few = chosen("--set", "online_finetune.iterations=5")
+    assert list(few.wrappers) == ["online_finetune", "crop_zoom"]
+    assert few.crop_zoom.largest_side == 150
 
 
 def test_unknown_numbers_in_a_recipe_are_named(tmp_path, capsys):

@@ -13,10 +13,10 @@ from vostool.core.errors import DataError, OutputError, UsageError
 from vostool.core.output import Output
 from vostool.core.types import ObjectIds
 from vostool.ensembling.options import MergeOptions
-from vostool.inference.engine import InferenceOptions, Member, run_video
+from vostool.inference.engine import Member, run_video
+from vostool.inference.propagation_options import PropagationOptions
 from vostool.inference.source import ArraySource
 from vostool.inference.strategy import parse_strategies
-from vostool.inference.views import parse_views
 from vostool.predictions.folder import PredictionFolder, PredictionWriter
 from vostool.predictions.quantise import to_uint8
 from vostool.stages.predict.ensemble import ensemble
@@ -31,11 +31,9 @@ IDS = ObjectIds((2, 7))
 
 def _run_into(root, source, stubs, memory, tta, merge=None):
     members = [Member(stub, parse_strategies(memory)) for stub in stubs]
-    options = InferenceOptions(
-        views=parse_views(tta), probabilities=True, merge=merge or MergeOptions()
-    )
+    options = PropagationOptions(views=tta, merge=merge or MergeOptions())
     writer = PredictionWriter(root)
-    for result in run_video(source, members, options):
+    for result in run_video(source, members, options, probabilities=True):
         writer.write_mask(source.name, result.name, result.mask)
         planes = to_uint8(result.probabilities)
         writer.write_probabilities(source.name, result.name, planes, source.ids)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vostool.core.errors import OutputError, UsageError
-from vostool.inference.crop_zoom import CropZoomOptions, Rule, choose_zoom, parse_zoom
+from vostool.core.errors import OutputError
 from vostool.inference.crop_zoom.combine import combine, combined_labels
-from vostool.inference.crop_zoom.eligibility import judge
+from vostool.inference.crop_zoom.eligibility import Rule, judge
+from vostool.inference.crop_zoom.options import CropZoomOptions
 from vostool.inference.crop_zoom.store import ArrayStore
 from vostool.inference.crop_zoom.trail import Follower, Sight, Trail
 from vostool.inference.crop_zoom.window import Zoom, anchors, windows
@@ -42,24 +42,6 @@ def test_mask_box_and_specks():
     assert mask_box(mask) == Box(0, 0, 50, 20)
     assert mask_box(without_specks(mask, 0.05)) == Box(30, 10, 20, 10)
     assert without_specks(mask, 0.04) is mask
-
-
-def test_options_say_everything_that_is_wrong():
-    assert parse_zoom(["margin=2", "smoothing = 3"]) == CropZoomOptions(margin=2, smoothing=3)
-    with pytest.raises(UsageError) as caught:
-        parse_zoom(["margn=2", "smoothing=x", "margin", "agreement_iou=2"])
-    text = str(caught.value)
-    assert "unknown key margn (did you mean margin?)" in text
-    assert "'margin' is not of the form key=value" in text
-    assert "smoothing: " in text
-    assert "agreement_iou: " in text
-
-
-def test_thresholds_without_the_switch_are_refused():
-    assert choose_zoom(False, []) is None
-    assert choose_zoom(True, []) == CropZoomOptions()
-    with pytest.raises(UsageError, match="no effect without crop-then-zoom"):
-        choose_zoom(False, ["margin=2"])
 
 
 def test_every_threshold_is_documented():

@@ -10,12 +10,15 @@ import torch
 from colour_stub import ColourStub
 from torch.nn import functional
 
-from vostool.inference.crop_zoom import CropZoomOptions, Rule, run_with_crop_zoom
-from vostool.inference.engine import InferenceOptions, Member, run_video
+from vostool.inference.crop_zoom.eligibility import Rule
+from vostool.inference.crop_zoom.options import CropZoomOptions
+from vostool.inference.crop_zoom.run import run_with_crop_zoom
+from vostool.inference.engine import Member, run_video
+from vostool.inference.propagation_options import PropagationOptions
+from vostool.inference.run import Propagation, Request
 from vostool.inference.source import ArraySource
 from vostool.inference.strategy import parse_strategies
 from vostool.inference.tracker import make_tracker
-from vostool.inference.views import View
 from vostool.media.boxes import Box, mask_box
 from vostool.predictions.quantise import to_uint8
 
@@ -86,11 +89,12 @@ class Scripted:
 def run(source, members=None, zoom=ZOOM, tracker=None, **options):
     verdicts = []
     factory = make_tracker() if tracker is None else lambda: tracker
+    request = Request(options.pop("probabilities", False))
     results = list(
         run_with_crop_zoom(
+            Propagation(members or member(), PropagationOptions(**options)),
             source,
-            members or member(),
-            InferenceOptions(**options),
+            request,
             zoom,
             factory,
             on_verdicts=verdicts.extend,
@@ -104,7 +108,9 @@ def iou(one, other):
 
 
 def preliminary(source, members=None, **options):
-    return list(run_video(source, members or member(), InferenceOptions(**options)))
+    wanted = options.pop("probabilities", False)
+    options = PropagationOptions(**options)
+    return list(run_video(source, members or member(), options, probabilities=wanted))
 
 
 def assert_same(results, others):
@@ -292,7 +298,7 @@ def test_views_strategies_members_and_short_side():
         Member(Remembering(30.0).eval(), strategies),
         Member(Remembering().eval(), strategies),
     ]
-    views = (View(1.0), View(1.0, True), View(0.75))
+    views = "flip,1.0,0.75"
     results, verdicts = run(source, members, views=views, short_side=128)
     assert verdicts[3].eligible
     assert iou(results[-1].mask == 3, truth[-1] == 3) > 0.9

@@ -12,18 +12,17 @@ from colour_stub import ColourStub
 from vostool.core.errors import DataError
 from vostool.core.types import Fate, ObjectIds
 from vostool.ensembling.options import MergeOptions
-from vostool.inference.engine import Feedback, InferenceOptions, Member, run_video
+from vostool.inference.engine import Member, run_video
+from vostool.inference.propagation_options import Feedback, PropagationOptions
 from vostool.inference.source import ArraySource, SourceFrame
 from vostool.inference.strategy import parse_strategies
-from vostool.inference.views import parse_views
 
 
 def _run(source, stub=None, memory=("every:5",), stubs=None, **options):
     stubs = stubs or [stub or ColourStub()]
-    if "tta" in options:
-        options["views"] = parse_views(options.pop("tta"))
+    how = {name: options.pop(name) for name in ("dtype", "probabilities") if name in options}
     members = [Member(item, parse_strategies(memory)) for item in stubs]
-    return list(run_video(source, members, InferenceOptions(**options)))
+    return list(run_video(source, members, PropagationOptions(**options), **how))
 
 
 def _masks(results):
@@ -109,7 +108,7 @@ def test_visible_measures_area_in_pixels_of_the_frame(squares):
     images, _, given = squares(4, size=(64, 96), ids=(2,))
     for limit, kept in ((120, [0, 2]), (200, [0])):
         stub = ColourStub()
-        _run(ArraySource("v", images, given), stub, (f"visible:{limit},0.5,2",), tta="0.5")
+        _run(ArraySource("v", images, given), stub, (f"visible:{limit},0.5,2",), views="0.5")
         assert stub.encoded[0] == (1, 3, 32, 48)
         assert stub.segmented[-1] == [kept]
 
@@ -260,7 +259,7 @@ def test_flip_of_an_equivariant_network_changes_nothing(squares):
     source = ArraySource("v", images, given)
     stub = ColourStub()
     plain = _run(source, probabilities=True)
-    flipped = _run(source, stub, tta="flip", probabilities=True)
+    flipped = _run(source, stub, views="flip", probabilities=True)
     for one, other in zip(plain, flipped):
         assert torch.allclose(one.probabilities, other.probabilities, atol=1e-5)
     assert set(stub.encoded) == {torch.Size([2, 3, 64, 96])}
@@ -275,7 +274,7 @@ def test_scales_of_an_equivariant_network_agree_away_from_edges(squares):
     for image in images:
         image[(image >= 90).all(-1) & (image < 130).all(-1)] = 110
     stub = ColourStub()
-    results = _run(ArraySource("v", images, given), stub, tta="flip,0.5,1.0,2.0")
+    results = _run(ArraySource("v", images, given), stub, views="flip,0.5,1.0,2.0")
     assert set(stub.encoded) == {(2, 3, 32, 48), (2, 3, 64, 96), (2, 3, 128, 192)}
     for result, mask in zip(results, truth):
         wrong = result.mask != mask
@@ -291,9 +290,9 @@ def test_the_mean_is_of_separate_runs(squares):
     source = ArraySource("v", images, given)
     memory, sharpnesses = ("every:2", "first-previous"), (60.0, 5.0)
     stubs = [ColourStub(sharpness) for sharpness in sharpnesses]
-    together = _run(source, stubs=stubs, memory=memory, tta="0.5,1.0", probabilities=True)
+    together = _run(source, stubs=stubs, memory=memory, views="0.5,1.0", probabilities=True)
     parts = [
-        _run(source, ColourStub(sharpness), (strategy,), tta=tta, probabilities=True)
+        _run(source, ColourStub(sharpness), (strategy,), views=tta, probabilities=True)
         for sharpness in sharpnesses
         for strategy in memory
         for tta in ("0.5", "1.0")
@@ -317,13 +316,13 @@ def test_merged_feedback_gives_all_tracks_the_mean(squares):
     images, _, given = squares(4, size=(64, 96), drift=8)
     source = ArraySource("v", images, given)
     stubs = [ColourStub(60.0), ColourStub(5.0)]
-    results = _run(source, stubs=stubs, tta="flip", feedback=Feedback.MERGED, probabilities=True)
+    results = _run(source, stubs=stubs, views="flip", feedback=Feedback.MERGED, probabilities=True)
     for stub in stubs:
         for t in (1, 2):
             plain, flipped = stub.states[0].masks[t]
             assert torch.allclose(plain, results[t].probabilities[1:], atol=1e-6)
             assert torch.equal(plain.flip(-1), flipped)
-    own = _run(source, stubs=[ColourStub(60.0), ColourStub(5.0)], tta="flip", probabilities=True)
+    own = _run(source, stubs=[ColourStub(60.0), ColourStub(5.0)], views="flip", probabilities=True)
     assert not torch.allclose(own[3].probabilities, results[3].probabilities, atol=1e-4)
 
 
@@ -381,5 +380,5 @@ def test_bf16_networks_still_give_float32_probabilities(squares):
 
 @pytest.mark.parametrize("bad", [{"max_memory": 0}, {"short_side": 0}])
 def test_options_are_checked(bad):
-    with pytest.raises(ValueError, match="at least 1"):
-        InferenceOptions(**bad)
+    with pytest.raises(ValueError, match="greater than or equal to 1"):
+        PropagationOptions(**bad)

@@ -11,12 +11,16 @@ from toy_networks import ColourDetector, ProposalChooser, ReferenceSoftmax
 
 from vostool.core.errors import DataError
 from vostool.core.types import Clip, ObjectProposals
-from vostool.inference.crop_zoom import CropZoomOptions, run_with_crop_zoom
-from vostool.inference.engine import Feedback, InferenceOptions, Member, run_video
+from vostool.inference.crop_zoom.options import CropZoomOptions
+from vostool.inference.crop_zoom.run import run_with_crop_zoom
+from vostool.inference.engine import Member, run_video
+from vostool.inference.propagation_options import Feedback, PropagationOptions
+from vostool.inference.run import Propagation, Request
 from vostool.inference.source import ArraySource, WithProposals
 from vostool.inference.strategy import parse_strategies
 from vostool.inference.tracker import make_tracker
-from vostool.inference.views import group_views, parse_views
+from vostool.inference.view import parse_views
+from vostool.inference.views import group_views
 from vostool.models import FrameViews, InputSpec, Segmenter
 from vostool.models.systems import stm
 
@@ -25,8 +29,8 @@ TOYS = pytest.mark.parametrize("toy", [ReferenceSoftmax, ProposalChooser])
 
 def run(source, networks, memory=("every:2",), tta="none", **options):
     members = [Member(network.eval(), parse_strategies(memory)) for network in networks]
-    chosen = InferenceOptions(parse_views(tta), probabilities=True, **options)
-    return list(run_video(source, members, chosen))
+    chosen = PropagationOptions(views=tta, **options)
+    return list(run_video(source, members, chosen, probabilities=True))
 
 
 def video(squares, frames=6, **arguments):
@@ -100,7 +104,12 @@ def test_crop_then_zoom(squares, toy) -> None:
     members = [Member(network.eval(), parse_strategies(("every:5",)))]
     results = list(
         run_with_crop_zoom(
-            source, members, InferenceOptions(), zoom, make_tracker(), on_verdicts=verdicts.extend
+            Propagation(members),
+            source,
+            Request(),
+            zoom,
+            make_tracker(),
+            on_verdicts=verdicts.extend,
         )
     )
     assert [verdict.eligible for verdict in verdicts] == [True]

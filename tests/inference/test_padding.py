@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vostool.inference.engine import Feedback, InferenceOptions, Member, run_video
+from vostool.inference.engine import Member, run_video
+from vostool.inference.propagation_options import Feedback, PropagationOptions
 from vostool.inference.source import ArraySource
 from vostool.inference.strategy import parse_strategies
-from vostool.inference.views import parse_views
 from vostool.models.systems import scmn, stm
 
 SMALL = {
@@ -41,8 +41,8 @@ def test_one_view_at_an_odd_size_own_feedback_equals_merged(squares, module, tta
     results = {}
     for feedback in Feedback:
         member = Member(one, parse_strategies(["every:2"]))
-        options = InferenceOptions(parse_views(tta), feedback, probabilities=True)
-        results[feedback] = list(run_video(source, [member], options))
+        options = PropagationOptions(views=tta, feedback=feedback)
+        results[feedback] = list(run_video(source, [member], options, probabilities=True))
     if tta == "none":
         for own, merged in zip(*results.values(), strict=True):
             assert torch.equal(own.probabilities, merged.probabilities)

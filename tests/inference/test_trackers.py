@@ -80,7 +80,7 @@ def test_builds_of_opencv_without_a_tracker(name, tmp_path, monkeypatch):
     for path in files:
         path.write_text("x")
     monkeypatch.delattr(cv2, f"Tracker{'MIL' if name == 'mil' else name.title()}_create")
-    with pytest.raises(UsageError, match=r"built without Tracker.*--tracker mask-box"):
+    with pytest.raises(UsageError, match=r"built without Tracker.*tracker mask-box"):
         make_tracker(name, files)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from vostool.core.errors import UsageError
-from vostool.inference.views import View, group_views, parse_views
+from vostool.inference.view import View, parse_views
+from vostool.inference.views import group_views
 from vostool.models import InputSpec
 
 PAD, RESIZE = InputSpec(pad=True), InputSpec(pad=False)
@@ -45,7 +45,7 @@ def test_parse(text, expected):
     ],
 )
 def test_bad_views(text):
-    with pytest.raises(UsageError, match=r"--tta.*: write flip"):
+    with pytest.raises(ValueError, match=r": write flip"):
         parse_views(text)
 
 

@@ -43,7 +43,7 @@ train = [{ recipe = "tiny" }, { recipe = "tiny", set = ["optimiser.learning_rate
 name = "flip"
 paper = 61.5
 start = "base"
-inference = { tta = "flip" }
+inference = { views = "flip" }
 [[row]]
 name = "extra"
 shown = false
@@ -156,9 +156,7 @@ def test_only_some_rows_with_a_checkpoint_of_our_own(
     assert "| Base | - | - | 60.0 | - |" in report.as_markdown()
 
 
-TRACKED = PLAN.replace('tta = "flip"', 'tta = "flip", crop_zoom = {}, tracker = "nano"').replace(
-    'precision = "fp32"', 'precision = "fp32"\ntracker = "vit"'
-)
+TRACKED = PLAN.replace('views = "flip"', 'views = "flip", crop_zoom = { tracker = "nano" }')
 
 
 @pytest.mark.parametrize(
@@ -172,12 +170,12 @@ TRACKED = PLAN.replace('tta = "flip"', 'tta = "flip", crop_zoom = {}, tracker = 
         ({"nano": 2}, r"cannot be used as NanoTrack.*\(row flip, .*0\.onnx, .*1\.onnx\)"),
         ({"nano": 1}, "1 are given"),
         ({"vit": 1}, r"tracker nano takes 2 model file\(s\), 0 are given"),
+        ({"nano": 2, "vit": 1}, r"cannot be used as NanoTrack"),
     ],
 )
 def test_trackers_without_usable_files_are_found_before_anything_is_made(
     file: Path, videos: Path, tmp_path: Path, files: dict[str, int], message: str
 ) -> None:
-    """The tracker named for all rows is not that of rows without crop-then-zoom."""
     plan = _plan(file, TRACKED)
     paths = [tmp_path / f"{number}.onnx" for number in range(2)]
     for path in paths:
@@ -202,11 +200,11 @@ def test_a_row_with_a_tracker_that_has_files(
     ablate(plan, run_of(out, videos, tracker_models=models, **only))
     manifest = json.loads((out / "rows/flip/seed-3/predictions/run.json").read_text())
     assert manifest["settings"]["crop_zoom"]["tracker"] == "mil"
-    assert len(manifest["settings"]["crop_zoom"]["tracker_models"]) == 1
+    assert [len(files) for files in manifest["settings"]["model_files"].values()] == [1]
     again = run_of(out, videos, tracker_models=models, resume=True, **only)
     assert len(ablate(plan, again).rows[1].figures) == 1
     weights.write_text("two")
-    with pytest.raises(UsageError, match="crop_zoom"):
+    with pytest.raises(UsageError, match=r"model_files\.mil was"):
         ablate(plan, again)
 
 
@@ -289,12 +287,12 @@ def test_folders_that_are_missing_or_of_no_use(file: Path, videos: Path, tmp_pat
     [
         ('start = "base"\ninf', 'start = "bass"\ninf', "row flip needs bass above it"),
         ('name = "flip"', 'name = "base"', "two rows are named base"),
-        ("tta =", "tat =", "unknown key row.1.inference.tat"),
-        ('tta = "flip"', 'tta = "flop"', "neither flip nor a scale"),
+        ("views =", "vews =", r"unknown key row\.1\.inference\.vews \(did you mean views"),
+        ('views = "flip"', 'views = "flop"', "neither flip nor a scale"),
         ('split = "val"', "", "either split or section"),
         ('members = ["base", "extra"]', "", "give train, start or members"),
         ('recipe = "tiny" }]', 'recipe = "tinny" }]', "unknown recipe 'tinny'"),
-        ('tta = "flip"', 'tracker = "mil"', "row flip names a tracker, which only crop-then-zoom"),
+        ('views = "flip"', 'tracker = "mil"', r"unknown key row\.1\.inference\.tracker"),
         ("[[row]]", "[recipe.tinny]\nset = []\n[[row]]", "recipe.tinny: no row is trained with it"),
         ("[[row]]", "[recipe.tiny]\nsets = []\n[[row]]", "unknown key recipe.tiny.sets"),
     ],
@@ -354,9 +352,10 @@ def test_shipped_files(name: str) -> None:
 def test_crop_then_zoom_follows_a_tracker_that_is_no_mask(name: str) -> None:
     """Agreement of a mask with a box that was made of it says nothing."""
     plan = read_plan(name)
-    rows = [row for row in plan.row if "crop_zoom" in inference_of(plan, row)]
-    assert [row.name for row in rows] == ["crop-zoom", "ensemble"]
-    assert {inference_of(plan, row)["tracker"] for row in rows} <= {"mil", "nano", "vit"}
+    zooms = {row.name: inference_of(plan, row).wrappers.get("crop_zoom") for row in plan.row}
+    named = {name: zoom.tracker for name, zoom in zooms.items() if zoom is not None}
+    assert named.keys() == {"crop-zoom", "ensemble"}
+    assert set(named.values()) <= {"mil", "nano", "vit"}
 
 
 def test_the_command(file: Path, videos: Path, made: Path, capsys) -> None:

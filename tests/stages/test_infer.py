@@ -17,7 +17,7 @@ from vostool.core.output import Output
 from vostool.datasets.selection import Selection
 from vostool.media.masks import write_mask
 from vostool.predictions.folder import PredictionFolder
-from vostool.stages.predict import infer as stage
+from vostool.stages.predict import networks as stage
 from vostool.stages.predict.infer import InferenceSettings, infer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))  # the stub network lives there
@@ -62,7 +62,7 @@ def _status(root):
 
 
 def test_masks_probabilities_and_manifest(tmp_path, checkpoint, videos):
-    settings = InferenceSettings(tta="flip", save_probabilities=True, **FAST)
+    settings = InferenceSettings.of(views="flip", save_probabilities=True, **FAST)
     result = infer([checkpoint], videos[0], Output(tmp_path / "out"), settings)
     assert result.videos == ("a", "b", "c")
     assert result.frames == 15
@@ -90,13 +90,15 @@ def test_only_output_frames_unless_all_are_wanted(tmp_path, checkpoint):
     video, truth = write_video(tmp_path / "data", "v", 6, output=("00000", "00003"))
     for all_frames, names in ((False, ("00000", "00003")), (True, tuple(truth))):
         out = tmp_path / f"out{all_frames}"
-        infer([checkpoint], [video], Output(out), InferenceSettings(all_frames=all_frames, **FAST))
+        infer(
+            [checkpoint], [video], Output(out), InferenceSettings.of(all_frames=all_frames, **FAST)
+        )
         assert PredictionFolder(out).frames("v") == names
         assert np.array_equal(PredictionFolder(out).mask("v", "00003"), truth["00003"])
 
 
 def test_resume_redoes_unfinished_videos_only(tmp_path, checkpoint, videos):
-    out, settings = tmp_path / "out", InferenceSettings(save_probabilities=True, **FAST)
+    out, settings = tmp_path / "out", InferenceSettings.of(save_probabilities=True, **FAST)
     infer([checkpoint], videos[0], Output(out), settings)
     complete = _files(out)
     (out / "Annotations" / "b" / "00003.png").unlink()
@@ -114,34 +116,39 @@ def test_resume_redoes_unfinished_videos_only(tmp_path, checkpoint, videos):
 
 def test_resume_with_other_settings_or_in_a_foreign_folder_is_refused(tmp_path, checkpoint, videos):
     out = tmp_path / "out"
-    infer([checkpoint], videos[0][:1], Output(out), InferenceSettings(**FAST))
-    with pytest.raises(UsageError, match=r"tta was 'none' and is 'flip'"):
+    infer([checkpoint], videos[0][:1], Output(out), InferenceSettings.of(**FAST))
+    with pytest.raises(UsageError, match=r"views was 'none' and is 'flip'"):
         infer(
-            [checkpoint], videos[0], Output(out, resume=True), InferenceSettings(tta="flip", **FAST)
+            [checkpoint],
+            videos[0],
+            Output(out, resume=True),
+            InferenceSettings.of(views="flip", **FAST),
         )
     checkpoint.write_text("other weights")
     with pytest.raises(UsageError, match=r"other settings: checkpoints"):
-        infer([checkpoint], videos[0], Output(out, resume=True), InferenceSettings(**FAST))
+        infer([checkpoint], videos[0], Output(out, resume=True), InferenceSettings.of(**FAST))
     (out / "run.json").unlink()
     with pytest.raises(OutputError, match="not made by this command"):
-        infer([checkpoint], videos[0], Output(out, resume=True), InferenceSettings(**FAST))
+        infer([checkpoint], videos[0], Output(out, resume=True), InferenceSettings.of(**FAST))
 
 
 def test_overwrite_leaves_nothing_of_the_old_run(tmp_path, checkpoint, videos):
     out = tmp_path / "out"
-    infer([checkpoint], videos[0], Output(out), InferenceSettings(**FAST))
-    infer([checkpoint], videos[0][1:2], Output(out, overwrite=True), InferenceSettings(**FAST))
+    infer([checkpoint], videos[0], Output(out), InferenceSettings.of(**FAST))
+    infer([checkpoint], videos[0][1:2], Output(out, overwrite=True), InferenceSettings.of(**FAST))
     assert PredictionFolder(out).videos() == ("b",)
     assert _status(out) == {"b": "finished"}
 
 
 def test_overwrite_leaves_masks_alone_that_somebody_else_put_there(tmp_path, checkpoint, videos):
     out = tmp_path / "out"
-    infer([checkpoint], videos[0][:1], Output(out), InferenceSettings(**FAST))
+    infer([checkpoint], videos[0][:1], Output(out), InferenceSettings.of(**FAST))
     write_mask(out / "Annotations" / "a" / "99999.png", np.zeros((4, 4), np.uint8))
     before = _files(out)
     with pytest.raises(OutputError, match=r"no earlier run wrote there: Annotations/a/99999\.png"):
-        infer([checkpoint], videos[0][:1], Output(out, overwrite=True), InferenceSettings(**FAST))
+        infer(
+            [checkpoint], videos[0][:1], Output(out, overwrite=True), InferenceSettings.of(**FAST)
+        )
     assert _files(out) == before
 
 
@@ -162,7 +169,7 @@ def test_a_data_set_is_never_written_into(tmp_path, checkpoint, videos, how, mor
         (tmp_path / "view").symlink_to(root)
         videos = [[_moved(video, root, tmp_path / "view") for video in videos[0]]]
     with pytest.raises(UsageError, match="what is read"):
-        infer([checkpoint], videos[0], Output(out, **more), InferenceSettings(**FAST))
+        infer([checkpoint], videos[0], Output(out, **more), InferenceSettings.of(**FAST))
     assert _files(root) == before
 
 
@@ -194,12 +201,12 @@ def test_an_unreadable_frame_costs_its_video_only(tmp_path, checkpoint, videos, 
     damage(broken)
     out = tmp_path / "out"
     with pytest.raises(DataError, match=r"b/00003\.png"):
-        infer([checkpoint], videos[0], Output(out), InferenceSettings(**FAST))
+        infer([checkpoint], videos[0], Output(out), InferenceSettings.of(**FAST))
     assert PredictionFolder(out).videos() == ("a", "c")
     assert _status(out) == {"a": "finished", "b": "failed", "c": "finished"}
     broken.write_bytes(whole)
     assert infer(
-        [checkpoint], videos[0], Output(out, resume=True), InferenceSettings(**FAST)
+        [checkpoint], videos[0], Output(out, resume=True), InferenceSettings.of(**FAST)
     ).videos == ("b",)
     assert set(_status(out).values()) == {"finished"}
 
@@ -214,13 +221,13 @@ def test_an_unreadable_frame_costs_its_video_only(tmp_path, checkpoint, videos, 
 def test_bad_first_masks_are_named(tmp_path, checkpoint, videos, mask, sentence):
     write_mask(videos[0][0].frames[0].annotation, mask)
     with pytest.raises(DataError, match=sentence) as caught:
-        infer([checkpoint], videos[0], Output(tmp_path / "out"), InferenceSettings(**FAST))
+        infer([checkpoint], videos[0], Output(tmp_path / "out"), InferenceSettings.of(**FAST))
     assert "a-masks/00000.png" in str(caught.value)
     assert PredictionFolder(tmp_path / "out").videos() == ("b", "c")
 
 
 def test_interrupted_runs_resume_to_the_same_files(tmp_path, checkpoint, videos, monkeypatch):
-    settings = InferenceSettings(memory=("every:2", "visible"), **FAST)
+    settings = InferenceSettings.of(memory=("every:2", "visible"), **FAST)
     infer([checkpoint], videos[0], Output(tmp_path / "whole"), settings)
     calls = iter(range(1000))
     segment = ColourStub.segment
@@ -249,29 +256,31 @@ def test_no_space_left_is_explained_and_can_be_resumed(tmp_path, checkpoint, vid
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", full)
         with pytest.raises(OutputError, match=r"no space left.*b/00002\.png.*--resume"):
-            infer([checkpoint], videos[0], Output(out), InferenceSettings(**FAST))
+            infer([checkpoint], videos[0], Output(out), InferenceSettings.of(**FAST))
     assert not list(out.rglob(".partial-*"))
-    result = infer([checkpoint], videos[0], Output(out, resume=True), InferenceSettings(**FAST))
+    result = infer([checkpoint], videos[0], Output(out, resume=True), InferenceSettings.of(**FAST))
     assert result.videos == ("b", "c")
 
 
 def test_processes_share_the_videos(tmp_path, checkpoint, videos, monkeypatch):
-    infer([checkpoint], videos[0], Output(tmp_path / "alone"), InferenceSettings(**FAST))
+    infer([checkpoint], videos[0], Output(tmp_path / "alone"), InferenceSettings.of(**FAST))
     out = tmp_path / "shared"
     monkeypatch.setenv("WORLD_SIZE", "2")
     done = []
     for rank in ("1", "0"):
         monkeypatch.setenv("RANK", rank)
-        done += infer([checkpoint], videos[0], Output(out), InferenceSettings(**FAST)).videos
+        done += infer([checkpoint], videos[0], Output(out), InferenceSettings.of(**FAST)).videos
     assert sorted(done) == ["a", "b", "c"]
     assert _files(out) == _files(tmp_path / "alone")
     assert set(_status(out).values()) == {"finished"}
     with pytest.raises(OutputError, match="not empty"):
-        infer([checkpoint], videos[0], Output(out), InferenceSettings(**FAST))
+        infer([checkpoint], videos[0], Output(out), InferenceSettings.of(**FAST))
     monkeypatch.delenv("RANK")
     monkeypatch.delenv("WORLD_SIZE")
     assert (
-        infer([checkpoint], videos[0], Output(out, resume=True), InferenceSettings(**FAST)).videos
+        infer(
+            [checkpoint], videos[0], Output(out, resume=True), InferenceSettings.of(**FAST)
+        ).videos
         == ()
     )
 
@@ -279,21 +288,23 @@ def test_processes_share_the_videos(tmp_path, checkpoint, videos, monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"tta": "0"}, "--tta 0"),
-        ({"tta": "flip,flip"}, "names a view twice"),
-        ({"tta": "nonsense"}, "neither flip nor a scale"),
+        ({"views": "0"}, "views: '0' is neither flip nor a scale"),
+        ({"views": "flip,flip"}, "names a view twice"),
+        ({"views": "nonsense"}, "neither flip nor a scale"),
         ({"memory": ("every:0",)}, "cannot understand the memory strategy"),
         ({"memory": ()}, "no memory strategy"),
-        ({"max_memory": 0}, "--max-memory 0"),
-        ({"short_side": -1}, "--short-side -1"),
-        ({"feedback": "both"}, "unknown feedback"),
-        ({"precision": "fp8"}, "unknown precision"),
+        ({"max_memory": 0}, "max_memory: input should be greater than"),
+        ({"short_side": -1}, "short_side: input should be greater than"),
+        ({"feedback": "both"}, "feedback: input should be 'own' or 'merged'"),
+        ({"precision": "fp8"}, "precision: input should be 'auto'"),
         ({"device": "abacus"}, "unknown device"),
+        ({"merge": {"weights": "1,2,3"}}, "3 weights"),
+        ({"sort_side": 3}, r"unknown key sort_side \(did you mean short_side\?\)"),
     ],
 )
 def test_wrong_usage_writes_nothing(tmp_path, checkpoint, videos, settings, sentence):
     with pytest.raises(UsageError, match=sentence):
-        infer([checkpoint], videos[0], Output(tmp_path / "out"), InferenceSettings(**settings))
+        infer([checkpoint], videos[0], Output(tmp_path / "out"), InferenceSettings.of(**settings))
     assert not (tmp_path / "out").exists()
 
 
@@ -302,7 +313,10 @@ def test_checkpoints_are_needed_once_each(tmp_path, checkpoint, videos):
         infer([], videos[0], Output(tmp_path / "out"))
     with pytest.raises(UsageError, match="given twice"):
         infer(
-            [checkpoint, checkpoint], videos[0], Output(tmp_path / "out"), InferenceSettings(**FAST)
+            [checkpoint, checkpoint],
+            videos[0],
+            Output(tmp_path / "out"),
+            InferenceSettings.of(**FAST),
         )
 
 
@@ -317,7 +331,9 @@ def test_real_video_with_late_objects(tmp_path, checkpoint, shared_data):
     frames = shared_data / "BMS26" / "valid" / "JPEGImages"
     name = min(late, key=lambda video: len(list((frames / video).iterdir())))
     choice = Selection("youtubevos2019", shared_data / "BMS26", "valid", (name,))
-    infer([checkpoint], choice, Output(tmp_path / "out"), InferenceSettings(short_side=64, **FAST))
+    infer(
+        [checkpoint], choice, Output(tmp_path / "out"), InferenceSettings.of(short_side=64, **FAST)
+    )
     folder = PredictionFolder(tmp_path / "out")
     assert folder.videos() == (name,)
     for frame in folder.frames(name):

@@ -10,9 +10,9 @@ import pytest
 
 from vostool.core.errors import DataError, UsageError
 from vostool.core.output import Output
-from vostool.inference.crop_zoom import CropZoomOptions
+from vostool.inference.crop_zoom.options import CropZoomOptions
 from vostool.predictions.folder import PredictionFolder
-from vostool.stages.predict import infer as stage
+from vostool.stages.predict import networks as stage
 from vostool.stages.predict.infer import InferenceSettings, infer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))  # the stub network lives there
@@ -22,7 +22,7 @@ from moving_squares import write_video
 
 FAST = {"precision": "fp32", "device": "cpu"}
 ZOOM = CropZoomOptions(least_height=32, zoom_height=48, zoom_width=80)
-SMALL = InferenceSettings(crop_zoom=ZOOM, save_probabilities=True, **FAST)
+SMALL = InferenceSettings.of(crop_zoom=ZOOM, save_probabilities=True, **FAST)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_verdicts_are_in_the_manifest_and_on_screen(tmp_path, checkpoint, video,
     caplog.set_level("DEBUG", logger="vostool")
     infer([checkpoint], [video[0]], Output(tmp_path / "out"), SMALL)
     manifest = json.loads((tmp_path / "out" / "run.json").read_text())
-    verdicts = manifest["videos"]["a"]["crop_zoom"]
+    verdicts = manifest["videos"]["a"]["wrappers"]["crop_zoom"]
     assert [(item["object"], item["rule"], item["zoomed"]) for item in verdicts] == [
         (2, "eligible", True),
         (7, "eligible", True),
@@ -68,8 +68,8 @@ def test_verdicts_are_in_the_manifest_and_on_screen(tmp_path, checkpoint, video,
 
 
 def test_without_an_eligible_object_files_are_the_same(tmp_path, checkpoint, video):
-    plain = InferenceSettings(save_probabilities=True, **FAST)
-    none = InferenceSettings(
+    plain = InferenceSettings.of(save_probabilities=True, **FAST)
+    none = InferenceSettings.of(
         crop_zoom=ZOOM.model_copy(update={"largest_side": 5}), save_probabilities=True, **FAST
     )
     infer([checkpoint], [video[0]], Output(tmp_path / "plain"), plain)
@@ -83,7 +83,7 @@ def test_resuming_keeps_verdicts_and_refuses_other_thresholds(tmp_path, checkpoi
     result = infer([checkpoint], [video[0]], Output(tmp_path / "out", resume=True), SMALL)
     assert result.videos == ()
     assert json.loads((tmp_path / "out" / "run.json").read_text())["videos"] == before
-    without = InferenceSettings(save_probabilities=True, **FAST)
+    without = InferenceSettings.of(save_probabilities=True, **FAST)
     with pytest.raises(UsageError, match="crop_zoom was"):
         infer([checkpoint], [video[0]], Output(tmp_path / "out", resume=True), without)
 
@@ -91,10 +91,10 @@ def test_resuming_keeps_verdicts_and_refuses_other_thresholds(tmp_path, checkpoi
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"tracker": "vit"}, "only used by crop-then-zoom"),
-        ({"crop_zoom": ZOOM, "tracker_model": (Path("x.onnx"),)}, "but no tracker"),
-        ({"crop_zoom": ZOOM, "tracker": "vit"}, r"vostool download vittrack"),
-        ({"crop_zoom": ZOOM, "tracker": "transt"}, "unknown tracker"),
+        ({"tracker_models": {"vit": ["x.onnx"]}}, "names vit, which nothing uses"),
+        ({"crop_zoom": {}, "tracker_models": {"vit": ["x.onnx"]}}, "names vit, which nothing"),
+        ({"crop_zoom": {"tracker": "vit"}}, r"vostool download vittrack"),
+        ({"crop_zoom": {"tracker": "transt"}}, "unknown tracker"),
     ],
 )
 def test_contradictions_are_refused_before_anything_is_made(
@@ -102,14 +102,19 @@ def test_contradictions_are_refused_before_anything_is_made(
 ):
     with pytest.raises(UsageError, match=words):
         infer(
-            [checkpoint], [video[0]], Output(tmp_path / "out"), InferenceSettings(**values, **FAST)
+            [checkpoint],
+            [video[0]],
+            Output(tmp_path / "out"),
+            InferenceSettings.of(**values, **FAST),
         )
     assert not (tmp_path / "out").exists()
 
 
 def test_a_missing_model_file_is_named(tmp_path, checkpoint, video):
     missing = tmp_path / "no.onnx"
-    settings = InferenceSettings(crop_zoom=ZOOM, tracker="vit", tracker_model=(missing,), **FAST)
+    settings = InferenceSettings.of(
+        crop_zoom={"tracker": "vit"}, tracker_models={"vit": [missing]}, **FAST
+    )
     with pytest.raises(DataError, match=rf"is missing: .*{missing.name}"):
         infer([checkpoint], [video[0]], Output(tmp_path / "out"), settings)
     assert not (tmp_path / "out").exists()

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import sys
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,19 +17,20 @@ import torch
 from vostool.core.errors import UsageError
 from vostool.core.output import Output
 from vostool.core.types import VideoObject
-from vostool.inference.crop_zoom import CropZoomOptions
-from vostool.inference.engine import InferenceOptions, Member, run_video
+from vostool.inference.engine import Member, run_video
+from vostool.inference.online_finetune import learner as joining
 from vostool.inference.prepare import prepare
+from vostool.inference.propagation_options import PropagationOptions
+from vostool.inference.run import Context, Propagation, Report, Request
 from vostool.inference.source import ArraySource
 from vostool.inference.strategy import parse_strategies
-from vostool.inference.views import parse_views
+from vostool.inference.trained import TrainedNetwork
+from vostool.inference.wrappers.online_finetune import wrap
 from vostool.media.masks import read_mask, write_mask
 from vostool.models import Prediction
 from vostool.models.systems import famnet, stm
 from vostool.predictions.folder import PredictionFolder
-from vostool.stages.predict import online_finetune as joining
 from vostool.stages.predict.infer import InferenceSettings, infer
-from vostool.stages.predict.online_finetune import Arithmetic, OnlineFinetuning, TrainedNetwork
 from vostool.training.checkpoints.checkpoint import describe, save_checkpoint
 from vostool.training.finetuning.options import FinetuneOptions
 
@@ -43,10 +45,10 @@ CHOICES = {
 }  # fmt: skip
 CPU = torch.device("cpu")
 QUICK = FinetuneOptions(iterations=3, late_iterations=2, learning_rate=1e-3)
-FAST = InferenceSettings(
+FAST = InferenceSettings.of(
     precision="fp32", device="cpu", save_probabilities=True, online_finetune=QUICK
 )
-PLAIN = dataclasses.replace(FAST, online_finetune=None)
+PLAIN = FAST.changed(online_finetune=None)
 EVERY = parse_strategies(("every:2",))
 
 
@@ -71,12 +73,13 @@ def videos(tmp_path_factory):
     return [write_video(root, name, 5, starts=value)[0] for name, value in starts.items()]
 
 
-def online(*networks, options=QUICK, strategies=EVERY):
-    trained = [
-        TrainedNetwork(f"run{k}/best.ckpt", item, prepare(item, CPU), {})
+def online(*networks, tuning=QUICK, strategies=EVERY, **options):
+    members = [
+        Member(prepare(item, CPU), strategies, trained=TrainedNetwork(f"run{k}/best.ckpt", item))
         for k, item in enumerate(networks)
     ]
-    return OnlineFinetuning(trained, strategies, options, Arithmetic(CPU))
+    run = Propagation(members, PropagationOptions(**options))
+    return wrap(run, tuning, Context(CPU))
 
 
 def weights(item):
@@ -99,30 +102,35 @@ def manifest(root):
     return json.loads((root / "run.json").read_text())
 
 
-def run_all(finetuning, source, options=None):
+def run_all(finetuning, source):
     """Results of a video, and what is said about it."""
-    about = {}
-    with finetuning.tuning(source, about, lambda words: None) as seen:
-        results = list(run_video(seen, finetuning.members, options or InferenceOptions()))
-    return results, about["online_finetune"]
+    request = Request(probabilities=True)
+    results = list(finetuning(source, request))
+    return results, request.report.entries.get("online_finetune", [])
 
 
 @pytest.mark.parametrize("tta", ["none", "flip,0.5,1.0"])
 def test_the_result_is_the_mean_of_tuned_and_untuned_runs(tta):
     images, _, given = squares(4)
     source = ArraySource("v", images, given)
-    options = InferenceOptions(probabilities=True, views=parse_views(tta))
     strategies = parse_strategies(("every:2", "first-previous"))
-    finetuning = online(network(), network(stm, 1), strategies=strategies)
+    finetuning = online(network(), network(stm, 1), strategies=strategies, views=tta)
     merged, tuned = [], []
-    with finetuning.tuning(source, {}, lambda words: None) as seen:
-        for result in run_video(seen, finetuning.members, options):
-            merged.append(result.probabilities)
-            tuned = [twin.network for twin in finetuning.twins]
+    for result in finetuning(source, Request(probabilities=True)):
+        merged.append(result.probabilities)
+        tuned = [twin.network for twin in finetuning.twins]
     untuned = [twin.network for twin in finetuning.twins]
     assert not any(one is other for one, other in zip(tuned, untuned))
     alone = [
-        [result.probabilities for result in run_video(source, [Member(item, strategies)], options)]
+        [
+            result.probabilities
+            for result in run_video(
+                source,
+                [Member(item, strategies)],
+                PropagationOptions(views=tta),
+                probabilities=True,
+            )
+        ]
         for item in (*tuned, *untuned)
     ]
     for index, volume in enumerate(merged):
@@ -135,12 +143,10 @@ def test_the_result_is_the_mean_of_tuned_and_untuned_runs(tta):
 def test_late_objects_are_learned_where_they_appear():
     images, _, given = squares(7, starts={2: 1, 7: 4})
     finetuning, networks, words = online(network()), [], []
-    about = {}
-    source = ArraySource("v", images, given)
-    with finetuning.tuning(source, about, words.append) as seen:
-        for _ in run_video(seen, finetuning.members):
-            networks.append(finetuning.twins[0].network)
-    runs = about["online_finetune"]
+    request = Request(report=Report(words.append))
+    for _ in finetuning(ArraySource("v", images, given), request):
+        networks.append(finetuning.twins[0].network)
+    runs = request.report.entries["online_finetune"]
     assert [(run["frame"], run["iterations"]) for run in runs] == [("00001", 3), ("00004", 2)]
     changes = [one is not other for one, other in pairwise(networks)]
     assert changes == [True, False, False, True, False, False]
@@ -151,9 +157,8 @@ def test_late_objects_are_learned_where_they_appear():
 
 def test_the_early_part_of_a_video_does_not_depend_on_what_appears_later():
     images, _, given = squares(6, starts={7: 4})
-    options = InferenceOptions(probabilities=True)
-    both, _ = run_all(online(network()), ArraySource("v", images, given), options)
-    alone, _ = run_all(online(network()), ArraySource("v", images, {0: given[0]}), options)
+    both, _ = run_all(online(network()), ArraySource("v", images, given))
+    alone, _ = run_all(online(network()), ArraySource("v", images, {0: given[0]}))
     for one, other in zip(both[:4], alone[:4]):
         assert torch.equal(one.probabilities[:2], other.probabilities[:2])
 
@@ -184,8 +189,8 @@ def test_weights_are_restored_bit_by_bit_whatever_happens(where, error):
 
     def go():
         source = ArraySource("v", images, given)
-        with finetuning.tuning(source, {}, lambda words: None) as seen:
-            for count, _ in enumerate(run_video(seen, finetuning.members)):
+        with closing(finetuning(source, Request())) as results:
+            for count, _ in enumerate(results):
                 assert twin.network is not ready
                 if count == 2:
                     raise error
@@ -201,11 +206,10 @@ def test_each_video_begins_with_the_trained_weights():
     images, _, given = squares(4)
     source = ArraySource("v", images, given)
     other = ArraySource("w", squares(4, seed=5)[0], given)
-    options = InferenceOptions(probabilities=True)
     finetuning = online(network())
-    first, _ = run_all(finetuning, source, options)
-    between, _ = run_all(finetuning, other, options)
-    again, _ = run_all(finetuning, source, options)
+    first, _ = run_all(finetuning, source)
+    between, _ = run_all(finetuning, other)
+    again, _ = run_all(finetuning, source)
     for one, two in zip(first, again):
         assert torch.equal(one.probabilities, two.probabilities)
     assert not torch.equal(first[-1].probabilities, between[-1].probabilities)
@@ -233,13 +237,12 @@ def test_a_loss_that_is_not_finite_gives_the_untuned_results_and_a_warning(
     finetuning = online(item)
     images, _, given = squares(6, starts={7: 3})
     source = ArraySource("v", images, given)
-    options = InferenceOptions(probabilities=True)
-    results, runs = run_all(finetuning, source, options)
+    results, runs = run_all(finetuning, source)
     assert runs[-1]["ending"] == "loss is not finite"
     (warning,) = caplog.messages
     assert warning.startswith("v, frame 0000")
     assert "used as it was trained" in warning
-    untuned = list(run_video(source, [finetuning.members[0]], options))
+    untuned = list(run_video(source, [finetuning.members[0]], probabilities=True))
     equal = [torch.equal(a.probabilities, b.probabilities) for a, b in zip(results, untuned)]
     assert all(equal) is not changed
     json.dumps(runs, allow_nan=False)
@@ -281,7 +284,7 @@ def test_figures_are_in_the_manifest_and_on_screen(tmp_path, checkpoint, videos,
     assert result.videos == ("a", "b", "c")
     said = manifest(tmp_path / "out")
     frames = {
-        name: [(run["frame"], run["iterations"]) for run in entry["online_finetune"]]
+        name: [(run["frame"], run["iterations"]) for run in entry["wrappers"]["online_finetune"]]
         for name, entry in said["videos"].items()
     }
     assert frames == {
@@ -289,7 +292,7 @@ def test_figures_are_in_the_manifest_and_on_screen(tmp_path, checkpoint, videos,
         "b": [("00000", 3), ("00002", 2)],
         "c": [("00001", 3), ("00003", 2)],
     }
-    run = said["videos"]["a"]["online_finetune"][0]
+    run = said["videos"]["a"]["wrappers"]["online_finetune"][0]
     assert run["network"] == f"{checkpoint.parent.name}/best.ckpt"
     assert run["ending"] == "all iterations done"
     assert 0 < run["seconds"] < said["videos"]["a"]["seconds"]
@@ -328,7 +331,7 @@ def test_runs_can_be_repeated_resumed_and_shared(tmp_path, checkpoint, videos, m
         "c",
     )
     assert written(tmp_path / "out") == whole
-    kept = manifest(tmp_path / "out")["videos"]["a"]["online_finetune"]
+    kept = manifest(tmp_path / "out")["videos"]["a"]["wrappers"]["online_finetune"]
     assert kept[0]["iterations"] == 3
 
     monkeypatch.setenv("WORLD_SIZE", "2")
@@ -339,14 +342,13 @@ def test_runs_can_be_repeated_resumed_and_shared(tmp_path, checkpoint, videos, m
 
 
 def test_it_works_together_with_crop_then_zoom(tmp_path, checkpoint, videos):
-    zoom = CropZoomOptions(
-        least_height=32, zoom_height=48, zoom_width=80, least_agreement=0, least_overlap=0
-    )
-    settings = dataclasses.replace(FAST, crop_zoom=zoom)
+    zoom = {"least_height": 32, "zoom_height": 48, "zoom_width": 80, "least_agreement": 0,
+            "least_overlap": 0}  # fmt: skip
+    settings = FAST.changed(crop_zoom=zoom)
     infer([checkpoint], videos[1:2], Output(tmp_path / "out"), settings)
     entry = manifest(tmp_path / "out")["videos"]["b"]
-    assert {"crop_zoom", "online_finetune"} <= entry.keys()
-    assert len(entry["online_finetune"]) == 2, "learned in the first pass only"
+    assert {"crop_zoom", "online_finetune"} <= entry["wrappers"].keys()
+    assert len(entry["wrappers"]["online_finetune"]) == 2, "learned in the first pass only"
     assert PredictionFolder(tmp_path / "out").frames("b") == videos[1].output_frames
 
 
@@ -361,7 +363,7 @@ def test_an_object_with_an_empty_mask_does_not_disturb_the_others(tmp_path, chec
     objects = (*video.objects, VideoObject(9, "00000"))
     video = dataclasses.replace(video, frames=frames, objects=objects)
     infer([checkpoint], [video], Output(tmp_path / "out"), FAST)
-    runs = manifest(tmp_path / "out")["videos"]["v"]["online_finetune"]
+    runs = manifest(tmp_path / "out")["videos"]["v"]["wrappers"]["online_finetune"]
     assert [run["iterations"] for run in runs] == [3]
     for frame in video.frames:
         found = read_mask(tmp_path / "out" / "Annotations" / "v" / f"{frame.name}.png")
@@ -376,6 +378,6 @@ def test_a_failing_network_never_costs_the_output(tmp_path, checkpoint, videos, 
     endings = [
         run["ending"]
         for entry in manifest(tmp_path / "out")["videos"].values()
-        for run in entry["online_finetune"]
+        for run in entry["wrappers"]["online_finetune"]
     ]
     assert endings == ["loss is not finite"] * 3

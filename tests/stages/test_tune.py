@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +15,13 @@ from vostool.core.errors import OutputError, UsageError
 from vostool.core.output import Output
 from vostool.datasets.selection import Selection
 from vostool.datasets.split import SplitFile, write_split
+from vostool.inference.crop_zoom.options import CropZoomOptions
 from vostool.predictions.folder import PredictionFolder
 from vostool.stages.choose.tune import tune
 from vostool.stages.choose.tuning import TuningChoices, folder_name
-from vostool.stages.predict import infer as infer_stage
+from vostool.stages.predict import networks as infer_stage
 from vostool.stages.predict.infer import InferenceSettings
-from vostool.stages.predict.inference_recipe import read_inference_recipe
+from vostool.stages.predict.inference_recipe import read_inference_recipe, stated
 from vostool.stages.score.evaluate import evaluate
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))  # the stub network lives there
@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from colour_stub import ColourStub
 from small_davis import write_davis
 
-FAST = InferenceSettings(precision="fp32", device="cpu")
+FAST = InferenceSettings.of(precision="fp32", device="cpu")
 COARSE_FIRST = TuningChoices(tta=("0.25", "none", "flip"))
 
 
@@ -77,8 +77,8 @@ def test_the_best_setting_becomes_a_recipe(root, checkpoint, split, tmp_path) ->
     assert result.best == result.trials[2]
     assert result.videos == ("c",)
     recipe = read_inference_recipe(str(out))
-    assert recipe.values["tta"] == "none"
-    assert recipe.values["precision"] == "fp32"
+    assert stated(recipe.inference)["views"] == "none"
+    assert stated(recipe.inference)["precision"] == "fp32"
     assert recipe.postprocess.steps == ()
     assert recipe.tuned["score"] == pytest.approx(scores[2], abs=1e-6)
     assert str(tmp_path) not in out.read_text(encoding="utf-8")
@@ -172,42 +172,62 @@ def test_crop_zoom_is_tried_and_written(root, checkpoint, split, tmp_path, capsy
     out = tmp_path / "tuned.toml"
     texts = ("none", "default", "largest_side=10,margin=3")
     choices = TuningChoices(tta=("0.25",), crop_zoom=texts)
-    settings = replace(FAST, tracker="mask-box")
-    result = tune([checkpoint], held_out(root, split), choices, Output(out), settings=settings)
+    result = tune([checkpoint], held_out(root, split), choices, Output(out), settings=FAST)
     none, default, alone = (trial.score for trial in result.trials)
     assert none == alone < default
     assert [trial.as_json()["crop_zoom"] for trial in result.trials] == list(texts)
     recipe = read_inference_recipe(str(out))
-    assert recipe.values["crop_zoom"] == result.best.network.zoom
-    assert recipe.values["tracker"] == "mask-box"
+    assert recipe.inference.crop_zoom == CropZoomOptions(tracker="mask-box")
     common = ["--dataset", "davis2016", "--root", root, "--checkpoint", checkpoint]
     rest = ["--split", "val", "--recipe", out, "--out", tmp_path / "a", "--device", "cpu", "-q"]
     assert _call("infer", *common, *rest) == 0
     manifest = json.loads((tmp_path / "a" / "run.json").read_text())
-    assert manifest["settings"]["crop_zoom"]["margin"] == result.best.network.zoom.margin
+    assert manifest["settings"]["crop_zoom"]["margin"] == recipe.inference.crop_zoom.margin
 
 
 @pytest.mark.parametrize(
-    ("zoom", "changes", "message"),
+    ("zoom", "values", "files", "message"),
     [
-        ("none", {"tracker": "mil"}, "only used by crop-then-zoom"),
-        ("default", {"tracker": "nano"}, "tracker nano takes 2 model file"),
-        ("default", {"tracker_model": (Path("x.onnx"),)}, "mask-box takes no model file"),
+        ("none", ("crop_zoom.tracker=mil",), {}, "no --crop-zoom switches it on"),
+        ("none", (), {"vit": ["x.onnx"]}, "names vit, which no setting uses"),
+        ("default", ("crop_zoom.tracker=nano",), {}, "tracker nano takes 2 model file"),
+        ("default", (), {"mask-box": ["x.onnx"]}, "mask-box takes no model file"),
     ],
 )
-def test_trackers_that_cannot_be_used(root, checkpoint, split, tmp_path, zoom, changes, message):
+def test_trackers_that_cannot_be_used(
+    root, checkpoint, split, tmp_path, zoom, values, files, message
+):
     """Before anything is run, be crop-then-zoom the last of the settings."""
-    choices = TuningChoices(crop_zoom=("none", zoom) if zoom != "none" else ("none",))
-    settings = replace(FAST, **changes)
+    tried = ("none", zoom) if zoom != "none" else ("none",)
+    choices = TuningChoices(crop_zoom=tried, set=values)
     with pytest.raises(UsageError, match=message):
         tune(
             [checkpoint],
             held_out(root, split),
             choices,
             Output(tmp_path / "t.toml"),
-            settings=settings,
+            settings=FAST,
+            tracker_models=files,
         )
     assert not (tmp_path / "t-settings").exists()
+
+
+def test_any_option_can_be_tried(root, checkpoint, split, tmp_path) -> None:
+    """Thresholds of crop-then-zoom are tried with the settings that zoom, the seed with all."""
+    texts = ("crop_zoom.margin=2", "crop_zoom.margin=3", "short_side=32")
+    choices = TuningChoices(crop_zoom=("none", "default"), set=texts)
+    assert [item.more for item in choices.networks()] == [
+        ("short_side=32",),
+        ("crop_zoom.margin=2", "short_side=32"),
+        ("crop_zoom.margin=3", "short_side=32"),
+    ]
+    chosen = choices.networks()[1].on_top_of(FAST).inference
+    assert (chosen.crop_zoom.margin, chosen.short_side, chosen.precision) == (2, 32, "fp32")
+    out = tmp_path / "tuned.toml"
+    choices = TuningChoices(set=("short_side=16", "short_side=48"))
+    result = tune([checkpoint], held_out(root, split), choices, Output(out), settings=FAST)
+    best = read_inference_recipe(str(out)).inference.short_side
+    assert [f"short_side={best}"] == list(result.best.network.more)
 
 
 def test_training_videos_named_one_by_one(root, checkpoint, tmp_path) -> None:
@@ -222,10 +242,10 @@ def test_training_videos_named_one_by_one(root, checkpoint, tmp_path) -> None:
         ({"tta": ("flip", "flip")}, "--tta lists a value twice"),
         ({"tta": ("big",)}, "neither flip nor a scale"),
         ({"memory": ("every:5+evry:5",)}, "did you mean every"),
-        ({"max_memory": ("0",)}, "--max-memory 0 makes no sense"),
-        ({"crop_zoom": ("yes",)}, "--crop-zoom yes: 'yes' is not of the form key=value"),
+        ({"max_memory": ("0",)}, "max_memory: input should be greater than or equal to 1"),
+        ({"crop_zoom": ("yes",)}, "cannot read --crop-zoom 'yes': write --crop-zoom margin=3"),
         ({"crop_zoom": ("margn=3",)}, "did you mean margin"),
-        ({"crop_zoom": ("default", "margin=2.5")}, "--crop-zoom lists a value twice"),
+        ({"crop_zoom": ("default", "margin=2.5")}, "two of the values to try are the same"),
         ({"steps": ("drop-smal",)}, "did you mean drop-small"),
         ({"set": ("drop-small.min-area=9",)}, "no --steps has drop-small"),
         ({"steps": ("drop-small",), "set": ("drop-small.area=9",)}, "has no parameter 'area'"),
@@ -244,10 +264,10 @@ def test_several_strategies_in_one_setting() -> None:
     settings = TuningChoices(memory=("every:5", "every:5+visible"), max_memory=("none", "4"))
     found = [(item.memory, item.max_memory) for item in settings.networks()]
     assert found == [
-        (("every:5",), None),
-        (("every:5",), 4),
-        (("every:5", "visible"), None),
-        (("every:5", "visible"), 4),
+        (("every:5",), "none"),
+        (("every:5",), "4"),
+        (("every:5", "visible"), "none"),
+        (("every:5", "visible"), "4"),
     ]
     assert len({item.folder for item in settings.networks()}) == 4
 
@@ -286,7 +306,7 @@ def test_commands_hand_the_recipe_on(root, checkpoint, split, tmp_path, capsys) 
     assert "drop-small.min-area=8" in printed
     assert "crop-zoom" not in printed
     values = tomllib.loads(out.read_text(encoding="utf-8"))
-    assert values["inference"] == {"tta": "flip", "memory": ["every:2"], "precision": "fp32"}
+    assert values["inference"] == {"views": "flip", "memory": ["every:2"], "precision": "fp32"}
     assert values["postprocess"] == {
         "steps": ["drop-small"],
         "settings": ["drop-small.min-area=8"],
@@ -295,11 +315,11 @@ def test_commands_hand_the_recipe_on(root, checkpoint, split, tmp_path, capsys) 
     assert _call("infer", *common, *val, "--out", tmp_path / "a", "--device", "cpu") == 0
     assert "vostool postprocess" in capsys.readouterr().out
     settings = json.loads((tmp_path / "a" / "run.json").read_text())["settings"]
-    assert (settings["tta"], settings["memory"]) == ("flip", ["every:2"])
+    assert (settings["views"], settings["memory"]) == ("flip", ["every:2"])
     # What is written on the command line wins, be it a default.
     assert _call("infer", *common, *val, "--out", tmp_path / "b", "--tta", "none") == 0
     settings = json.loads((tmp_path / "b" / "run.json").read_text())["settings"]
-    assert (settings["tta"], settings["memory"]) == ("none", ["every:2"])
+    assert (settings["views"], settings["memory"]) == ("none", ["every:2"])
     assert _call("postprocess", tmp_path / "a", "--recipe", out, "--out", tmp_path / "c") == 0
     masks = PredictionFolder(tmp_path / "c")
     assert masks.manifest is not None
@@ -313,10 +333,13 @@ def test_commands_hand_the_recipe_on(root, checkpoint, split, tmp_path, capsys) 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("description = 'x'\n[inference]\ntat = 'none'", "unknown key inference.tat"),
+        (
+            "description = 'x'\n[inference]\nvews = 'none'",
+            r"unknown key inference\.vews \(did you mean views",
+        ),
         ("description = 'x'\n[inference]\ndevice = 'cpu'", "unknown key inference.device"),
-        ("[inference]\ntta = 'none'", "description"),
-        ("description = 'x'\n[inference]\ntta = 'big'", "neither flip nor a scale"),
+        ("[inference]\nviews = 'none'", "description"),
+        ("description = 'x'\n[inference]\nviews = 'big'", "neither flip nor a scale"),
         ("description = 'x'\n[inference]\nmax_memory = 'x'", "inference.max_memory"),
         ("description = 'x'\n[postprocess]\nsteps = ['drop']", "unknown step"),
     ],
@@ -329,7 +352,7 @@ def test_wrong_recipes(tmp_path: Path, text: str, message: str) -> None:
 
 
 def test_recipes_that_are_not_there(tmp_path: Path) -> None:
-    assert read_inference_recipe("yu").values["tta"] == "flip,0.75,1.0"
+    assert stated(read_inference_recipe("yu").inference)["views"] == "flip,0.75,1.0"
     with pytest.raises(UsageError, match="did you mean famnet"):
         read_inference_recipe("famnt")
     with pytest.raises(UsageError, match="no such inference recipe"):

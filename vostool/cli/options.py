@@ -24,16 +24,17 @@ InferenceRecipe = Annotated[
     str | None,
     typer.Option("--recipe", help="Inference recipe: a TOML file (`vostool tune`) or a name."),
 ]
+SetInference = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="Any value of `vostool recipes inference`: crop_zoom.margin=2; may be repeated.",
+    ),
+]
 Split = Annotated[str, typer.Option("--split", help="Split, such as val.")]
 Video = Annotated[
     list[str] | None, typer.Option("--video", help="Only this video; may be repeated.")
 ]
-
-
-def explicit(context: typer.Context) -> set[str]:
-    """Names of the parameters that the user wrote on the command line."""
-    sources = {name: context.get_parameter_source(name) for name in context.params}
-    return {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
 
 
 def results() -> Console:

@@ -14,13 +14,30 @@ Example: `vostool tune --checkpoint runs/a/best.ckpt --dataset youtubevos2019 --
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from vostool.cli import options
+from vostool.cli._flags import given_flags, with_flags
+from vostool.inference.execution import Execution
+from vostool.inference.propagation_options import ResultOptions
+
+HALVES = (ResultOptions, Execution)
+COMMON = (
+    "feedback",
+    "merge",
+    "short_side",
+    "precision",
+    "seed",
+    "device",
+    "compile",
+    "tracker_models",
+)
+"""Options that all trials have in common."""
 
 
+@with_flags(*HALVES, only=COMMON)
 def run(
     checkpoint: Annotated[list[Path], typer.Option(help="Trained network; may be repeated.")],
     dataset: options.Dataset,
@@ -49,27 +66,21 @@ def run(
     ] = None,
     step_values: Annotated[
         list[str] | None,
-        typer.Option("--set", help="STEP.PARAMETER=VALUE to try for --steps; may be repeated."),
-    ] = None,
-    tracker: Annotated[
-        str | None, typer.Option(help="For --crop-zoom: mask-box (default), vit, nano or mil.")
-    ] = None,
-    tracker_model: Annotated[
-        list[Path] | None, typer.Option(help="The tracker's model file; nano takes two.")
-    ] = None,
-    short_side: Annotated[
-        int | None, typer.Option(help="Resize frames to this shorter side at scale 1.")
+        typer.Option(
+            "--set",
+            help="Value to try, STEP.PARAMETER=VALUE for --steps or any of `vostool recipes "
+            "inference`; may be repeated.",
+        ),
     ] = None,
     video: options.Video = None,
     work: Annotated[
         Path | None, typer.Option(help="Folder for masks and scores; default beside --out.")
     ] = None,
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     resume: options.Resume = False,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
+    **flags: Any,
 ) -> None:
     """Run the command."""
     from vostool.core.output import Output
@@ -81,17 +92,16 @@ def run(
     options.show_messages(quiet, verbose)
     tried = {"tta": tta, "memory": memory, "max_memory": max_memory, "crop_zoom": crop_zoom}
     tried |= {"steps": steps, "set": step_values}
-    common = InferenceSettings(
-        short_side=short_side, precision=precision, device=device, tracker=tracker,
-        tracker_model=tuple(tracker_model or ()),
-    )  # fmt: skip
+    given = given_flags(flags, *HALVES)
+    files = given.pop("tracker_models", None)
     result = tune(
         checkpoint,
         Selection(dataset, root, split, tuple(video or ())),
         TuningChoices(**{name: tuple(values) for name, values in tried.items() if values}),
         Output(out, resume, overwrite),
         work=work,
-        settings=common,
+        settings=InferenceSettings.of(given),
+        tracker_models=files,
     )
     options.results().print(result.table())
     print(result.recipe)

@@ -22,6 +22,19 @@ class Options(BaseModel):
 
 
 @dataclass(frozen=True)
+class Flag:
+    """Marks a field that also is a flag of the command line, a shorthand for `--set`.
+
+    Attributes:
+        name: of the flag; by default the field's, with hyphens.
+        many: whether it may be repeated.
+    """
+
+    name: str = ""
+    many: bool = False
+
+
+@dataclass(frozen=True)
 class Assignment:
     """One `a.b=value`.
 

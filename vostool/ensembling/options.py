@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from vostool.core.options import Options
+from vostool.core.options import Flag, Options
 
 if TYPE_CHECKING:
     from vostool.ensembling.method import MergingMethod
@@ -19,12 +19,12 @@ class MergeOptions(Options):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    method: str = Field(
+    method: Annotated[str, Flag("--merge")] = Field(
         AUTO,
         description="a module of ensembling/methods/; auto is the mean of probabilities (weighted, "
         "where there are weights), or a vote where there are only masks",
     )
-    weights: Any = Field(
+    weights: Annotated[Any, Flag("--member-weights")] = Field(
         None,
         description="of the members, such as 2,1: in infer one per network and memory strategy "
         "(networks first), in ensemble one per folder; views of a member have equal weight",

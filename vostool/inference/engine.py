@@ -7,9 +7,8 @@ group of views, whatever the number of strategies. No probabilities outlive thei
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
@@ -18,62 +17,32 @@ from torch import nn
 
 from vostool.core.errors import DataError
 from vostool.core.types import ObjectIds, ObjectProposals
-from vostool.ensembling.options import MergeOptions
 from vostool.inference.given import Cast, override, with_new_rows
 from vostool.inference.merging import MemberMeans, start_of_merging
+from vostool.inference.propagation_options import Feedback, PropagationOptions
 from vostool.inference.source import FrameSource, SourceFrame, check_frame
 from vostool.inference.strategy import Strategy
 from vostool.inference.track import EncodedFrame, Track
-from vostool.inference.views import View, ViewGroup, group_views
+from vostool.inference.trained import TrainedNetwork
+from vostool.inference.views import ViewGroup, group_views
 from vostool.models import FrameViews, Segmenter
 from vostool.nn.precision import autocast
 
 
-class Feedback(enum.Enum):
-    """What goes back into each track's memory."""
-
-    OWN = "own"
-    """Its own prediction: equals separate runs that are merged afterwards."""
-    MERGED = "merged"
-    """The merged prediction of all tracks."""
-
-
 @dataclass(frozen=True)
 class Member:
-    """A network, in eval mode, with the memory strategies to run it with; `name` for messages."""
-
-    segmenter: Segmenter
-    strategies: tuple[Strategy, ...]
-    name: str = ""
-
-
-@dataclass(frozen=True)
-class InferenceOptions:
-    """How to run.
+    """A network, in eval mode.
 
     Attributes:
-        views: see `views.parse_views`.
-        feedback: what goes back into memory.
-        max_memory: permanent frames per object, None for what the strategy says. First frames are
-            never dropped.
-        short_side: see `views.group_views`.
-        merge: how the members are merged; a member is a network with one memory strategy.
-        dtype: for autocast inside the networks; None is float32. Aggregation is always float32.
-        probabilities: whether results carry probabilities.
+        strategies: memory strategies to run it with; none: those of the options.
+        name: for messages.
+        trained: what it was made of, for wrappers that train it further; None if nothing is known.
     """
 
-    views: tuple[View, ...] = (View(),)
-    feedback: Feedback = Feedback.OWN
-    max_memory: int | None = None
-    short_side: int | None = None
-    merge: MergeOptions = field(default_factory=MergeOptions)
-    dtype: torch.dtype | None = None
-    probabilities: bool = False
-
-    def __post_init__(self) -> None:
-        for name, value in (("max_memory", self.max_memory), ("short_side", self.short_side)):
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+    segmenter: Segmenter
+    strategies: tuple[Strategy, ...] = ()
+    name: str = ""
+    trained: TrainedNetwork | None = None
 
 
 @dataclass(frozen=True)
@@ -93,17 +62,26 @@ class FrameResult:
 
 
 def run_video(
-    source: FrameSource, members: Sequence[Member], options: InferenceOptions | None = None
+    source: FrameSource,
+    members: Sequence[Member],
+    options: PropagationOptions | None = None,
+    *,
+    dtype: torch.dtype | None = None,
+    probabilities: bool = False,
 ) -> Iterator[FrameResult]:
     """Yield the result of every output frame, in time order.
 
     Before the first frame with a given mask nothing is run and results are empty. Given masks come
     out as they went in. The last frame is not memorised.
 
+    Args:
+        dtype: for autocast inside the networks; None is float32. Merging is always float32.
+        probabilities: whether results carry probabilities.
+
     Raises:
         DataError: a frame cannot be read, or a given mask has another size than its frame.
     """
-    run = _Run(source.ids, members, options or InferenceOptions())
+    run = _Run(source.ids, members, options or PropagationOptions(), dtype, probabilities)
     last = len(source) - 1
     for index, frame in enumerate(source):
         check_frame(frame, source.name)
@@ -115,14 +93,26 @@ def run_video(
 class _Run:
     """All tracks of one video."""
 
-    def __init__(self, ids: ObjectIds, members: Sequence[Member], options: InferenceOptions):
-        if not members or not all(member.strategies for member in members):
-            raise ValueError("at least one network with at least one memory strategy is needed")
-        self._members, self._options = members, options
+    def __init__(
+        self,
+        ids: ObjectIds,
+        members: Sequence[Member],
+        options: PropagationOptions,
+        dtype: torch.dtype | None,
+        probabilities: bool,
+    ):
+        if not members:
+            raise ValueError("at least one network is needed")
+        self._options = options
+        self._members = [
+            member if member.strategies else replace(member, strategies=options.memory)
+            for member in members
+        ]
+        self._dtype, self._probabilities = dtype, probabilities
         self._cast = Cast(ids)
         self._device = _device(members[0].segmenter)
         self._merging = start_of_merging(
-            [(member.name, member.strategies) for member in members], options.merge
+            [(member.name, member.strategies) for member in self._members], options.merge
         )
         self._branches: list[list[_Branch]] = []
         self._first_index = 0
@@ -153,7 +143,10 @@ class _Run:
             spec = member.segmenter.input_spec
             groups = group_views(self._options.views, frame.size, spec, self._options.short_side)
             self._branches.append(
-                [_Branch(member, group, self._options, self._device, first) for group in groups]
+                [
+                    _Branch(member, group, self._options, self._device, self._dtype, first)
+                    for group in groups
+                ]
             )
             first += len(member.strategies)
 
@@ -208,7 +201,7 @@ class _Run:
         # On processors argmax over the first axis takes five times as long as max.
         labels = ordered.max(dim=0).indices.to(torch.uint8).cpu().numpy()
         mask = self._cast.ids.to_ids(labels)
-        return FrameResult(frame.name, mask, ordered if self._options.probabilities else None)
+        return FrameResult(frame.name, mask, ordered if self._probabilities else None)
 
 
 @dataclass(frozen=True)
@@ -231,12 +224,13 @@ class _Branch:
         self,
         member: Member,
         group: ViewGroup,
-        options: InferenceOptions,
+        options: PropagationOptions,
         device: torch.device,
+        dtype: torch.dtype | None,
         first_member: int,
     ):
         self.group, self.first_member = group, first_member
-        self._segmenter, self._device, self._dtype = member.segmenter, device, options.dtype
+        self._segmenter, self._device, self._dtype = member.segmenter, device, dtype
         self.tracks = [
             Track(member.segmenter, strategy, options.max_memory) for strategy in member.strategies
         ]

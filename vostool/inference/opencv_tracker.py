@@ -61,7 +61,7 @@ def require(name: str) -> None:
     if not hasattr(cv2, f"{name}_create"):
         raise UsageError(
             f"OpenCV {cv2.__version__} was built without {name}",
-            remedy="use --tracker mask-box, which needs neither OpenCV's trackers nor a model file",
+            remedy="the tracker mask-box needs neither OpenCV's trackers nor a model file",
         )
 
 

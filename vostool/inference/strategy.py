@@ -8,11 +8,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from vostool.core import registry
 from vostool.core.errors import UsageError
-from vostool.core.types import Fate
+
+if TYPE_CHECKING:  # the command line reads options without torch
+    from vostool.core.types import Fate
 
 PACKAGE = "vostool.inference.memory"
 

@@ -50,13 +50,8 @@ DEFAULT = "mask-box"
 """Needs no model file."""
 
 
-def make_tracker(
-    name: str = DEFAULT, files: Sequence[Path] = (), option: str = "--tracker-model "
-) -> TrackerFactory:
+def make_tracker(name: str = DEFAULT, files: Sequence[Path] = ()) -> TrackerFactory:
     """Get a tracker ready: what it returns makes a new one for each object.
-
-    Args:
-        option: how a model file is given on the command line, for messages.
 
     Raises:
         UsageError: unknown name, or another number of model files than the tracker takes.
@@ -65,19 +60,19 @@ def make_tracker(
     module = registry.load(PACKAGE, name, kind="tracker")
     wanted: tuple[str, ...] = module.FILES
     if len(files) != len(wanted):
-        raise UsageError(_wrong_number(name, wanted, len(files)), remedy=_remedy(module, option))
+        raise UsageError(_wrong_number(name, wanted, len(files)), remedy=_remedy(name, module))
     for path, role in zip(files, wanted, strict=True):
         if not Path(path).is_file():
             raise DataError(
                 f"the model file of tracker {name} is missing: {role}",
                 where=path,
-                remedy=_remedy(module, option),
+                remedy=_remedy(name, module),
             )
         if not Path(path).stat().st_size:
             raise DataError(
                 f"the model file of tracker {name} is empty: {role}",
                 where=path,
-                remedy=_remedy(module, option),
+                remedy=_remedy(name, module),
             )
     return module.open_tracker(tuple(Path(path) for path in files))
 
@@ -88,10 +83,10 @@ def _wrong_number(name: str, wanted: Sequence[str], given: int) -> str:
     return f"tracker {name} takes {len(wanted)} model file(s), {given} are given"
 
 
-def _remedy(module: object, option: str) -> str:
+def _remedy(name: str, module: object) -> str:
     wanted: tuple[str, ...] = module.FILES  # type: ignore[attr-defined]
     if not wanted:
-        return "leave --tracker-model out, or choose a tracker with --tracker vit or nano"
-    pieces = " ".join(f"{option}{role}" for role in wanted)
+        return f"leave --tracker-model {name}=... out, or choose vit or nano as the tracker"
+    pieces = " ".join(f"--tracker-model {name}={role}" for role in wanted)
     download = module.DOWNLOAD  # type: ignore[attr-defined]
     return f"pass {pieces}; vostool download {download} fetches what it needs"

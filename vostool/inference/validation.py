@@ -15,10 +15,11 @@ from vostool.core.errors import DataError
 from vostool.core.types import Video
 from vostool.datasets.catalogue import annotation
 from vostool.datasets.spec import ScoringRule
-from vostool.inference.engine import InferenceOptions, Member, run_video
+from vostool.inference.engine import Member
 from vostool.inference.files import VideoSource
 from vostool.inference.prepare import prepare
-from vostool.inference.strategy import parse_strategy
+from vostool.inference.propagation_options import PropagationOptions
+from vostool.inference.run import Propagation, Request, Run
 from vostool.models import Segmenter
 from vostool.scoring.evaluate import counted_frames, score_video
 from vostool.scoring.measure import Measure, ObjectScores, load_measure
@@ -31,16 +32,14 @@ class Validation:
     Attributes:
         videos: with annotations.
         rule: which frames count and how they are summed up.
-        memory: memory strategy, such as "every:5".
+        options: how networks are run over them.
         max_frames: score the first frames only.
-        short_side: of the frames that the network sees, None for their own.
     """
 
     videos: Sequence[Video]
     rule: ScoringRule
-    memory: str = "every:5"
+    options: PropagationOptions = dataclasses.field(default_factory=PropagationOptions)
     max_frames: int | None = None
-    short_side: int | None = None
 
     def score(self, model: nn.Module, dtype: torch.dtype | None = None) -> dict[str, float]:
         """Figures in [0, 1] by their usual names, the one that ranks first.
@@ -54,15 +53,14 @@ class Validation:
         """
         device = next(model.parameters()).device
         ready = cast(Segmenter, prepare(model, device))
-        member = Member(ready, (parse_strategy(self.memory),))
+        run = Propagation((Member(ready),), self.options, dtype)
         videos = [first_frames(video, self.max_frames) for video in self.videos]
         objects: list[ObjectScores] = []
         measure = load_measure(self.rule.measure)
-        options = InferenceOptions(dtype=dtype, short_side=self.short_side)
         total = sum(len(video.frames) for video in videos)
         with progress("validation", total, "frames") as bar:
             for video in videos:
-                objects += _score_video(video, member, options, measure, self.rule, bar)
+                objects += _score_video(video, run, measure, self.rule, bar)
         figures = measure.summarise(objects, self.rule).figures
         if math.isnan(next(iter(figures.values()))):
             raise DataError(
@@ -88,15 +86,14 @@ def first_frames(video: Video, count: int | None) -> Video:
 
 def _score_video(
     video: Video,
-    member: Member,
-    options: InferenceOptions,
+    run: Run,
     measure: Measure,
     rule: ScoringRule,
     progress: Advance,
 ) -> list[ObjectScores]:
     counted = {name: ids for name, ids in counted_frames(video, rule).items() if ids}
     frames = []
-    for result in run_video(VideoSource(video, counted), [member], options):
+    for result in run(VideoSource(video, counted), Request()):
         truth = annotation(video, result.name)
         assert truth is not None
         frames.append((result.name, result.mask, truth))

@@ -6,58 +6,17 @@ aggregated probabilities are cropped, mirrored back and brought to the frame's s
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from vostool.core.errors import UsageError
 from vostool.core.types import ObjectProposals
+from vostool.inference.view import View
 from vostool.media import geometry, proposals
 from vostool.media.geometry import Padding
 from vostool.models import InputSpec, Region
-
-LARGEST_SCALE = 8.0
-USAGE = "write flip, scales such as 0.75,1.0, both (flip,0.75,1.0) or none"
-
-
-@dataclass(frozen=True)
-class View:
-    """One way of looking at the video."""
-
-    scale: float = 1.0
-    flip: bool = False
-
-
-def parse_views(text: str) -> tuple[View, ...]:
-    """Parse `--tta`: the product of {plain, flip} and the scales; `none` is the plain view.
-
-    Raises:
-        UsageError: anything but `none`, or `flip` once and different scales above 0.
-    """
-    words = [word.strip().lower() for word in text.split(",")]
-    if words == ["none"]:
-        return (View(),)
-    flips = [word for word in words if word == "flip"]
-    scales = [_parse_scale(word, text) for word in words if word != "flip"]
-    if len(flips) > 1 or len(set(scales)) < len(scales):
-        raise UsageError(f"--tta {text} names a view twice", remedy=USAGE)
-    mirrored = (False, True) if flips else (False,)
-    return tuple(View(scale, flip) for scale in scales or [1.0] for flip in mirrored)
-
-
-def _parse_scale(word: str, text: str) -> float:
-    try:
-        scale = float(word)
-    except ValueError:
-        scale = math.nan
-    if not 0 < scale <= LARGEST_SCALE:
-        raise UsageError(
-            f"--tta {text}: {word!r} is neither flip nor a scale in (0, {LARGEST_SCALE:g}]",
-            remedy=USAGE,
-        )
-    return scale
 
 
 @dataclass(frozen=True)
@@ -134,7 +93,7 @@ class ViewGroup:
 
 
 def group_views(
-    views: tuple[View, ...], frame_size: tuple[int, int], spec: InputSpec, short_side: int | None
+    views: Iterable[View], frame_size: tuple[int, int], spec: InputSpec, short_side: int | None
 ) -> list[ViewGroup]:
     """Group views by scale and work out their sizes for a video.
 

@@ -44,6 +44,11 @@ def resolve_precision(name: str, device: torch.device) -> torch.dtype | None:
     return DTYPES[name]
 
 
+def precision_name(dtype: torch.dtype | None) -> str:
+    """`fp32`, `bf16` or `fp16`: what `resolve_precision` makes the dtype of."""
+    return next(name for name, value in DTYPES.items() if value is dtype)
+
+
 def has_fast_bf16(device: torch.device, cpu_info: Path = Path("/proc/cpuinfo")) -> bool:
     """Whether bf16 matrix products are quicker than fp32 ones on this device."""
     if device.type == "cuda":

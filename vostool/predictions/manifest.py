@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,11 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file, read in pieces."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def file_digests(files: Mapping[str, Sequence[Path]]) -> dict[str, list[str]]:
+    """`file_digest` of files by name."""
+    return {name: [file_digest(path) for path in paths] for name, paths in files.items()}
 
 
 def write_manifest(root: Path, manifest: Mapping[str, Any], shard: Shard | None = None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,6 @@ from vostool.predictions.manifest import (
 from vostool.predictions.written import LISTED, refuse_foreign, remove_written
 
 SETTINGS = "settings"
-LASTING = ("seconds", "crop_zoom", "online_finetune")
-"""What a resumed run keeps of the entries of finished videos."""
 
 
 @dataclass(frozen=True)
@@ -110,17 +108,19 @@ class PredictionRun:
         entry[LISTED] = list(plan.frames)
         if name in self.todo:
             return entry | {"status": PENDING}
-        lasting = {k: v for k, v in earlier.get(name, {}).items() if k in LASTING}
-        return entry | lasting | {"status": FINISHED}
+        # What was said about a finished video stays.
+        return earlier.get(name, {}) | entry | {"status": FINISHED}
 
     def begin(self, video: str) -> None:
         """Remove what an earlier run left of a video."""
         self.writer.discard(video, self.planned[video].frames)
 
     def finish(self, video: str, seconds: float, about: Mapping[str, Any] | None = None) -> None:
-        """Note that all files of a video are written, and what else is to be said about it."""
+        """Note that all files of a video are written, and what wrappers say about it."""
         entry = self._manifest["videos"][video]
-        entry |= {"status": FINISHED, "seconds": round(seconds, 3), **(about or {})}
+        entry |= {"status": FINISHED, "seconds": round(seconds, 3)}
+        if about:
+            entry["wrappers"] = dict(about)
         self._write()
 
     def fail(self, video: str, error: Exception) -> None:
@@ -179,14 +179,22 @@ def _compare(root: Path, manifest: Mapping[str, Any] | None, settings: Mapping[s
         return
     before = manifest.get(SETTINGS)
     before = before if isinstance(before, dict) else {}
-    differences = [
-        f"{name} was {before.get(name)!r} and is {value!r}"
-        for name, value in settings.items()
-        if before.get(name) != value
-    ]
+    differences = list(_differences(before, settings))
     if differences:
         raise UsageError(
             f"cannot resume with other settings: {'; '.join(differences)}",
             where=root,
             remedy="choose another folder, or pass --overwrite to start anew",
         )
+
+
+def _differences(
+    before: Mapping[str, Any], now: Mapping[str, Any], place: str = ""
+) -> Iterator[str]:
+    """What is not as it was, value by value."""
+    for name, value in now.items():
+        old = before.get(name)
+        if isinstance(old, dict) and isinstance(value, dict):
+            yield from _differences(old, value, f"{place}{name}.")
+        elif old != value:
+            yield f"{place}{name} was {old!r} and is {value!r}"

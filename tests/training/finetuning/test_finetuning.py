@@ -9,12 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from vostool.core.errors import UsageError
 from vostool.models import Prediction
 from vostool.models.systems import famnet, scmn
 from vostool.training.finetuning.clips import GivenFrame
 from vostool.training.finetuning.finetuner import Ending, Finetuner, TrainedWith, can_be_tuned
-from vostool.training.finetuning.options import FinetuneOptions, choose_finetune
+from vostool.training.finetuning.options import FinetuneOptions
 from vostool.training.objective import objective_of
 
 SIZE = (48, 64)
@@ -249,23 +248,3 @@ def test_what_can_be_tuned(network):
     assert can_be_tuned(network)
     assert not can_be_tuned(nn.Conv2d)
     assert not can_be_tuned(nn.Module())
-
-
-@pytest.mark.parametrize(
-    ("wanted", "iterations", "expected"),
-    [
-        (False, None, None),
-        (True, None, (200, 50)),
-        (True, 100, (100, 50)),
-        (True, 10, (10, 10)),
-    ],
-)
-def test_options_of_the_command_line(wanted, iterations, expected):
-    options = choose_finetune(wanted, iterations)
-    assert (options and (options.iterations, options.late_iterations)) == expected
-
-
-@pytest.mark.parametrize(("wanted", "iterations"), [(False, 5), (True, 0), (True, -1)])
-def test_contradicting_options_are_refused(wanted, iterations):
-    with pytest.raises(UsageError, match=f"--ft-iterations {iterations}"):
-        choose_finetune(wanted, iterations)

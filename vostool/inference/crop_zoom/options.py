@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
+from pydantic import Field, field_validator
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from vostool.core import registry
+from vostool.core.options import Options
+from vostool.core.suggest import did_you_mean
+from vostool.inference.tracker import DEFAULT, PACKAGE
 
-from vostool.core.errors import UsageError
 
-
-class CropZoomOptions(BaseModel):
+class CropZoomOptions(Options):
     """Thresholds of crop-then-zoom. FAMNet (section 2.2) fixes `largest_side` only; the rest is
     this project's reading. "Pixels" are those of the original frame unless said otherwise.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+    tracker: str = Field(
+        DEFAULT,
+        description="what follows objects: mask-box (needs no model file), vit, nano or mil",
+    )
     largest_side: int = Field(
         200, ge=1, description="pixels; objects whose box ever is that wide or high are left alone"
     )
@@ -71,45 +73,16 @@ class CropZoomOptions(BaseModel):
         "its preliminary result",
     )
 
+    @field_validator("tracker")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        names, name = registry.names(PACKAGE), name.replace("_", "-")
+        if name not in names:
+            hint = did_you_mean(name, names)
+            raise ValueError(f"unknown tracker {name!r}: {hint}known: {', '.join(names)}")
+        return name
+
     @property
     def aspect(self) -> float:
         """Width over height of windows, 5:3 by default."""
         return self.zoom_width / self.zoom_height
-
-
-def choose_zoom(wanted: bool, texts: Sequence[str]) -> CropZoomOptions | None:
-    """What `--crop-zoom` and `--set-zoom` say together; UsageError if they contradict."""
-    if texts and not wanted:
-        raise UsageError(
-            f"--set-zoom {texts[0]} has no effect without crop-then-zoom", remedy="pass --crop-zoom"
-        )
-    return parse_zoom(texts) if wanted else None
-
-
-def parse_zoom(texts: Sequence[str], option: str = "--set-zoom") -> CropZoomOptions:
-    """Build from `key=value` texts that were given with an option.
-
-    Raises:
-        UsageError: unknown keys, values out of range, or no `=`; all mistakes in one sentence.
-    """
-    known = list(CropZoomOptions.model_fields)
-    values: dict[str, str] = {}
-    problems = []
-    for text in texts:
-        key, separator, value = (part.strip() for part in text.partition("="))
-        if not separator or not value:
-            problems.append(f"{text!r} is not of the form key=value")
-        elif key not in known:
-            close = difflib.get_close_matches(key, known, 1)
-            problems.append(
-                f"unknown key {key}" + (f" (did you mean {close[0]}?)" if close else "")
-            )
-        else:
-            values[key] = value
-    try:
-        options = CropZoomOptions.model_validate(values)
-    except ValidationError as error:
-        problems += [f"{item['loc'][0]}: {item['msg']}" for item in error.errors()]
-    if problems:
-        raise UsageError(f"{option}: {'; '.join(problems)}", remedy=f"keys are {', '.join(known)}")
-    return options

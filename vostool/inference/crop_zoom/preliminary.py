@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +14,8 @@ from vostool.inference.crop_zoom.eligibility import may_be_zoomed
 from vostool.inference.crop_zoom.options import CropZoomOptions
 from vostool.inference.crop_zoom.store import ArrayStore
 from vostool.inference.crop_zoom.trail import Follower, Trail
-from vostool.inference.engine import FrameResult, InferenceOptions, Member, run_video
+from vostool.inference.engine import FrameResult
+from vostool.inference.run import Request, Run
 from vostool.inference.source import FrameSource, SourceFrame
 from vostool.inference.tracker import TrackerFactory
 from vostool.media.boxes import mask_box
@@ -44,9 +46,9 @@ class Preliminary:
 
 
 def run_preliminary(
+    run: Run,
     source: FrameSource,
-    members: Sequence[Member],
-    options: InferenceOptions,
+    request: Request,
     zoom: CropZoomOptions,
     make_tracker: TrackerFactory,
     store: ArrayStore,
@@ -56,11 +58,10 @@ def run_preliminary(
     Masks of all frames are stored, and quantised probabilities of the wanted frames if the caller
     wants any or an object may be zoomed.
     """
-    pass_ = _Pass(source.ids, zoom, make_tracker, store, options.probabilities)
+    pass_ = _Pass(source.ids, zoom, make_tracker, store, request.probabilities)
     watched = _Watched(source)
-    engine = dataclasses.replace(options, probabilities=True)
-    for result in run_video(watched, members, engine):
-        pass_.take(watched.current, result)
+    for result in run(watched, dataclasses.replace(request, probabilities=True)):
+        pass_.take(watched.frames.popleft(), result)
     return pass_.record
 
 
@@ -112,17 +113,24 @@ class _Pass:
 
 
 class _Watched:
-    """A source all of whose results are wanted, and which knows where the engine is."""
+    """A source all of whose results are wanted.
+
+    Attributes:
+        frames: of the first pass, as they were; those whose results have not come yet.
+    """
 
     def __init__(self, source: FrameSource):
         self._source = source
         self.name, self.ids = source.name, source.ids
-        self.current: SourceFrame
+        self.frames: deque[SourceFrame] = deque()
+        self._first_pass = True
 
     def __len__(self) -> int:
         return len(self._source)
 
     def __iter__(self) -> Iterator[SourceFrame]:
+        keeping, self._first_pass = self._first_pass, False
         for frame in self._source:
-            self.current = frame
+            if keeping:
+                self.frames.append(frame)
             yield dataclasses.replace(frame, output=True)

@@ -21,7 +21,8 @@ from vostool.inference.crop_zoom.preliminary import (
 )
 from vostool.inference.crop_zoom.store import ArrayStore
 from vostool.inference.crop_zoom.zoomed_pass import ZoomedPass
-from vostool.inference.engine import FrameResult, InferenceOptions, Member
+from vostool.inference.engine import FrameResult
+from vostool.inference.run import Request, Run
 from vostool.inference.source import FrameSource
 from vostool.inference.tracker import TrackerFactory
 from vostool.predictions.quantise import from_uint8
@@ -30,20 +31,20 @@ OnVerdicts = Callable[[Sequence[Verdict]], None]
 
 
 def run_with_crop_zoom(
+    run: Run,
     source: FrameSource,
-    members: Sequence[Member],
-    options: InferenceOptions,
+    request: Request,
     zoom: CropZoomOptions,
     make_tracker: TrackerFactory,
     *,
     on_verdicts: OnVerdicts | None = None,
     scratch: Path | None = None,
 ) -> Iterator[FrameResult]:
-    """As `run_video`, with small objects segmented a second time in an enlarged window.
+    """As `run`, with small objects segmented a second time in an enlarged window.
 
     The first result comes after all passes, since eligibility concerns the whole video. What is
     kept meanwhile lies compressed in a temporary folder, probabilities in steps of 1/255. Without
-    an eligible object the masks are those of `run_video`. Frames in which an object's mask is given
+    an eligible object the masks are those of `run`. Frames in which an object's mask is given
     keep it as it is.
 
     Args:
@@ -51,41 +52,44 @@ def run_with_crop_zoom(
         scratch: where the temporary folder is made; the system's where None.
 
     Raises:
-        DataError: as `run_video`.
+        DataError: as `run`.
         OutputError: no space for the temporary folder.
     """
     with ArrayStore(scratch) as store:
-        record = run_preliminary(source, members, options, zoom, make_tracker, store)
+        record = run_preliminary(run, source, request, zoom, make_tracker, store)
         if not record.names:
             return
-        verdicts, passes = _zoomed(source, members, options, zoom, record, store)
+        verdicts, passes = _zoomed(run, source, request, zoom, record, store)
         if on_verdicts is not None:
             on_verdicts(sorted(verdicts, key=lambda verdict: verdict.object_id))
-        final = _Final(source.ids, record, store, passes, options.probabilities)
+        final = _Final(source.ids, record, store, passes, request.probabilities)
         for index, wanted in enumerate(record.wanted):
             if wanted:
                 yield final.result(index)
 
 
 def _zoomed(
+    run: Run,
     source: FrameSource,
-    members: Sequence[Member],
-    options: InferenceOptions,
+    request: Request,
     zoom: CropZoomOptions,
     record: Preliminary,
     store: ArrayStore,
 ) -> tuple[list[Verdict], dict[int, ZoomedPass]]:
     """Verdicts on all objects; passes of the zoomed ones, the most reliable first."""
     frame = record.least_size
-    scale = 1.0 if options.short_side is None else options.short_side / min(frame)
+    side = run.options.short_side
+    scale = 1.0 if side is None else side / min(frame)
+    # Windows are enlarged already to what the networks are to see.
+    as_it_is = run.changed(options=run.options.model_copy(update={"short_side": None}))
     verdicts, passes = [], {}
     for trail in sorted(record.trails, key=lambda item: (-item.agreement, item.object_id)):
         verdict = judge(trail, frame, scale, zoom)
         if verdict.eligible:
-            run = ZoomedPass(source, record, trail, verdict, zoom, store)
-            verdict = run.run(members, options)
+            zoomed = ZoomedPass(source, record, trail, verdict, zoom, store)
+            verdict = zoomed.run(as_it_is, request)
             if verdict.eligible:
-                passes[trail.object_id] = run
+                passes[trail.object_id] = zoomed
         verdicts.append(verdict)
     return verdicts, passes
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ from vostool.inference.crop_zoom.store import ArrayStore
 from vostool.inference.crop_zoom.trail import Sight, Trail
 from vostool.inference.crop_zoom.window import Anchor, Zoom, anchors, windows
 from vostool.inference.crop_zoom.zoomed_source import ZoomedSource, crop, neighbours
-from vostool.inference.engine import InferenceOptions, Member, run_video
+from vostool.inference.run import Request, Run
 from vostool.inference.source import FrameSource
 from vostool.media.boxes import Box, without_specks
 from vostool.media.geometry import resize_image
@@ -75,12 +74,12 @@ class ZoomedPass:
                 given[index] = np.where(np.isin(mask, kept), mask, 0).astype(np.uint8)
         return given
 
-    def run(self, members: Sequence[Member], options: InferenceOptions) -> Verdict:
+    def run(self, run: Run, request: Request) -> Verdict:
         """Run all frames; return the verdict with what the pass adds to it."""
-        engine = dataclasses.replace(options, probabilities=True, short_side=None)
+        wanted = dataclasses.replace(request, probabilities=True)
         row = self.source.ids.row(self._trail.object_id)
         overlaps, kept = [], 0
-        for step, result in enumerate(run_video(self.source, members, engine)):
+        for step, result in enumerate(run(self.source, wanted)):
             if step == 0:
                 continue
             assert result.probabilities is not None

@@ -13,15 +13,14 @@ from vostool.core.errors import UsageError, VostoolError
 from vostool.core.files import write_json, write_text
 from vostool.core.output import Output
 from vostool.datasets.selection import Selection
-from vostool.inference.tracker import DEFAULT as DEFAULT_TRACKER
-from vostool.inference.tracker import make_tracker
-from vostool.predictions.manifest import file_digest
+from vostool.inference.execution import Execution
+from vostool.inference.wrapper import reads, require_files
+from vostool.predictions.manifest import file_digest, file_digests
 from vostool.recipe import Recipe, load_recipe, parse_recipe
 from vostool.stages.choose.ablation_plan import AblationPlan, Evaluation, Row, inference_of
 from vostool.stages.choose.ablation_report import AblationReport, row_reports
 from vostool.stages.choose.ablation_run import AblationRun, parse_reuse, parse_tracker_models
 from vostool.stages.predict.infer import InferenceSettings, infer
-from vostool.stages.predict.inference_recipe import combine_settings, settings_as_json
 from vostool.stages.predict.postprocess import postprocess
 from vostool.stages.score.evaluate import evaluate
 from vostool.stages.train.train import TrainingRun, train
@@ -146,21 +145,18 @@ class _Maker:
         unused = set(self._run.tracker_models)
         for row in self._plan.row:
             settings = self._settings(row)
-            if settings.crop_zoom is None:
-                continue
-            name = settings.tracker or DEFAULT_TRACKER
-            unused.discard(name)
+            unused -= reads(settings.inference)
             if row not in wanted or not self.is_scored(row):
                 continue
             try:
-                make_tracker(name, settings.tracker_model, option=f"--tracker-model {name}=")
+                require_files(settings.inference, settings.execution.tracker_models)
             except VostoolError as error:
                 where = f"row {row.name}" + (f", {error.where}" if error.where else "")
                 raise type(error)(error.what, where=where, remedy=error.remedy) from error
         if unused:
             raise UsageError(
                 f"--tracker-model names {', '.join(sorted(unused))}, which no row uses",
-                remedy='rows use a tracker with inference = { crop_zoom = {}, tracker = "..." }',
+                remedy='rows use a tracker with inference = { crop_zoom = { tracker = "..." } }',
             )
 
     def _recipe(self, row: Row, number: int, seed: int) -> Recipe:
@@ -236,10 +232,10 @@ class _Maker:
     def _made_of(self, row: Row, networks: Sequence[Path]) -> dict[str, Any]:
         """What the figures depend on."""
         videos, settings = self._videos(), self._settings(row)
-        trackers = [file_digest(path) for path in settings.tracker_model]
+        trackers = file_digests(settings.execution.tracker_models)
         return {
             "checkpoints": [file_digest(path) for path in networks],
-            "inference": settings_as_json(settings),
+            "inference": settings.inference.model_dump(mode="json"),
             **({"tracker_models": trackers} if trackers else {}),
             "postprocess": row.postprocess.model_dump(mode="json"),
             "overrides": list(self._run.overrides),
@@ -249,9 +245,10 @@ class _Maker:
         }
 
     def _settings(self, row: Row) -> InferenceSettings:
-        values = {**inference_of(self._plan, row), "device": self._run.device}
-        files = self._run.tracker_models.get(values.get("tracker") or "", ())
-        return combine_settings(None, {**values, "tracker_model": files}, ())
+        execution = Execution(device=self._run.device)
+        inference = inference_of(self._plan, row)
+        settings = InferenceSettings(inference=inference, execution=execution)
+        return settings.with_files(self._run.tracker_models)
 
     def _videos(self) -> Selection:
         what, data = self._plan.evaluate, self._run.data

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from vostool.core.errors import UsageError
-from vostool.core.options import Options
+from vostool.core.options import Options, merged
+from vostool.core.toml import explain_mistakes
+from vostool.inference.options import InferenceOptions
 from vostool.recipe import find_recipe
-from vostool.stages.predict.inference_recipe import (
-    InferenceValues,
-    PostprocessValues,
-    check_inference,
-    stated,
-)
+from vostool.stages.predict.inference_recipe import PostprocessValues, stated
 from vostool.stages.shipped_files import read_shipped
 
 FOLDER = "ablations"
@@ -47,7 +44,7 @@ class Row(Options):
         None, description="row whose network this one starts from, or uses as it is"
     )
     members: tuple[str, ...] = Field((), description="rows whose networks run in step")
-    inference: InferenceValues = InferenceValues()  # type: ignore[valid-type]
+    inference: InferenceOptions = Field(default_factory=InferenceOptions)
     postprocess: PostprocessValues = PostprocessValues()
 
     @property
@@ -94,7 +91,7 @@ class AblationPlan(Options):
     figure: str | None = Field(None, description="ours, such as G; default the one that ranks")
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     evaluate: Evaluation
-    inference: InferenceValues = InferenceValues()  # type: ignore[valid-type]
+    inference: InferenceOptions = Field(default_factory=InferenceOptions)
     recipe: dict[str, SharedOverrides] = Field(
         default_factory=dict, description="by a recipe's name: for all trainings of this recipe"
     )
@@ -146,13 +143,13 @@ def read_plan(name: str) -> AblationPlan:
     """
     path, plan = read_shipped(name, FOLDER, "ablation file", AblationPlan)
     for row in plan.row:
-        if "tracker" in stated(row.inference) and "crop_zoom" not in inference_of(plan, row):
+        try:
+            inference_of(plan, row)
+        except ValidationError as error:
+            clauses = "; ".join(explain_mistakes(error, InferenceOptions))
             raise UsageError(
-                f"row {row.name} names a tracker, which only crop-then-zoom uses",
-                where=path,
-                remedy="add crop_zoom = {} to its inference",
-            )
-        check_inference(inference_of(plan, row), row.postprocess)
+                f"row {row.name} and inference: {clauses}", where=path, remedy="correct the file"
+            ) from None
     rows = tuple(_with_recipe_files(plan, row, path.parent) for row in plan.row)
     return plan.model_copy(update={"row": rows})
 
@@ -172,16 +169,13 @@ def _with_recipe_files(plan: AblationPlan, row: Row, beside: Path) -> Row:
     return row.model_copy(update={"train": stages})
 
 
-def inference_of(plan: AblationPlan, row: Row) -> dict:
-    """Inference settings of a row on top of those of all rows.
+def inference_of(plan: AblationPlan, row: Row) -> InferenceOptions:
+    """Inference options of a row on top of those of all rows, value by value.
 
-    A tracker that is named for all rows is that of those with crop-then-zoom.
+    Raises:
+        pydantic.ValidationError: together they contradict each other.
     """
-    common: BaseModel = plan.inference
-    values = {**stated(common), **stated(row.inference)}
-    if values.get("crop_zoom") is None and "tracker" not in stated(row.inference):
-        values.pop("tracker", None)
-    return values
+    return InferenceOptions.model_validate(merged(stated(plan.inference), stated(row.inference)))
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

@@ -15,9 +15,10 @@ from vostool.core.files import write_json, write_text
 from vostool.core.output import Output
 from vostool.core.toml import toml_text
 from vostool.datasets.selection import Selection
-from vostool.inference.tracker import DEFAULT as DEFAULT_TRACKER
-from vostool.inference.tracker import make_tracker
-from vostool.predictions.manifest import file_digest
+from vostool.inference.options import InferenceOptions
+from vostool.inference.run import Files
+from vostool.inference.wrapper import reads, require_files
+from vostool.predictions.manifest import file_digest, file_digests
 from vostool.stages.choose._held_out import require_held_out, warn_if_trained_on
 from vostool.stages.choose.tuning import (
     NetworkSetting,
@@ -27,7 +28,6 @@ from vostool.stages.choose.tuning import (
     TuningChoices,
 )
 from vostool.stages.predict.infer import InferenceSettings, infer
-from vostool.stages.predict.inference_recipe import settings_as_json
 from vostool.stages.predict.postprocess import postprocess
 from vostool.stages.score.evaluate import evaluate
 
@@ -44,6 +44,7 @@ def tune(
     *,
     work: Path | None = None,
     settings: InferenceSettings | None = None,
+    tracker_models: Files | None = None,
 ) -> TuneResult:
     """Try all combinations on held-out videos and write the best one as an inference recipe.
 
@@ -52,8 +53,8 @@ def tune(
         selection: the val part of an offline split, or training videos named one by one.
         output: the recipe, a `.toml` file; resuming keeps the settings that are done.
         work: folder for masks and scores per setting; by default beside `output`.
-        settings: what all trials have in common (precision, device, short side), and the tracker
-            of those with crop-then-zoom.
+        settings: what all trials have in common, such as precision, device and short side.
+        tracker_models: model files by the tracker's name.
 
     Raises:
         UsageError: videos that are reported on; values that make no sense; resuming with other
@@ -63,7 +64,8 @@ def tune(
     require_held_out(selection)
     networks, post_processings = choices.networks(), choices.post_processings()
     settings = settings or InferenceSettings()
-    _check_tracker(networks, settings)
+    files = {name: tuple(map(Path, paths)) for name, paths in (tracker_models or {}).items()}
+    _check_files(networks, settings, files)
     out = output.path
     if out.suffix != ".toml":
         raise UsageError("the recipe must be a .toml file", where=out, remedy="--out tuned.toml")
@@ -71,7 +73,7 @@ def tune(
     warn_if_trained_on(checkpoints, selection)
     trials_in = replace(output, path=work or out.with_name(f"{out.stem}-settings"))
     folder = trials_in.claim_folder([selection.root])
-    task = _Task(tuple(checkpoints), selection, settings, folder, output.overwrite)
+    task = _Task(tuple(checkpoints), selection, settings, files, folder, output.overwrite)
     trials: list[Trial] = []
     for number, network in enumerate(networks, 1):
         log.info(f"setting {number} of {len(networks)}: {network.folder}")
@@ -82,14 +84,23 @@ def tune(
     return result
 
 
-def _check_tracker(networks: Sequence[NetworkSetting], settings: InferenceSettings) -> None:
-    """Raise UsageError or DataError for a tracker that cannot be used, before anything is run."""
-    if any(network.zoom is not None for network in networks):
-        make_tracker(settings.tracker or DEFAULT_TRACKER, settings.tracker_model)
-    elif settings.tracker is not None or settings.tracker_model:
+def _check_files(
+    networks: Sequence[NetworkSetting], settings: InferenceSettings, files: Files
+) -> None:
+    """Find out whether model files can be used, before anything is run.
+
+    Raises:
+        UsageError, DataError: missing or wrong ones, or some that no setting uses.
+    """
+    used: set[str] = set()
+    for network in networks:
+        options = network.on_top_of(settings).inference
+        require_files(options, files)
+        used |= reads(options)
+    if unused := sorted(files.keys() - used):
         raise UsageError(
-            "a tracker is only used by crop-then-zoom",
-            remedy="pass --crop-zoom default too, or leave --tracker and --tracker-model out",
+            f"--tracker-model names {', '.join(unused)}, which no setting uses",
+            remedy=f"--crop-zoom default --set crop_zoom.tracker={unused[0]}",
         )
 
 
@@ -100,8 +111,13 @@ class _Task:
     checkpoints: tuple[Path, ...]
     selection: Selection
     settings: InferenceSettings
+    files: Files
     work: Path
     overwrite: bool
+
+    def settings_of(self, network: NetworkSetting) -> InferenceSettings:
+        """Settings of a trial, with the model files that it reads."""
+        return network.on_top_of(self.settings).with_files(self.files)
 
     def try_all(self, network: NetworkSetting, steps: Sequence[StepsSetting]) -> list[Trial]:
         """Run the networks once and score what each of the post-processings makes of it."""
@@ -127,7 +143,7 @@ class _Task:
             self.checkpoints,
             self.selection,
             self._output(place / MASKS),
-            network.on_top_of(self.settings),
+            self.settings_of(network),
         )
         return round(result.frames / max(result.seconds, 1e-9), 3) if result.frames else None
 
@@ -148,13 +164,13 @@ class _Task:
 
     def _identity(self, network: NetworkSetting) -> dict[str, Any]:
         """What the scores depend on."""
-        settings = network.on_top_of(self.settings)
+        settings = self.settings_of(network)
         return {
             "checkpoints": [file_digest(path) for path in self.checkpoints],
             **self.selection.record,
             "videos": sorted(self.selection.videos),
-            "settings": settings_as_json(settings),
-            "tracker_models": [file_digest(path) for path in settings.tracker_model],
+            "settings": settings.inference.model_dump(mode="json"),
+            "model_files": file_digests(settings.execution.tracker_models),
         }
 
     def _output(self, folder: Path) -> Output:
@@ -185,12 +201,12 @@ def _recipe(result: TuneResult, task: _Task) -> str:
     """The best setting as an inference recipe."""
     best, selection = result.best, task.selection
     figure = next(iter(best.figures))
-    defaults = settings_as_json(InferenceSettings())
-    chosen = settings_as_json(best.network.on_top_of(task.settings))
+    defaults = InferenceOptions().model_dump(mode="json")
+    chosen = task.settings_of(best.network).inference.model_dump(mode="json")
     inference = {
         name: value
         for name, value in chosen.items()
-        if name in ("tta", "memory") or value != defaults[name]
+        if name in ("views", "memory") or value != defaults[name]
     }
     table: dict[str, Any] = {
         "description": f"The best of {len(result.trials)} settings on "

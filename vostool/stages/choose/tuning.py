@@ -6,20 +6,22 @@ import hashlib
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
 from vostool.core.errors import UsageError
-from vostool.inference.crop_zoom import CropZoomOptions, parse_zoom
-from vostool.inference.strategy import parse_strategies
-from vostool.inference.views import parse_views
+from vostool.core.options import assign, read_assignment
+from vostool.inference.execution import Execution
+from vostool.inference.options import InferenceOptions, InferenceSettings
 from vostool.postprocess.chain import parse_steps, split_setting
-from vostool.stages.predict.infer import InferenceSettings
 
 NONE, DEFAULT = "none", "default"
+ZOOM = "crop_zoom"
+OPTIONS = InferenceOptions.model_fields.keys() | Execution.model_fields.keys()
+"""What `set` may name besides parameters of steps."""
 TOGETHER = "+"
 """Between memory strategies that are one setting."""
 LONGEST_NAME = 100
@@ -33,40 +35,38 @@ class NetworkSetting:
     Attributes:
         tta: views.
         memory: strategies that run in step.
-        max_memory: permanent frames per object.
+        max_memory: permanent frames per object, or "none".
         crop_zoom: "none", "default" or thresholds, as it was written.
+        more: other options, such as "crop_zoom.tracker=vit".
     """
 
     tta: str
     memory: tuple[str, ...]
-    max_memory: int | None
+    max_memory: str = NONE
     crop_zoom: str = NONE
+    more: tuple[str, ...] = ()
 
     @property
     def folder(self) -> str:
         """A file name that says which setting it is."""
-        limit = "" if self.max_memory is None else f"_max-{self.max_memory}"
+        limit = "" if self.max_memory == NONE else f"_max-{self.max_memory}"
         zoom = "" if self.crop_zoom == NONE else f"_zoom-{self.crop_zoom}"
-        return folder_name(f"{self.tta}_{TOGETHER.join(self.memory)}{limit}{zoom}")
-
-    @property
-    def zoom(self) -> CropZoomOptions | None:
-        """Thresholds of crop-then-zoom, None without it. Raises UsageError for wrong ones."""
-        if self.crop_zoom == NONE:
-            return None
-        texts = [] if self.crop_zoom == DEFAULT else self.crop_zoom.split(",")
-        return parse_zoom(texts, f"--crop-zoom {self.crop_zoom}")
+        more = "".join(f"_{item}" for item in self.more)
+        return folder_name(f"{self.tta}_{TOGETHER.join(self.memory)}{limit}{zoom}{more}")
 
     def on_top_of(self, settings: InferenceSettings) -> InferenceSettings:
-        """Settings with this one's values; the tracker is left to those with crop-then-zoom."""
-        chosen = replace(
-            settings,
-            tta=self.tta,
-            memory=self.memory,
-            max_memory=self.max_memory,
-            crop_zoom=self.zoom,
-        )
-        return chosen if chosen.crop_zoom else replace(chosen, tracker=None, tracker_model=())
+        """Settings with this one's values. Raises UsageError for wrong ones."""
+        table: dict[str, Any] = {
+            "views": self.tta, "memory": list(self.memory), "max_memory": self.max_memory
+        }  # fmt: skip
+        if self.crop_zoom != NONE:
+            texts = [] if self.crop_zoom == DEFAULT else self.crop_zoom.split(",")
+            table["crop_zoom"] = {}
+            assign(
+                table["crop_zoom"], [read_assignment(x, "--crop-zoom", "margin=3") for x in texts]
+            )
+        assign(table, map(read_assignment, self.more))
+        return settings.changed(**table)
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,8 @@ class TuningChoices:
         max_memory: each a number of frames, or "none".
         crop_zoom: each "none", "default", or thresholds such as "margin=3,zoom_height=240".
         steps: each such as "keep-near-last,drop-small", or "none".
-        set: each such as "drop-small.min-area=64"; all values of one parameter are tried, with
-            the `steps` that have the step.
+        set: each such as "drop-small.min-area=64" or "crop_zoom.tracker=vit"; all values of one
+            parameter are tried, with the `steps` that have the step, or with all networks.
     """
 
     tta: tuple[str, ...] = (NONE,)
@@ -119,20 +119,36 @@ class TuningChoices:
         Raises:
             UsageError: a value that makes no sense, or one given twice.
         """
-        for name in ("tta", "memory", "max_memory", "crop_zoom"):
+        for name in ("tta", "memory", "max_memory", "crop_zoom", "set"):
             _refuse_twice(name, getattr(self, name))
+        by_option: dict[str, list[str]] = {}
+        for text in self.set:
+            item = read_assignment(text)
+            if item.path[0] in OPTIONS:
+                by_option.setdefault(item.name, []).append(text)
         found = [
-            NetworkSetting(tta, tuple(memory.split(TOGETHER)), _limit(limit), zoom)
-            for tta, memory, limit, zoom in itertools.product(
-                self.tta, self.memory, self.max_memory, self.crop_zoom
+            NetworkSetting(tta, tuple(memory.split(TOGETHER)), limit, zoom, self._kept(zoom, more))
+            for tta, memory, limit, zoom, *more in itertools.product(
+                self.tta, self.memory, self.max_memory, self.crop_zoom, *by_option.values()
             )
         ]
-        for setting in found:
-            parse_views(setting.tta)
-            parse_strategies(setting.memory)
-        zooms = {setting.crop_zoom: setting.zoom for setting in found}
-        _refuse_twice("crop_zoom", list(zooms.values()))
+        by_settings = {
+            item.on_top_of(InferenceSettings()).model_dump_json(): item for item in found
+        }
+        found = list(dict.fromkeys(found))
+        if len(by_settings) < len(found):
+            raise UsageError("two of the values to try are the same setting", remedy="drop one")
         return found
+
+    def _kept(self, zoom: str, more: Sequence[str]) -> tuple[str, ...]:
+        """Thresholds of crop-then-zoom are of no use to settings without it."""
+        about_zoom = [text for text in more if text.startswith(f"{ZOOM}.")]
+        if about_zoom and set(self.crop_zoom) == {NONE}:
+            raise UsageError(
+                f"--set {about_zoom[0]}: no --crop-zoom switches it on",
+                remedy="--crop-zoom default",
+            )
+        return tuple(text for text in more if zoom != NONE or text not in about_zoom)
 
     def post_processings(self) -> list[StepsSetting]:
         """Settings of the post-processing, in the order given, checked.
@@ -142,7 +158,8 @@ class TuningChoices:
         """
         _refuse_twice("steps", self.steps)
         by_step: dict[str, dict[str, list[str]]] = {}
-        for setting in self.set:
+        values = [text for text in self.set if read_assignment(text).path[0] not in OPTIONS]
+        for setting in values:
             step, parameter, value = split_setting(setting)
             by_step.setdefault(step, {}).setdefault(parameter, []).append(value)
         found, used = [], set()
@@ -155,7 +172,7 @@ class TuningChoices:
                 for parameter, values in by_step.get(name, {}).items()
             ]
             found += [StepsSetting(names, values) for values in itertools.product(*tried)]
-        for setting in self.set:
+        for setting in values:
             step = split_setting(setting)[0]
             if step not in used:
                 raise UsageError(
@@ -187,15 +204,7 @@ def _refuse_twice(name: str, values: Sequence[Any]) -> None:
         raise UsageError(f"--{name.replace('_', '-')} lists a value twice")
 
 
-def _limit(text: str) -> int | None:
-    if text == NONE:
-        return None
-    if not text.isdigit() or int(text) < 1:
-        raise UsageError(f"--max-memory {text} makes no sense", remedy="a number, or none")
-    return int(text)
-
-
-SHOWN = ("tta", "memory", "max-memory", "crop-zoom", "steps")
+SHOWN = ("tta", "memory", "max-memory", "crop-zoom", "more", "steps")
 ALWAYS = ("tta", "memory")
 """Columns of the table; the others are left out where nothing but none was tried."""
 
@@ -216,12 +225,12 @@ class Trial:
     @property
     def choices(self) -> dict[str, str]:
         """What was tried, as tables show it."""
-        limit = self.network.max_memory
         return {
             "tta": self.network.tta,
             "memory": TOGETHER.join(self.network.memory),
-            "max-memory": NONE if limit is None else str(limit),
+            "max-memory": self.network.max_memory,
             "crop-zoom": self.network.crop_zoom,
+            "more": " ".join(self.network.more) or NONE,
             "steps": self.steps.text,
         }
 
@@ -238,7 +247,7 @@ class Trial:
             "max_memory": self.network.max_memory,
             "crop_zoom": self.network.crop_zoom,
             "steps": list(self.steps.names),
-            "set": list(self.steps.values),
+            "set": [*self.network.more, *self.steps.values],
             "figures": self.figures,
             "frames_per_second": self.rate,
         }

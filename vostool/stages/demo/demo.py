@@ -198,8 +198,8 @@ class _Demo:
                 [checkpoint],
                 self.selection,
                 output,
-                InferenceSettings(
-                    tta=options.tta,
+                InferenceSettings.of(
+                    views=options.tta,
                     memory=options.memory,
                     precision="fp32",
                     save_probabilities=True,

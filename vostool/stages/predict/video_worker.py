@@ -5,33 +5,21 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from contextlib import closing
 from functools import partial
-from typing import Any
 
 from vostool.core.console import Advance, progress
 from vostool.core.errors import OutputError, VostoolError
 from vostool.core.types import Video
-from vostool.inference.crop_zoom import CropZoomOptions, Verdict, run_with_crop_zoom
-from vostool.inference.engine import FrameResult, InferenceOptions, Member, run_video
+from vostool.inference.engine import FrameResult
 from vostool.inference.files import VideoSource
-from vostool.inference.source import FrameSource, SourceFrame
-from vostool.inference.tracker import TrackerFactory
+from vostool.inference.run import Report, Request, Run
+from vostool.inference.source import SourceFrame
 from vostool.inference.writer import WriteBehind
 from vostool.predictions.quantise import to_uint8
 from vostool.predictions.run import PredictionRun
-from vostool.stages.predict.online_finetune import OnlineFinetuning
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class CropZoom:
-    """Crop-then-zoom, ready to run."""
-
-    options: CropZoomOptions
-    make_tracker: TrackerFactory
 
 
 class VideoWorker:
@@ -43,16 +31,8 @@ class VideoWorker:
         first_error: of the videos that could not be read.
     """
 
-    def __init__(
-        self,
-        run: PredictionRun,
-        members: list[Member],
-        options: InferenceOptions,
-        crop_zoom: CropZoom | None = None,
-        finetuning: OnlineFinetuning | None = None,
-    ):
-        self._run, self._members, self._options = run, members, options
-        self._crop_zoom, self._finetuning = crop_zoom, finetuning
+    def __init__(self, prediction: PredictionRun, run: Run):
+        self._prediction, self._run = prediction, run
         self.done: list[str] = []
         self.frames = 0
         self.first_error: VostoolError | None = None
@@ -63,7 +43,9 @@ class VideoWorker:
         Raises:
             OutputError: results cannot be written; nothing more is done.
         """
-        sources = [VideoSource(video, self._run.planned[video.name].frames) for video in videos]
+        sources = [
+            VideoSource(video, self._prediction.planned[video.name].frames) for video in videos
+        ]
         total = sum(len(source) for source in sources)
         with progress("infer", total, "frames") as bar, WriteBehind() as writer:
             for video, source in zip(videos, sources, strict=True):
@@ -73,53 +55,28 @@ class VideoWorker:
                     raise
                 except VostoolError as error:
                     log.warning(f"{video.name} is left out: {error}")
-                    writer.submit(self._run.fail, video.name, error)
+                    writer.submit(self._prediction.fail, video.name, error)
                     self.first_error = self.first_error or error
 
-    def _run_one(self, source: VideoSource, writer: WriteBehind, progress: Advance) -> None:
-        start, about = time.monotonic(), dict[str, Any]()
-        writer.submit(self._run.begin, source.name)
-        with self._tuning(_Counted(source, progress), about, progress) as frames:
-            for result in self._results(frames, about):
+    def _run_one(self, source: VideoSource, writer: WriteBehind, bar: Advance) -> None:
+        start, report = time.monotonic(), Report(partial(bar.advance, 0))
+        writer.submit(self._prediction.begin, source.name)
+        request = Request(self._prediction.probabilities, report)
+        # Wrappers put back what they changed, also where results cannot be written.
+        with closing(self._run(_Counted(source, bar), request)) as results:
+            for result in results:
                 self._write(source, result, writer)
-        writer.submit(self._run.finish, source.name, time.monotonic() - start, about)
+        seconds = time.monotonic() - start
+        writer.submit(self._prediction.finish, source.name, seconds, report.entries)
         self.done.append(source.name)
         self.frames += len(source)
 
     def _write(self, source: VideoSource, result: FrameResult, writer: WriteBehind) -> None:
-        files = self._run.writer
+        files = self._prediction.writer
         writer.submit(files.write_mask, source.name, result.name, result.mask)
         if result.probabilities is not None:
             planes = to_uint8(result.probabilities)
             writer.submit(files.write_probabilities, source.name, result.name, planes, source.ids)
-
-    def _tuning(
-        self, source: FrameSource, about: dict[str, Any], progress: Advance
-    ) -> AbstractContextManager[FrameSource]:
-        """The source, and networks that are tuned as it is gone through, where that is wanted."""
-        if self._finetuning is None:
-            return nullcontext(source)
-        note = partial(progress.advance, 0)
-        return self._finetuning.tuning(source, about, note)
-
-    def _results(self, source: FrameSource, about: dict[str, Any]) -> Iterator[FrameResult]:
-        """Results of a video; what is to be said of it is put into `about` meanwhile."""
-        if self._crop_zoom is None:
-            return run_video(source, self._members, self._options)
-        return run_with_crop_zoom(
-            source,
-            self._members,
-            self._options,
-            self._crop_zoom.options,
-            self._crop_zoom.make_tracker,
-            on_verdicts=partial(_note, source.name, about),
-        )
-
-
-def _note(video: str, about: dict[str, Any], verdicts: Sequence[Verdict]) -> None:
-    about["crop_zoom"] = [verdict.as_json() for verdict in verdicts]
-    for verdict in verdicts:
-        log.debug(f"{video}: {verdict.sentence()}")
 
 
 class _Counted:

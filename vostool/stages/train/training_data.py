@@ -10,10 +10,12 @@ from pathlib import Path
 from torch.utils.data import Dataset
 
 from vostool.core.errors import DataError, UsageError
+from vostool.core.typed import parse_as
 from vostool.core.types import Clip, Video
 from vostool.datasets.catalogue import load_videos, scoring_rule
 from vostool.datasets.split import read_split
 from vostool.datasets.still_catalogue import load_stills
+from vostool.inference.propagation_options import PropagationOptions
 from vostool.inference.validation import Validation
 from vostool.recipe import DataEntry, Recipe
 from vostool.training.clips.curriculum import SkipCurriculum
@@ -111,13 +113,11 @@ def held_out_videos(recipe: Recipe, places: DataFolders) -> Validation:
     else:
         videos = _section(entry, root, places, "val")
         rule = scoring_rule(entry.video, root, f"{places.split_file}:val")
-    return Validation(
-        videos[: options.max_videos],
-        rule,
-        memory=options.memory,
-        max_frames=options.max_frames,
-        short_side=options.short_side,
+    chosen = {"memory": options.memory, "short_side": options.short_side}
+    propagation = parse_as(
+        PropagationOptions, chosen, "validation", remedy="correct the recipe", error=UsageError
     )
+    return Validation(videos[: options.max_videos], rule, propagation, options.max_frames)
 
 
 def _named(videos: list[Video], names: Sequence[str], root: Path) -> list[Video]:

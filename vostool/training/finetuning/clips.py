@@ -17,6 +17,7 @@ from pydantic import Field
 
 from vostool.core.options import Options
 from vostool.core.types import Clip, ObjectIds
+from vostool.media.geometry import Padding
 from vostool.training.augmentation import colour
 from vostool.training.augmentation.colour import ColourJitter
 from vostool.training.augmentation.crop import union_box
@@ -90,9 +91,18 @@ class GivenFrame:
 
     @classmethod
     def at_size(
-        cls, image: np.ndarray, mask: np.ndarray, size: tuple[int, int], least_pixels: int
+        cls,
+        image: np.ndarray,
+        mask: np.ndarray,
+        size: tuple[int, int],
+        least_pixels: int,
+        padding: Padding | None = None,
     ) -> GivenFrame:
-        """Resize image and mask to (h, w); drop objects of fewer pixels than that afterwards."""
+        """Resize image and mask to (h, w); drop objects of fewer pixels than that afterwards.
+
+        Args:
+            padding: black, unlabelled border that is put around, as inference does.
+        """
         if image.shape[:2] != size:
             shrinks = size[0] < image.shape[0]
             how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
@@ -102,7 +112,11 @@ class GivenFrame:
             )
         areas = np.bincount(mask.ravel(), minlength=256)
         kept = (areas >= least_pixels) & (np.arange(256) > 0)
-        return cls(image, np.where(kept[mask], mask, 0).astype(np.uint8))
+        mask = np.where(kept[mask], mask, 0).astype(np.uint8)
+        if padding is not None:
+            sides = ((padding.top, padding.bottom), (padding.left, padding.right))
+            image, mask = np.pad(image, (*sides, (0, 0))), np.pad(mask, sides)
+        return cls(image, mask)
 
     @property
     def ids(self) -> list[int]:

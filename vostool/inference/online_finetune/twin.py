@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 import torch
-from torch import nn
 
 from vostool.core.types import Clip, Fate
 from vostool.models import Features, FrameViews, InputSpec, Prediction, Segmenter, State
@@ -21,25 +19,21 @@ class Twin:
         network: the one to ask now.
     """
 
-    def __init__(self, network: nn.Module):
+    def __init__(self, network: Segmenter):
         self.network = network
-        self.input_spec: InputSpec = self._segmenter.input_spec
-
-    @property
-    def _segmenter(self) -> Segmenter:
-        return cast(Segmenter, self.network)
+        self.input_spec: InputSpec = network.input_spec
 
     def start(self, max_memory: int | None = None) -> State:
         """See `Segmenter.start`."""
-        return self._segmenter.start(max_memory)
+        return self.network.start(max_memory)
 
     def encode(self, frame: FrameViews) -> Features:
         """See `Segmenter.encode`."""
-        return self._segmenter.encode(frame)
+        return self.network.encode(frame)
 
     def segment(self, frame: FrameViews, features: Features, state: State) -> Prediction:
         """See `Segmenter.segment`."""
-        return self._segmenter.segment(frame, features, state)
+        return self.network.segment(frame, features, state)
 
     def memorize(
         self,
@@ -50,8 +44,8 @@ class Twin:
         fates: Sequence[Fate],
     ) -> None:
         """See `Segmenter.memorize`."""
-        self._segmenter.memorize(frame, features, probabilities, state, fates)
+        self.network.memorize(frame, features, probabilities, state, fates)
 
     def forward(self, clip: Clip) -> Prediction:
         """See `Segmenter.forward`."""
-        return self._segmenter.forward(clip)
+        return self.network.forward(clip)

@@ -1,0 +1,1 @@
+"""What runs can be put into; see `inference.wrapper`."""
