@@ -67,3 +67,48 @@ def write_lvos_predictions(folder: Path) -> None:
     """Toy predictions for both videos."""
     for name, masks in (("vid", toy_predictions()), ("vid2", only(toy_predictions(), 2))):
         write_masks(folder / "Annotations" / name, dict(zip(LVOS_NAMES, masks, strict=True)))
+
+
+NAMES = [f"{t:05d}" for t in range(COUNT)]
+VISOR_SEQUENCE = "P01_107_seq_00001"
+VISOR_NAMES = [f"P01_107_frame_{140 + 30 * t:010d}" for t in range(COUNT)]
+
+
+def write_mosev2(
+    root: Path, split: str = "train", meta: Any = None, names: Sequence[str] = ("toy",)
+) -> None:
+    """The same video under each name; all masks in train, the first one in valid."""
+    masks = dict(zip(NAMES, toy_truths(), strict=True))
+    shown = masks if split == "train" else {NAMES[0]: masks[NAMES[0]]}
+    for name in names:
+        write_frames(root / split / "JPEGImages" / name, masks)
+        write_masks(root / split / "Annotations" / name, shown)
+    if meta is not None:
+        write_json(root / f"meta_{split}.json", meta)
+
+
+def write_vost(root: Path, dense: bool = False) -> None:
+    """One video; with `dense`, frames at 10 fps between those of 5 fps, too."""
+    masks = dict(zip(NAMES, toy_truths(), strict=True))
+    write_frames(root / "JPEGImages" / "toy", masks)
+    write_masks(root / "Annotations" / "toy", masks)
+    (root / "ImageSets").mkdir(parents=True)
+    for split in ("train", "val"):
+        (root / "ImageSets" / f"{split}.txt").write_text("toy\n")
+    if dense:
+        between = {f"{name}_5": mask for name, mask in masks.items()}
+        write_frames(root / "JPEGImages_10fps" / "toy", masks | between)
+
+
+def write_visor(root: Path, mapping: Any = None) -> None:
+    """One sequence in all lists, at the toy's size."""
+    home = root / "VISOR_2022"
+    masks = dict(zip(VISOR_NAMES, toy_truths(), strict=True))
+    write_frames(home / "JPEGImages/480p" / VISOR_SEQUENCE, masks)
+    write_masks(home / "Annotations/480p" / VISOR_SEQUENCE, masks)
+    (home / "ImageSets/2022").mkdir(parents=True)
+    for split in ("train", "val", "val_unseen"):
+        (home / f"ImageSets/2022/{split}.txt").write_text(f"{VISOR_SEQUENCE}\n")
+    names = {VISOR_SEQUENCE: {"1": "knife", "2": "left hand"}}
+    for split in ("train", "val"):
+        write_json(home / f"{split}_data_mapping.json", mapping or names)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from layouts import write_frames, write_json, write_masks
+from layouts import NAMES, write_frames, write_masks, write_mosev2
 from toy import COUNT, rectangle, toy_predictions, toy_truths
 
 from vostool.core.errors import DataError
@@ -20,8 +18,6 @@ from vostool.scoring.evaluate import compare
 from vostool.scoring.measure import load_measure
 from vostool.scoring.segments import segment_means
 from vostool.stages.score.evaluate import evaluate
-
-NAMES = [f"{t:05d}" for t in range(COUNT)]
 
 
 def pair(size: tuple[int, int], box: tuple[int, int, int, int], shift: tuple[int, int]):
@@ -104,15 +100,6 @@ def test_every_disk_equals_the_definition(truth, seed, radius):
     recall = plain_near(second, first, radius) / second.sum()
     total = precision + recall
     assert found == pytest.approx(2 * precision * recall / total if total else 0.0)
-
-
-def write_mosev2(root: Path, split: str = "train", meta: object = None) -> None:
-    masks = dict(zip(NAMES, toy_truths(), strict=True))
-    shown = masks if split == "train" else {NAMES[0]: masks[NAMES[0]]}
-    write_frames(root / split / "JPEGImages" / "toy", masks)
-    write_masks(root / split / "Annotations" / "toy", shown)
-    if meta is not None:
-        write_json(root / f"meta_{split}.json", meta)
 
 
 def meta_of(**entry: object) -> dict[str, object]:

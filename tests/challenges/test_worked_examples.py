@@ -79,6 +79,17 @@ def mosev2() -> None:
     assert [round(100 * value, 2) for value in summary.figures.values()] == totals
 
 
+@example("vost")
+def vost() -> None:
+    measure, rule = load_measure("vost"), ScoringRule("vost", skip_last=True)
+    (first, second), summary = score_toy(measure, rule)
+    expect(measure.object_figures(first, rule), {"J-Mean": 0.480519, "J_last-Mean": 0.727273})
+    expect(measure.object_figures(second, rule), {"J-Mean": 0.785714, "J_last-Mean": 0.785714})
+    wanted = {"J-Mean": 0.633117, "J-Recall": 0.642857, "J-Decay": -0.212121}
+    wanted |= {"J_last-Mean": 0.756494, "J_last-Recall": 0.75, "J_last-Decay": -0.272727}
+    expect(summary.figures, wanted)
+
+
 MEASURES = registry.names(PACKAGE, ENTRY_POINT_GROUP)
 
 

@@ -18,12 +18,11 @@ from PIL import Image
 
 from vostool.core.errors import DataError, UsageError
 from vostool.core.output import Output
-from vostool.datasets.catalogue import load_spec
 from vostool.datasets.selection import Selection
 from vostool.media.masks import encode_mask
 from vostool.stages.submit.check_submission import check_submission
 from vostool.stages.submit.package_submission import package_submission
-from vostool.submission.expected import expect
+from vostool.submission.expected import expected_archive
 from vostool.submission.mask_file import MaskProblem, check_mask
 
 Files = dict[str, bytes]
@@ -371,8 +370,7 @@ def with_right_checksums(data: bytearray) -> bytes:
 
 
 def _expect(case):
-    videos = case.selection.load()
-    return expect(load_spec(case.dataset), case.split, videos).videos[videos[0].name]
+    return next(iter(expected_archive(case.selection).videos.values()))
 
 
 def test_no_such_archive(case, tmp_path):

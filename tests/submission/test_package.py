@@ -186,7 +186,7 @@ def test_an_interrupt_leaves_nothing_behind(davis, tmp_path, monkeypatch):
         raise KeyboardInterrupt
         yield
 
-    monkeypatch.setattr("vostool.submission.package.progress", interrupted)
+    monkeypatch.setattr("vostool.submission.mask_archive.progress", interrupted)
     with pytest.raises(KeyboardInterrupt):
         package(davis, tmp_path / "out" / "out.zip")
     assert list((tmp_path / "out").iterdir()) == []

@@ -1,6 +1,7 @@
 """Check a submission archive, made by any tool, for everything that the server would reject.
 
-Lists all problems and exits with 1 if there are any.
+Lists all problems and exits with 1 if there are any. Says whether the server still takes
+submissions.
 
 Example: `vostool check-submission a.zip --dataset mose --root data/MOSE --split valid`
 """
@@ -22,6 +23,10 @@ def run(
     dataset: options.Dataset,
     root: options.Root,
     split: options.Split,
+    rehearse: Annotated[
+        bool,
+        typer.Option("--rehearse", help="The archive is of a split with ground truth."),
+    ] = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Run the command."""
@@ -30,9 +35,10 @@ def run(
 
     options.show_messages(quiet)
     selection = Selection(dataset, root, split)
-    report = check_submission(archive, selection)
+    report = check_submission(archive, selection, rehearse=rehearse)
     for problem in report.problems:
         print(problem)
+    options.show_server(report.server)
     if not report.ok:
         raise SystemExit(1)
     print(f"{archive}: right for {report.title} ({report.videos} videos, {report.frames} frames)")

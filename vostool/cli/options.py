@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from vostool.core import console
+
+if TYPE_CHECKING:
+    from vostool.datasets.spec import Server
+
+log = logging.getLogger(__name__)
 
 PLAIN_WIDTH = 140
 """Columns of tables that go to a file or another program."""
@@ -45,3 +51,13 @@ def results() -> Console:
 def show_messages(quiet: bool = False, verbose: bool = False) -> None:
     """Show what the command says, as these two options ask."""
     console.show_messages(console.level(quiet=quiet, verbose=verbose))
+
+
+def show_server(server: Server | None) -> None:
+    """Say whether a server still takes submissions."""
+    if server is None:
+        log.info("there is no server: this is scored locally (vostool evaluate)")
+    elif server.alive:
+        log.info(server.status)
+    else:
+        log.warning(f"{server.status}; --rehearse scores an archive of a split with ground truth")

@@ -1,5 +1,8 @@
 """Package predictions into the archive that a data set's server takes, and check it.
 
+Says whether the server still takes submissions. With --rehearse, a split with public ground truth
+is packed as for the server, and what is in the archive is scored here.
+
 Example: `vostool package-submission out --dataset mose --root data/MOSE --split valid --out a.zip`
 """
 
@@ -14,7 +17,7 @@ import typer
 from vostool.cli import options
 
 Predictions = Annotated[Path, typer.Argument(help="Prediction folder.")]
-Out = Annotated[Path, typer.Option("--out", help="Archive to write, ending in .zip.")]
+Out = Annotated[Path, typer.Option("--out", help="File to write, ending in .zip.")]
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +28,10 @@ def run(
     root: options.Root,
     split: options.Split,
     out: Out,
+    rehearse: Annotated[
+        bool,
+        typer.Option("--rehearse", help="Pack a split with ground truth and score the archive."),
+    ] = False,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -32,10 +39,16 @@ def run(
     from vostool.core.output import Output
     from vostool.datasets.selection import Selection
     from vostool.stages.submit.package_submission import package_submission
+    from vostool.stages.submit.rehearse import rehearse_submission
 
     options.show_messages(quiet)
     selection, output = Selection(dataset, root, split), Output(out, overwrite=overwrite)
-    report = package_submission(predictions, selection, output)
+    scores = None
+    if rehearse:
+        rehearsal = rehearse_submission(predictions, selection, output)
+        report, scores = rehearsal.package, rehearsal.scores
+    else:
+        report = package_submission(predictions, selection, output)
     print(
         f"{report.archive}: {report.videos} videos, {report.frames} frames, "
         f"{report.bytes / 1e6:.1f} MB, checked for {report.title} ({report.converted} masks "
@@ -43,3 +56,6 @@ def run(
     )
     if report.note:
         log.info(f"note on this server: {report.note}")
+    options.show_server(report.server)
+    if scores is not None:
+        options.results().print(scores.table())

@@ -109,6 +109,7 @@ class VideoObject:
         frames: names of the frames in which it is listed as annotated (YouTube-VOS `meta.json`);
             empty where the data set lists none.
         scored: the frames that count for it; None where that follows from the data set's rule.
+        label: what the data set's own result files call it; "" where they use the id.
     """
 
     id: int
@@ -116,6 +117,7 @@ class VideoObject:
     category: str | None = None
     frames: tuple[str, ...] = ()
     scored: ScoredFrames | None = None
+    label: str = ""
 
 
 @dataclass(frozen=True)

@@ -22,17 +22,17 @@ from vostool.datasets.objects import objects_of_first_mask
 RESOLUTION = "480p"
 
 
-def davis_root(root: Path) -> Path:
-    """The folder that holds ImageSets: `root` or `root/DAVIS`.
+def davis_root(root: Path, home: str = "DAVIS") -> Path:
+    """The folder that holds ImageSets: `root` or `root/HOME`.
 
     Raises:
         DataError: there is none.
     """
-    for candidate in (Path(root), Path(root) / "DAVIS"):
+    for candidate in (Path(root), Path(root) / home):
         if (candidate / "ImageSets").is_dir():
             return candidate
     raise DataError(
-        "this is not a DAVIS folder, because it has no ImageSets folder",
+        f"this is not a {home} folder, because it has no ImageSets folder",
         where=root,
         remedy="give the folder that holds ImageSets, JPEGImages and Annotations as --root",
     )
@@ -76,17 +76,19 @@ def load_davis(
     lists: Sequence[str],
     encoding: MaskEncoding,
     first_mask_only: bool,
+    home: str = "DAVIS",
 ) -> list[Video]:
     """Videos of one DAVIS split.
 
     Args:
         lists: folders of ImageSets in which to look for the list.
         first_mask_only: take no notice of later masks (test splits).
+        home: name of the folder that holds everything.
 
     Raises:
         DataError: lists, frames or first masks are missing; a first mask is unreadable or empty.
     """
-    root = davis_root(root)
+    root = davis_root(root, home)
     names = read_list(root, lists, split)
     if not (root / "JPEGImages" / RESOLUTION).is_dir():
         there = ", ".join(list_folders(root / "JPEGImages")) or "nothing"

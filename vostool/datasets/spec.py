@@ -61,12 +61,14 @@ class SubmissionProfile:
             top-level entry.
         note: one sentence for the user about this server.
         server: where the archive goes; None for a format that is scored locally.
+        format: name of a kind of archive (`vostool/submission/formats/`).
     """
 
     prefix: str = ""
     reject_single_top_level: bool = False
     note: str = ""
     server: Server | None = None
+    format: str = "masks"
 
 
 @dataclass(frozen=True)

@@ -114,21 +114,19 @@ def counted_frames(video: Video, rule: ScoringRule) -> dict[str, frozenset[int]]
     """Ids that count in each annotated frame of a video, frames in time order.
 
     An object counts in the frames that the data set says it does. Where the data set does not say:
-    from the frame in which it is given (or the next) on, in the frames that are listed for it, or
-    in all annotated ones where none is.
+    from the frame in which it is given (or the next) on, up to the last annotated frame (or the one
+    before), in the frames that are listed for it, or in all annotated ones where none is.
     """
-    start = {item.id: video.index(item.first_frame) + rule.skip_first for item in video.objects}
-    stop = len(video.frames) - rule.skip_last
+    annotated = [frame.name for frame in video.frames if frame.annotation is not None]
+    kept = frozenset(annotated[: len(annotated) - rule.skip_last])
     counted: dict[int, frozenset[str]] = {}
     for item in video.objects:
         if item.scored is not None:
             counted[item.id] = frozenset(item.scored.names)
             continue
-        listed = frozenset(item.frames)
-        names = video.frame_names[start[item.id] : stop]
-        counted[item.id] = frozenset(name for name in names if not listed or name in listed)
+        names = video.frame_names[video.index(item.first_frame) + rule.skip_first :]
+        counted[item.id] = kept & frozenset(names) & frozenset(item.frames or annotated)
     return {
-        frame.name: frozenset(number for number, names in counted.items() if frame.name in names)
-        for frame in video.frames
-        if frame.annotation is not None
+        name: frozenset(number for number, names in counted.items() if name in names)
+        for name in annotated
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from vostool.core.errors import DataError, UsageError
 from vostool.core.types import Video
+from vostool.datasets.catalogue import parse_split
 from vostool.datasets.selection import Selection
 from vostool.datasets.spec import SubmissionProfile, VideoDatasetSpec
 from vostool.media.images import frame_size, image_size
@@ -22,6 +23,7 @@ class ExpectedVideo:
         allowed: per frame to submit, in time order, the ids of the objects given up to then.
         other_frames: frames of the video that the server does not take.
         starts: per id, the name of the frame in which its mask is given.
+        labels: per id, what result files call the object.
     """
 
     name: str
@@ -29,6 +31,7 @@ class ExpectedVideo:
     allowed: dict[str, frozenset[int]]
     other_frames: frozenset[str]
     starts: dict[int, str]
+    labels: dict[int, str]
 
     @property
     def frames(self) -> tuple[str, ...]:
@@ -60,51 +63,71 @@ class Expectation:
         return f"{self.profile.prefix}{video}/{frame}.png"
 
 
-def submission_profile(spec: VideoDatasetSpec, split: str) -> SubmissionProfile:
+def submission_profile(
+    spec: VideoDatasetSpec, split: str, rehearse: bool = False
+) -> SubmissionProfile:
     """The server profile of a split.
 
+    Args:
+        rehearse: for a split with ground truth, the profile of the data set's own server, dead or
+            alive: the archive is then scored here.
+
     Raises:
-        UsageError: no server takes this split.
+        UsageError: no server takes this split; nothing to rehearse.
     """
+    known = ", ".join(spec.submissions) or "none"
+    if rehearse:
+        if split not in spec.ground_truth_splits or not spec.submissions:
+            public = ", ".join(spec.ground_truth_splits) if spec.submissions else "none"
+            raise UsageError(
+                f"handing in {spec.name} split {split!r} cannot be rehearsed",
+                remedy=f"splits with public ground truth of a data set that has a server: {public}",
+            )
+        return spec.submissions.get(split) or next(iter(spec.submissions.values()))
     if split not in spec.submissions:
-        known = ", ".join(spec.submissions) or "none"
+        more = "; or --rehearse" if split in spec.ground_truth_splits and spec.submissions else ""
         raise UsageError(
             f"no server takes submissions for {spec.name} split {split!r}",
-            remedy=f"splits of {spec.name} that have one: {known}",
+            remedy=f"splits of {spec.name} that have one: {known}{more}",
         )
     return spec.submissions[split]
 
 
-def expected_archive(selection: Selection) -> Expectation:
+def expected_archive(selection: Selection, rehearse: bool = False) -> Expectation:
     """What the server of a split wants.
+
+    Args:
+        rehearse: see `submission_profile`; the split may then be a part of an offline split.
 
     Raises:
         UsageError: unknown data set or split; no server for it; only some of its videos.
         DataError: the data set is unusable.
     """
-    spec, split = selection.spec, selection.split
-    submission_profile(spec, split)
+    spec = selection.spec
+    split = selection.split
+    if rehearse:
+        file, _ = parse_split(spec, split)
+        split = split if file is None else file.split
+    profile = submission_profile(spec, split, rehearse)
     if selection.videos:
         raise UsageError(
             "a submission holds all videos of a split", remedy="name no videos, or use evaluate"
         )
-    return expect(spec, split, selection.load())
+    return expect(f"{spec.name} {selection.split}", profile, selection.load())
 
 
-def expect(spec: VideoDatasetSpec, split: str, videos: Iterable[Video]) -> Expectation:
+def expect(title: str, profile: SubmissionProfile, videos: Iterable[Video]) -> Expectation:
     """Derive what the server wants from the videos of a split.
 
     Raises:
-        UsageError: no server takes this split.
         DataError: the split has no videos, or a first frame or mask is unreadable.
     """
-    profile = submission_profile(spec, split)
     expected = {
         video.name: _expect(video) for video in sorted(videos, key=lambda video: video.name)
     }
     if not expected:
-        raise DataError(f"{spec.name} split {split} has no videos", remedy="check --root")
-    return Expectation(f"{spec.name} {split}", profile, expected)
+        raise DataError(f"{title} has no videos", remedy="check --root")
+    return Expectation(title, profile, expected)
 
 
 def _expect(video: Video) -> ExpectedVideo:
@@ -114,7 +137,8 @@ def _expect(video: Video) -> ExpectedVideo:
         now = video.index(name)
         allowed[name] = frozenset(i for i, start in starts.items() if video.index(start) <= now)
     others = frozenset(video.frame_names) - allowed.keys()
-    return ExpectedVideo(video.name, _size(video), allowed, others, starts)
+    labels = {item.id: item.label or str(item.id) for item in video.objects}
+    return ExpectedVideo(video.name, _size(video), allowed, others, starts, labels)
 
 
 def _size(video: Video) -> tuple[int, int]:

@@ -168,3 +168,13 @@ def read_prediction(
         raise MaskProblem(f"is not palette-indexed, and {error.what}") from None
     check_ids(ids, video, frame)
     return data, ids
+
+
+def read_ids(path: Path, video: ExpectedVideo, frame: str) -> np.ndarray:
+    """Read and check one predicted mask, uint8 `[H, W]` ids.
+
+    Raises:
+        MaskProblem: the first problem found.
+    """
+    data, ids = read_prediction(path, video, frame)
+    return decode(data, video.size) if ids is None else ids

@@ -1,39 +1,24 @@
-"""Writing predictions into the archive that a server takes.
-
-The archive's bytes depend on nothing but the masks: entries are sorted, stored without compression
-(PNG is compressed already), and carry a fixed date and fixed permissions.
-"""
+"""Predictions into the archive that a server takes: verified, written, checked."""
 
 from __future__ import annotations
 
 import logging
-import zipfile
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from vostool.core.console import progress
 from vostool.core.errors import DataError, UsageError
 from vostool.core.files import atomic_path
 from vostool.core.listing import some
 from vostool.core.output import Output
-from vostool.core.threads import ordered_map
-from vostool.media.masks import encode_mask
+from vostool.datasets.spec import Server
 from vostool.predictions.comparison import Difference, ExpectedFrames, Found, compare
 from vostool.predictions.folder import PredictionFolder
 from vostool.submission.check import check_archive
-from vostool.submission.expected import Expectation, ExpectedVideo
-from vostool.submission.mask_file import MaskProblem, read_prediction
+from vostool.submission.expected import Expectation
+from vostool.submission.format import load_format
 from vostool.submission.problems import Problems, SubmissionError
 
 log = logging.getLogger(__name__)
-
-FIXED_DATE = (1980, 1, 1, 0, 0, 0)
-"""The earliest that zip can express."""
-UNIX = 3
-PERMISSIONS = 0o100644
 
 
 @dataclass(frozen=True)
@@ -48,6 +33,7 @@ class PackageReport:
         converted: masks that were not palette PNGs and were re-encoded without change of ids.
         left_out: predicted frames that the server does not take.
         note: what the user should know about this server.
+        server: where it goes and whether that lives; None for what is scored locally.
     """
 
     archive: Path
@@ -58,6 +44,7 @@ class PackageReport:
     converted: int
     left_out: int
     note: str
+    server: Server | None
 
 
 def package(
@@ -68,17 +55,18 @@ def package(
     """Verify predictions, write the archive and check it; the output appears only if all is well.
 
     Raises:
-        UsageError: the output does not end in .zip.
+        UsageError: the output does not end as the archive's kind does.
         OutputError: it exists and is not to be overwritten, or cannot be written.
         DataError: the server would reject this split whatever the masks.
         SubmissionError: predictions are not what the server takes; lists the problems.
     """
-    out = _claim(output)
+    form = load_format(expected.profile.format)
+    out = _claim(output, form.suffix)
     _check_single_top_level(expected)
     problems = Problems()
     left_out = _check_names(predictions, expected, problems)
     with atomic_path(out) as temporary:
-        converted = _write(predictions, expected, temporary, problems)
+        converted = form.write(predictions, expected, temporary, problems)
         if problems:
             raise SubmissionError(
                 f"the predictions do not fit {expected.title}",
@@ -105,12 +93,13 @@ def package(
         converted,
         left_out,
         expected.profile.note,
+        expected.profile.server,
     )
 
 
-def _claim(output: Output) -> Path:
-    if output.path.suffix.lower() != ".zip":
-        raise UsageError(f"the archive's name must end in .zip, not {output.path.name!r}")
+def _claim(output: Output, suffix: str) -> Path:
+    if output.path.suffix.lower() != suffix:
+        raise UsageError(f"the archive's name must end in {suffix}, not {output.path.name!r}")
     return output.claim_file("archive")
 
 
@@ -151,57 +140,3 @@ def _sentence(found: Found, title: str) -> str:
                 f"has the extra frames {some(found.frames, 3)}, which this split does not have; "
                 "remove them, or name the split that has them"
             )
-
-
-_Job = tuple[ExpectedVideo, str]
-_Packed = tuple[str, bytes, bool, str | None]
-
-
-def _write(
-    predictions: PredictionFolder,
-    expected: Expectation,
-    archive: Path,
-    problems: Problems,
-) -> int:
-    """Write all masks that are there; returns how many had to be converted."""
-    jobs: list[_Job] = [
-        (video, frame)
-        for video in expected.videos.values()
-        if video.name in predictions.videos()
-        for frame in sorted(set(video.frames) & set(predictions.frames(video.name)))
-    ]
-    converted = 0
-    pack = partial(_pack, predictions, expected)
-    with (
-        zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as handle,
-        progress("packing", len(jobs), "frames") as bar,
-    ):
-        for name, data, was_converted, problem in ordered_map(pack, jobs):
-            bar.advance()
-            converted += was_converted
-            if problem:
-                problems.add(name, problem)
-            elif not problems:
-                handle.writestr(_entry(name), data)
-    return converted
-
-
-def _pack(predictions: PredictionFolder, expected: Expectation, job: _Job) -> _Packed:
-    video, frame = job
-    path = predictions.mask_path(video.name, frame)
-    try:
-        data, ids = read_prediction(path, video, frame)
-    except MaskProblem as problem:
-        return str(path), b"", False, str(problem)
-    name = expected.path(video.name, frame)
-    if ids is None:
-        return name, data, False, None
-    return name, encode_mask(np.ascontiguousarray(ids)), True, None
-
-
-def _entry(name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(name, FIXED_DATE)
-    entry.create_system = UNIX
-    entry.external_attr = PERMISSIONS << 16
-    entry.compress_type = zipfile.ZIP_STORED
-    return entry

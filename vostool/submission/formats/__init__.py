@@ -1,0 +1,1 @@
+"""Kinds of archives: one module each, found by its name. Each has a value `FORMAT`."""
