@@ -15,14 +15,14 @@ import torch
 from _measure import SPACING, fill
 from torch.nn import functional as F
 
-from vostool.models.systems.stm import STM
+from vostool.models.space_time import SpaceTimeNetwork
 
 Memory = list[tuple[int, torch.Tensor, torch.Tensor]]
 """Time, key `[N, hw, Ck]`, value `[N, hw, Cv]` of each frame held."""
 
 
 def plain_propagation(
-    network: STM, images: Sequence[np.ndarray], given: np.ndarray, held: int
+    network: SpaceTimeNetwork, images: Sequence[np.ndarray], given: np.ndarray, held: int
 ) -> Iterator[torch.Tensor]:
     """Yield probabilities `[N+1, H, W]` of every frame; the first one's are the given mask.
 
@@ -55,13 +55,15 @@ def plain_propagation(
         yield probabilities
 
 
-def prepare_image(network: STM, image: np.ndarray, sides: Sequence[int]) -> torch.Tensor:
+def prepare_image(
+    network: SpaceTimeNetwork, image: np.ndarray, sides: Sequence[int]
+) -> torch.Tensor:
     """uint8 `[H, W, 3]` -> `[1, 3, h, w]`, padded and normalised."""
     scaled = torch.from_numpy(image).permute(2, 0, 1)[None].float().contiguous() / 255
     return network.input_spec.normalise(F.pad(scaled, list(sides)))
 
 
-def memorise(network: STM, image: torch.Tensor, masks: torch.Tensor) -> tuple:
+def memorise(network: SpaceTimeNetwork, image: torch.Tensor, masks: torch.Tensor) -> tuple:
     """Image `[1, 3, h, w]` and masks `[N, h, w]` -> key and value `[N, pixels, C]`."""
     count = len(masks)
     others = torch.stack(
@@ -69,22 +71,25 @@ def memorise(network: STM, image: torch.Tensor, masks: torch.Tensor) -> tuple:
     ).clamp(0, 1)
     repeated = image.repeat(count, 1, 1, 1)
     inputs = torch.stack([masks, others], dim=1)
-    feature = network.memory_encoder(repeated, inputs, torch.arange(count))[-1]
-    key, value = network.memory_head.key(feature), network.memory_head.value(feature)
+    feature = network.encoder.memory(repeated, inputs, torch.arange(count))[-1]
+    key, value = (
+        network.encoder.memory_head.key(feature),
+        network.encoder.memory_head.value(feature),
+    )
     return key.flatten(2).transpose(1, 2), value.flatten(2).transpose(1, 2)
 
 
-def segment(network: STM, image: torch.Tensor, memory: Memory) -> torch.Tensor:
+def segment(network: SpaceTimeNetwork, image: torch.Tensor, memory: Memory) -> torch.Tensor:
     """Image `[1, 3, h, w]` -> probabilities per object `[N, h, w]`."""
-    stride4, stride8, stride16 = network.query_encoder(image)
+    stride4, stride8, stride16 = network.encoder.query(image)
     keys = torch.cat([key for _, key, _ in memory], dim=1)
     values = torch.cat([value for _, _, value in memory], dim=1)
     count = len(keys)
-    query_key = network.query_head.key(stride16).flatten(2).repeat(count, 1, 1)
-    query_value = network.query_head.value(stride16).repeat(count, 1, 1, 1)
+    query_key = network.encoder.query_head.key(stride16).flatten(2).repeat(count, 1, 1)
+    query_value = network.encoder.query_head.value(stride16).repeat(count, 1, 1, 1)
     affinity = (torch.bmm(keys, query_key) / math.sqrt(keys.shape[-1])).softmax(dim=1)
     read = torch.bmm(values.transpose(1, 2), affinity).view_as(query_value)
-    x = network.compress(torch.cat([read, query_value], dim=1))
+    x = network.mixer.compress(torch.cat([read, query_value], dim=1))
     decoder = network.decoder
     x = decoder.block(x)
     for refine, skip in ((decoder.refine8, stride8), (decoder.refine4, stride4)):

@@ -28,13 +28,13 @@ from vostool.models.systems import scmn
 
 PARTS: dict[str, dict] = {
     "STM": {},
-    "refinement": {"refinement": True},
-    "constraint": {"spatial_constraint": True},
-    "ASPP": {"aspp_rates": (2, 4, 8)},
-    "all of SCMN": {"aspp_rates": (2, 4, 8), "spatial_constraint": True, "refinement": True},
+    "refinement": {"refinement": "residual"},
+    "constraint": {"prior": "spatial-constraint"},
+    "ASPP": {"mixer": "aspp"},
+    "all of SCMN": {"mixer": "aspp", "prior": "spatial-constraint", "refinement": "residual"},
 }
 """What each network has beside STM."""
-NONE = {"aspp_rates": (), "spatial_constraint": False, "refinement": False}
+NONE = {"mixer": "convolution", "prior": "none", "refinement": "none"}
 ROWS = {
     f"{part}, {objects} object{'s' * (objects > 1)}": (part, objects)
     for objects in (1, 3)

@@ -9,7 +9,8 @@ from vostool.stages.choose.ablation_plan import read_plan
 from vostool.stages.predict.inference_recipe import read_inference_recipe, stated
 
 MAIN = ("scmn-rs101", "scmn-rs50", "scmn-mnv2-small")
-PARTS = ("aspp_rates", "spatial_constraint", "refinement")
+ASPP = {"name": "aspp", "rates": [2, 4, 8], "dropout": 0.0}
+PARTS = ("prior", "refinement")
 
 
 @pytest.mark.parametrize("name", [*MAIN, "scmn-rs101-pretrain", "scmn-rs50-pretrain"])
@@ -17,9 +18,10 @@ def test_network_and_losses(name: str) -> None:
     recipe = load_recipe(name)
     values = recipe.model.values
     assert recipe.model.name == "scmn"
-    assert [values[part] for part in PARTS] == [[2, 4, 8], True, True]
+    assert values["mixer"] == ASPP
+    assert [values[part]["name"] for part in PARTS] == ["spatial-constraint", "residual"]
     # 64 channels beside a decoder of 256.
-    assert values["decoder_channels"] / values["refinement_channels"] == 4
+    assert values["decoder_channels"] / values["refinement"]["channels"] == 4
     terms = {name: (v["kind"], v["of"], v["weight"]) for name, v in recipe.losses.items()}
     assert terms == {
         "cross_entropy": ("cross_entropy", None, 1),
@@ -75,10 +77,11 @@ def test_rows_of_table_2(plan_name: str) -> None:
         recipes[name] for name in ("head", "spatial-constraint", "training-strategy")
     )
     assert (stm.model.name, list(stm.losses)) == ("stm", ["cross_entropy"])
-    assert [head.model.values[part] for part in PARTS] == [[2, 4, 8], False, True]
+    assert head.model.values["mixer"] == ASPP
+    assert [head.model.values[part]["name"] for part in PARTS] == ["none", "residual"]
     assert (head.clip.previous, constraint.clip.previous) == (False, True)
     assert constraint.model == strategy.model
-    assert constraint.model.values["spatial_constraint"]
+    assert constraint.model.values["prior"]["name"] == "spatial-constraint"
     assert (constraint.curriculum.previous_until, strategy.curriculum.previous_until) == (1.0, 0.9)
     late = strategy.curriculum.max_skip[-1]
     assert constraint.curriculum.max_skip == strategy.curriculum.max_skip[:-1]

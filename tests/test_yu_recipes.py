@@ -28,7 +28,7 @@ def test_values_of_the_paper(name: str) -> None:
     assert weights == {"cross_entropy": 1.0}
     assert recipe.loop.batch == 4
     assert recipe.model.values["backbone"] == "resnet50.tv_in1k"
-    assert recipe.model.values["refine"] == ("refine" in name)
+    assert (recipe.model.values["context"]["name"] == "pyramid") == ("refine" in name)
 
 
 def test_amount_of_training() -> None:
@@ -57,7 +57,7 @@ def test_video_frames_are_stills_without_held_out_videos(name: str, entry: str) 
 def test_small_versions_are_the_same_system(big: str, small: str) -> None:
     assert {big, small} <= set(recipe_names())
     one, other = load_recipe(big), load_recipe(small)
-    for key in ("name", "refine", "aspp_rates"):
+    for key in ("name", "encoder", "context", "mixer", "prior", "refinement"):
         assert one.model.model_dump()[key] == other.model.model_dump()[key]
     assert one.losses == other.losses
 

@@ -46,7 +46,7 @@ def test_networks_of_the_refinement_benchmark_share_their_weights(script):
     whole = refinement.network_with(base, "resnet18", refinement.PARTS["all of SCMN"])
     for name, value in base.decoder.state_dict().items():
         assert torch.equal(value, whole.decoder.state_dict()[name])
-    assert whole.constraint is not None and whole.aspp is not None
+    assert whole.prior is not None and whole.mixer.aspp is not None
     assert refinement.network_with(base, "resnet18", {}).refinement is None
 
 

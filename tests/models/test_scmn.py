@@ -11,6 +11,7 @@ from torch import nn
 
 from vostool.core.types import Clip, Fate
 from vostool.models import FrameViews, Segmenter
+from vostool.models.space_time import SpaceTimeNetwork
 from vostool.models.systems import scmn, stm
 
 SMALL = {
@@ -20,17 +21,18 @@ SMALL = {
     "decoder_channels": 8,
 }
 GIVEN, KEEP, REPLACE, SKIP = Fate.GIVEN, Fate.KEEP, Fate.REPLACE, Fate.SKIP
-PARTS = {"aspp_rates": (), "spatial_constraint": False, "refinement": False}
+THIN = {"name": "residual", "channels": 4}
+PARTS = {"mixer": "convolution", "prior": "none", "refinement": "none"}
 
 
-def network(trained: bool = True, **values) -> scmn.SCMN:
-    """A small SCMN; `trained` makes constraint and refinement do something."""
+def network(trained: bool = True, **values) -> SpaceTimeNetwork:
+    """A small SCMN; `trained` makes prior and refinement do something."""
     torch.manual_seed(1)
-    found = scmn.build(scmn.Config(**SMALL, refinement_channels=4, **values)).eval()
+    found = scmn.build(scmn.Config(**SMALL, **{"refinement": THIN, **values})).eval()
     if trained and found.refinement is not None:
         nn.init.normal_(found.refinement.leave.weight, std=0.1)
-    if trained and found.constraint is not None:
-        nn.init.normal_(found.constraint.conv.weight, std=0.2)
+    if trained and found.prior is not None:
+        nn.init.normal_(found.prior.conv.weight, std=0.2)
     return found
 
 
@@ -94,7 +96,7 @@ def test_without_its_parts_it_is_stm() -> None:
 
 def test_an_untrained_refinement_changes_nothing() -> None:
     refined = network(trained=False)
-    plain = network(trained=False, refinement=False)
+    plain = network(trained=False, refinement="none")
     plain.load_state_dict(
         {k: v for k, v in refined.state_dict().items() if not k.startswith("refinement.")}
     )
@@ -130,8 +132,8 @@ def test_coarse_logits_are_those_before_refinement() -> None:
 def test_full_size_has_the_published_parts() -> None:
     whole = scmn.build(scmn.Config(backbone="resnet18"))
 
-    assert parameters(whole.aspp) == 7_274_496
-    assert parameters(whole.constraint) == 2_314
+    assert parameters(whole.mixer.aspp) == 7_274_496
+    assert parameters(whole.prior) == 2_314
     assert parameters(whole.refinement) == 482_178
 
 
@@ -144,10 +146,10 @@ def test_published_sizes_with_resnest101() -> None:
     trunk = {"backbone": "resnest101e"}
     with torch.device("meta"):  # without initialising a hundred million parameters
         network = stm.build(stm.Config(**trunk))
-        four_branches = scmn.build(scmn.Config(**trunk, aspp_rates=(1, 2, 4, 8)))
+        four_branches = scmn.build(scmn.Config(**trunk, mixer={"rates": (1, 2, 4, 8)}))
     assert parameters(network) == 81_991_618
-    assert parameters(network.query_encoder) == 30_073_184
-    assert parameters(network.memory_encoder) == 30_073_184 + 2 * 128 * 49
+    assert parameters(network.encoder.query) == 30_073_184
+    assert parameters(network.encoder.memory) == 30_073_184 + 2 * 128 * 49
     assert parameters(four_branches) == 87_824_322 + 2_314 + 482_178
 
 
@@ -188,19 +190,19 @@ def test_the_prior_is_the_last_frames_mask_even_if_no_memory_takes_it() -> None:
     here, there = run(one_hot(clip, 1)), run(one_hot(clip, 1).flip(-1))
     assert not torch.equal(here, there)
     assert model.input_spec.every_frame
-    assert not network(spatial_constraint=False).input_spec.every_frame
+    assert not network(prior="none").input_spec.every_frame
 
 
 @torch.no_grad()
 def test_a_lost_object_can_come_back() -> None:
     """A constraint that suppresses all must not act on an object whose last mask is empty."""
     model, clip = network(), random_clip(frames=2)
-    free = network(spatial_constraint=False)
+    free = network(prior="none")
     free.load_state_dict(
-        {k: v for k, v in model.state_dict().items() if not k.startswith("constraint.")}
+        {k: v for k, v in model.state_dict().items() if not k.startswith("prior.")}
     )
-    nn.init.zeros_(model.constraint.conv.weight)
-    nn.init.constant_(model.constraint.conv.bias, -50.0)
+    nn.init.zeros_(model.prior.conv.weight)
+    nn.init.constant_(model.prior.conv.bias, -50.0)
     frames, found = views(model, clip), []
     for one in (model, free):
         state = one.start()

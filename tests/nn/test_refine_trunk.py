@@ -14,6 +14,7 @@ from vostool.nn.refine_trunk import RefineTrunk
 from vostool.nn.trunk import MaskStem, Trunk
 from vostool.nn.trunk_options import TrunkOptions
 
+STRIDES = (4, 8, 16, 32)
 BACKBONES = [
     ("resnet18", {"layers": [1, 1, 1, 1], "channels": [8, 8, 16, 16]}),
     ("mobilenetv2_035", {"pad_type": "same"}),
@@ -35,8 +36,9 @@ def parameters(module: nn.Module) -> int:
 def pair(name: str, options: dict, masks: int = 0) -> tuple[Trunk, RefineTrunk]:
     """A plain and a refined trunk with equal weights."""
     torch.manual_seed(0)
-    refined = RefineTrunk(name, masks, options=TrunkOptions(**options), pyramid_channels=16).eval()
-    plain = Trunk(name, masks, options=TrunkOptions(**options)).eval()
+    chosen = TrunkOptions(**options)
+    refined = RefineTrunk(Trunk(name, masks, options=chosen, strides=STRIDES), 16).eval()
+    plain = Trunk(name, masks, options=chosen).eval()
     _, unexpected = plain.load_state_dict(refined.trunk.state_dict(), strict=False)
     # What is left over belongs to the stage that the plain trunk does not have.
     assert unexpected
@@ -75,7 +77,8 @@ def test_masks_go_in_as_in_the_plain_trunk() -> None:
 
 def test_size_of_refine_50() -> None:
     with torch.device("meta"):  # sizes need no values
-        plain, refined = Trunk("resnet50"), RefineTrunk("resnet50")
+        plain = Trunk("resnet50")
+        refined = RefineTrunk(Trunk("resnet50", strides=STRIDES))
     layer4 = 14_964_736
     pyramid = 3840 * 256 + 4 * 256 + 3 * (9 * 256 * 256 + 256) + 256 * 1792 + 1792
     assert parameters(refined) - parameters(plain) == layer4 + pyramid == 18_179_584
@@ -119,12 +122,12 @@ def test_a_backbone_without_stride_32() -> None:
     options = TrunkOptions(output_stride=16)
     Trunk("mobilenetv2_035", options=options)
     with pytest.raises(UsageError, match="strides 4, 8, 16, 32"):
-        RefineTrunk("mobilenetv2_035", options=options)
+        Trunk("mobilenetv2_035", options=options, strides=STRIDES)
 
 
 @pytest.mark.parametrize("system", [stm, famnet], ids=["stm", "famnet"])
 def test_networks_with_it_start_as_those_without_and_train_all_of_it(system) -> None:
-    network = system.build(system.Config(**NETWORK, refine=True)).eval()
+    network = system.build(system.Config(**NETWORK, context="pyramid")).eval()
     plain = system.build(system.Config(**NETWORK)).eval()
     state = {name.replace(".trunk.", "."): value for name, value in network.state_dict().items()}
     plain.load_state_dict({name: state[name] for name in plain.state_dict()})
@@ -144,7 +147,7 @@ def test_networks_with_it_start_as_those_without_and_train_all_of_it(system) -> 
     idle = [
         name
         for name, learns in trained.items()
-        if not learns and ".trunk." not in name and "memory_encoder" not in name
+        if not learns and ".trunk." not in name and "encoder.memory" not in name
     ]
     assert idle == []
     assert trained[next(name for name in trained if "laterals.3.weight" in name)]

@@ -28,7 +28,7 @@ def test_released_stm_file_is_ready_to_segment(tmp_path: Path) -> None:
     loaded, recipe = load_segmenter(tmp_path / "STM_weights.pth")
     assert recipe["model"]["name"] == "stm"
     assert not loaded.training
-    assert torch.equal(loaded.compress.weight, network.compress.weight)
+    assert torch.equal(loaded.mixer.compress.weight, network.mixer.compress.weight)
 
 
 def test_another_tensor_file_is_refused(tmp_path: Path) -> None:

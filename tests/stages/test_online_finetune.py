@@ -28,6 +28,7 @@ from vostool.inference.trained import TrainedNetwork
 from vostool.inference.wrappers.online_finetune import wrap
 from vostool.media.masks import read_mask, write_mask
 from vostool.models import Prediction
+from vostool.models.space_time import SpaceTimeNetwork
 from vostool.models.systems import famnet, stm
 from vostool.predictions.folder import PredictionFolder
 from vostool.stages.predict.infer import InferenceSettings, infer
@@ -163,7 +164,7 @@ def test_the_early_part_of_a_video_does_not_depend_on_what_appears_later():
         assert torch.equal(one.probabilities[:2], other.probabilities[:2])
 
 
-class Interrupted(famnet.FAMNet):
+class Interrupted(SpaceTimeNetwork):
     """Is interrupted in its second training step."""
 
     error: BaseException = KeyboardInterrupt()
@@ -215,7 +216,7 @@ def test_each_video_begins_with_the_trained_weights():
     assert not torch.equal(first[-1].probabilities, between[-1].probabilities)
 
 
-class NotFinite(famnet.FAMNet):
+class NotFinite(SpaceTimeNetwork):
     """Trains to a loss that is not a number, at once or from the second run on."""
 
     healthy = 0

@@ -103,7 +103,7 @@ def test_interrupted_training_equals_uninterrupted(
 
 
 SCMN = {
-    "model": {"name": "scmn", "aspp_rates": [2], "refinement_channels": 2},
+    "model": {"name": "scmn", "mixer": {"rates": [2]}, "refinement": {"channels": 2}},
     "clip": {"previous": True},
     "curriculum": {"max_skip": [[0.0, 3], [0.5, 1]], "previous_until": 0.5},
     "losses": {"iou": 1.0, "auxiliary": 1.0},
@@ -119,7 +119,7 @@ def test_scmn_starts_from_stm_and_resumes_in_its_last_phase(
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     chosen = recipe(**SCMN)
     train(chosen, run_of(whole, videos, init=start))
-    assert "no fitting aspp, compress, constraint, refinement: new" in caplog.text
+    assert "no fitting mixer, prior, refinement: new" in caplog.text
     for iteration in range(1, 4):
         resume = iteration > 1
         train(chosen, run_of(parts, videos, init=start, resume=resume, max_minutes=0))

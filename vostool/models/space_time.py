@@ -1,4 +1,4 @@
-"""What STM and the networks built on it share: one clip in training, one frame at a time later.
+"""STM and the networks built on it: one composition of parts, for clips and frame by frame.
 
 Axes: V views (or images), B clips, T frames, N objects, M (image, object) pairs; `owner [M]` is
 the image that a pair belongs to.
@@ -6,69 +6,24 @@ the image that a pair belongs to.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
 from vostool.core.types import Clip, Fate
+from vostool.models import former
 from vostool.models.segmenter import FrameViews, InputSpec, Prediction
+from vostool.models.space_time_config import SpaceTimeConfig
+from vostool.nn import part_choice
 from vostool.nn.aggregation import soft_aggregate
-from vostool.nn.decoder import Decoder, Skips
 from vostool.nn.folding import freeze_statistics
-from vostool.nn.memory import ObjectMemory, memory_read
-from vostool.nn.refine_trunk import RefineTrunk
-from vostool.nn.trunk import MaskStem, Trunk
-from vostool.nn.trunk_options import TrunkOptions
+from vostool.nn.memory import ObjectMemory
 
 PAIRS_AT_ONCE = 8
 """Objects that go through encoder and decoder together at inference: bounds the peak memory."""
-
-
-class SpaceTimeConfig(BaseModel):
-    """Choices that all space-time memory networks have.
-
-    Attributes:
-        backbone: any timm architecture with features at strides 4, 8, 16.
-        backbone_options: changes to that architecture.
-        refine: add a feature pyramid to the backbone; "resnet50" becomes Refine-50 of paper 004.
-        weights: "none", "imagenet", or a file in timm's names.
-        mask_weights: factor on the initial weights of the masks' first convolutions; 0 for an
-            encoder that sees no mask before training. One encoder for memory and query begins
-            with keys that match best where the masks are alike; less weight lets images count.
-        mean, std: normalisation that the backbone's weights were trained with.
-        key_channels, value_channels: of keys and values in memory.
-        decoder_channels: width of the decoder.
-        pad: pad frames to multiples of 16 (True) or resize them (False).
-        detach_memory: cut the gradient at the predicted mask that goes back into memory.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    backbone: str = "resnet50"
-    backbone_options: TrunkOptions = TrunkOptions()
-    refine: bool = False
-    weights: str = "none"
-    mask_weights: float = Field(1.0, ge=0)
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
-    key_channels: int = Field(128, ge=1)
-    value_channels: int = Field(512, ge=1)
-    decoder_channels: int = Field(256, ge=1)
-    pad: bool = True
-    detach_memory: bool = False
-
-    def build_trunk(self, mask_channels: int) -> Trunk | RefineTrunk:
-        """An encoder as configured, which takes so many masks besides RGB."""
-        kind = RefineTrunk if self.refine else Trunk
-        trunk = kind(self.backbone, mask_channels, self.weights, self.backbone_options)
-        for module in trunk.modules():
-            if isinstance(module, MaskStem):
-                module.scale_masks(self.mask_weights)
-        return trunk
 
 
 @dataclass(frozen=True)
@@ -77,14 +32,14 @@ class QueryFeatures:
 
     Attributes:
         key: `[V, hw, Ck]`.
-        context: what the read-out's first convolutions make of the query value.
-        skips: decoder skips after their own convolutions.
+        context: what the mixer makes of the query value.
+        skips: what the decoder makes of its skips.
         size: feature height and width (h, w).
     """
 
     key: torch.Tensor
     context: Any
-    skips: Skips
+    skips: Any
     size: tuple[int, int]
 
 
@@ -102,54 +57,44 @@ class MemoryState:
 
 
 class SpaceTimeNetwork(nn.Module):
-    """Base of STM-like networks.
+    """Encoder, memory, mixer, prior, decoder and refinement; satisfies `Segmenter`."""
 
-    A subclass sets `decoder` and implements `_query`, `_memory_key_value` and `_compress`.
-    """
+    parts_that_may_be_new = frozenset({"mixer", "prior", "refinement"})
+    """So that training can start from a network without them, or with others."""
 
-    decoder: Decoder
+    encoder: Any
+    memory: nn.Module
+    mixer: Any
+    prior: Any
+    decoder: Any
+    refinement: nn.Module | None
 
     def __init__(self, config: SpaceTimeConfig):
         super().__init__()
         self.config = config
-        self.input_spec = InputSpec(mean=config.mean, std=config.std, pad=config.pad)
+        self.encoder = part_choice.ENCODER.build(
+            config.encoder, config.build_trunk, config.key_channels, config.value_channels
+        )
+        sizes = config.sizes(self.encoder.skips)
+        self.memory = part_choice.MEMORY.build(config.memory, sizes)
+        self.mixer = part_choice.MIXER.build(config.mixer, sizes)
+        self.decoder = part_choice.DECODER.build(config.decoder, sizes)
+        self.prior = None
+        if not config.prior.left_out:
+            self.prior = part_choice.PRIOR.build(config.prior, sizes)
+        self.refinement = None
+        if not config.refinement.left_out:
+            self.refinement = part_choice.REFINEMENT.build(config.refinement)
+        self.input_spec = InputSpec(
+            mean=config.mean,
+            std=config.std,
+            pad=config.pad,
+            every_frame=self.prior is not None,
+        )
 
-    def _query(self, images: torch.Tensor) -> QueryFeatures:
-        """Features of images `[V, 3, H, W]` in model normalisation."""
-        raise TypeError(f"{type(self).__name__} does not define _query")
-
-    def _memory_key_value(
-        self, images: torch.Tensor, masks: torch.Tensor, others: torch.Tensor, owner: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Images `[V, 3, H, W]`, masks `[M, H, W]` -> key `[M, hw, Ck]`, value `[M, Cv, h, w]`."""
-        raise TypeError(f"{type(self).__name__} does not define _memory_key_value")
-
-    def _compress(
-        self,
-        read: torch.Tensor,
-        context: Any,
-        owner: torch.Tensor,
-        prior: torch.Tensor | None,
-    ) -> torch.Tensor:
-        """Read-out `[M, Cv, h, w]`, query context, prior -> decoder input `[M, C, h, w]`.
-
-        What `_constrain` is to see goes through it here.
-        """
-        raise TypeError(f"{type(self).__name__} does not define _compress")
-
-    # What a network may add
-
-    def _prior(self, masks: torch.Tensor) -> torch.Tensor | None:
-        """Masks of a frame `[V, N, H, W]` -> prior for the next one `[V, N, h, w]`, or None."""
-        return None
-
-    def _constrain(self, features: torch.Tensor, prior: torch.Tensor | None) -> torch.Tensor:
-        """Features before the decoder `[M, C, h, w]`, narrowed down by the prior `[M, h, w]`."""
-        return features
-
-    def _refine(self, logits: torch.Tensor) -> torch.Tensor:
-        """The decoder's `[M, 2, H, W]`, improved; the very same tensor where nothing is done."""
-        return logits
+    def current_names(self, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Weights of a former version by the names of this one."""
+        return former.current_names(weights)
 
     def train(self, mode: bool = True) -> SpaceTimeNetwork:
         """Set training mode; BatchNorm statistics stay frozen (STM trains with them frozen)."""
@@ -180,12 +125,12 @@ class SpaceTimeNetwork(nn.Module):
         views, count = masks.shape[:2]
         while len(state.objects) < count:
             state.objects.append(ObjectMemory(state.max_memory))
-        others = (masks.sum(1, keepdim=True) - masks).clamp(0, 1)
+        others = _others(masks)
         wanted = [row for row in range(count) if fates[row] is not Fate.SKIP]
         for start in range(0, len(wanted), PAIRS_AT_ONCE):
             rows = wanted[start : start + PAIRS_AT_ONCE]
             owner = torch.arange(views, device=masks.device).repeat_interleave(len(rows))
-            key, value = self._memory_key_value(
+            key, value = self.encoder.see_masks(
                 frame.images, masks[:, rows].flatten(0, 1), others[:, rows].flatten(0, 1), owner
             )
             keys = key.unflatten(0, (views, len(rows)))
@@ -194,16 +139,14 @@ class SpaceTimeNetwork(nn.Module):
                 state.objects[row].write(keys[:, index], values[:, index], fates[row], frame.time)
         for row in set(range(count)) - set(wanted):
             state.objects[row].replaceable = None
+        state.prior = None if self.prior is None else self.prior.of_masks(masks)
 
     def segment(self, frame: FrameViews, features: QueryFeatures, state: MemoryState) -> Prediction:
         """See `Segmenter.segment`; soft aggregation, where an object without memory counts as 0."""
-        height, width = features.size
-        views = features.key.shape[0]
-        result = features.key.new_zeros(
-            (views, len(state.objects), height * 16, width * 16), dtype=torch.float32
-        )
+        views, size = features.key.shape[0], frame.images.shape[-2:]
+        result = features.key.new_zeros((views, len(state.objects), *size), dtype=torch.float32)
         reads = {
-            row: memory_read(features.key, *contents)
+            row: self.memory(features.key, *contents)
             for row, item in enumerate(state.objects)
             if (contents := item.contents()) is not None
         }
@@ -218,6 +161,18 @@ class SpaceTimeNetwork(nn.Module):
         logits, probabilities = soft_aggregate(result)
         return Prediction(probabilities, logits)
 
+    # What both have in common
+
+    def _query(self, images: torch.Tensor) -> QueryFeatures:
+        """Features of images `[V, 3, H, W]` in model normalisation."""
+        seen = self.encoder.see(images)
+        return QueryFeatures(
+            key=seen.key,
+            context=self.mixer.query_part(seen.value),
+            skips=self.decoder.prepare(seen.stride4, seen.stride8),
+            size=(seen.value.shape[-2], seen.value.shape[-1]),
+        )
+
     def _decode(
         self,
         read: torch.Tensor,
@@ -227,8 +182,13 @@ class SpaceTimeNetwork(nn.Module):
     ) -> torch.Tensor:
         """Read-out `[M, hw, Cv]`, prior `[M, h, w]` -> logits `[M, 2, H, W]`, object second."""
         maps = read.transpose(1, 2).unflatten(2, features.size)
-        compressed = self._compress(maps, features.context, owner, prior)
-        return self.decoder(compressed, features.skips, owner)
+        mixed = self.mixer(maps, features.context, owner)
+        if self.prior is not None and prior is not None:
+            mixed = self.prior(mixed, prior)
+        return self.decoder(self.mixer.after_prior(mixed), features.skips, owner)
+
+    def _refine(self, logits: torch.Tensor) -> torch.Tensor:
+        return logits if self.refinement is None else self.refinement(logits)
 
     # Training, whole clips
 
@@ -247,32 +207,37 @@ class SpaceTimeNetwork(nn.Module):
         queries = self._query(images[:, 1:].flatten(0, 1))
         keys: list[torch.Tensor] = []
         values: list[torch.Tensor] = []
-        outputs: list[torch.Tensor] = []
         results: list[torch.Tensor] = []
+        outputs: list[torch.Tensor] = []
         coarse: list[torch.Tensor] = []
         for frame in range(1, frames):
-            others = (masks.sum(1, keepdim=True) - masks).clamp(0, 1)
-            key, value = self._memory_key_value(
-                images[:, frame - 1], masks[owner, slot], others[owner, slot], owner
+            key, value = self.encoder.see_masks(
+                images[:, frame - 1], masks[owner, slot], _others(masks)[owner, slot], owner
             )
             keys.append(key)
             values.append(value.flatten(2).transpose(1, 2))
             query_of_pair = owner * (frames - 1) + frame - 1
-            read = memory_read(queries.key[query_of_pair], torch.cat(keys, 1), torch.cat(values, 1))
-            prior = self._prior(masks if given is None else given[:, frame])
-            of_pair = None if prior is None else prior[owner, slot]
-            decoded = self._decode(read, queries, query_of_pair, of_pair)
-            refined = self._refine(decoded)
-            if refined is not decoded:
+            read = self.memory(queries.key[query_of_pair], torch.cat(keys, 1), torch.cat(values, 1))
+            prior = None
+            if self.prior is not None:
+                seen = masks if given is None else given[:, frame]
+                prior = self.prior.of_masks(seen)[owner, slot]
+            decoded = self._decode(read, queries, query_of_pair, prior)
+            if self.refinement is not None:
                 coarse.append(_aggregate_pairs(decoded, clip, owner, slot)[0])
-            logits, aggregated = _aggregate_pairs(refined, clip, owner, slot)
+            logits, found = _aggregate_pairs(self._refine(decoded), clip, owner, slot)
             outputs.append(logits)
-            results.append(aggregated)
-            masks = aggregated[:, 1:] * clip.present[..., None, None]
+            results.append(found)
+            masks = found[:, 1:] * clip.present[..., None, None]
             if self.config.detach_memory:
                 masks = masks.detach()
         extras = {"coarse": torch.stack(coarse, dim=1)} if coarse else {}
         return Prediction(torch.stack(results, dim=1), torch.stack(outputs, dim=1), extras)
+
+
+def _others(masks: torch.Tensor) -> torch.Tensor:
+    """For each object the union of all others, `[V, N, H, W]` in [0, 1]."""
+    return (masks.sum(1, keepdim=True) - masks).clamp(0, 1)
 
 
 def _one_hot(labels: torch.Tensor, present: torch.Tensor) -> torch.Tensor:

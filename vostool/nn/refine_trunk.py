@@ -16,8 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from vostool.nn.trunk import STRIDES, Trunk
-from vostool.nn.trunk_options import TrunkOptions
+from vostool.nn.trunk import Trunk
 
 PYRAMID_CHANNELS = 256
 COARSEST = 32
@@ -27,26 +26,16 @@ class RefineTrunk(nn.Module):
     """A `Trunk` with a zero-initialised feature pyramid on top.
 
     Args:
-        name, mask_channels, weights, options: as for `Trunk`; the network needs stride 32 too.
+        trunk: with features at strides 4, 8, 16 and 32.
         pyramid_channels: width of the pyramid.
 
     Attributes:
         channels: numbers of channels at strides 4, 8, 16, those of the plain trunk.
-
-    Raises:
-        UsageError, CheckpointError: as for `Trunk`.
     """
 
-    def __init__(
-        self,
-        name: str,
-        mask_channels: int = 0,
-        weights: str = "none",
-        options: TrunkOptions | None = None,
-        pyramid_channels: int = PYRAMID_CHANNELS,
-    ):
+    def __init__(self, trunk: Trunk, pyramid_channels: int = PYRAMID_CHANNELS):
         super().__init__()
-        self.trunk = Trunk(name, mask_channels, weights, options, strides=(*STRIDES, COARSEST))
+        self.trunk = trunk
         widths = self.trunk.channels
         self.channels: tuple[int, ...] = widths[:-1]
         self.laterals = nn.ModuleList(nn.Conv2d(width, pyramid_channels, 1) for width in widths)

@@ -32,6 +32,10 @@ class SpatialConstraint(nn.Module):
         with torch.no_grad():
             self.conv.weight[0, -1] += prior_weight / self.conv.weight[0, -1].numel()
 
+    def of_masks(self, masks: torch.Tensor) -> torch.Tensor:
+        """See `prior_of_masks`."""
+        return prior_of_masks(masks)
+
     def forward(self, features: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:
         """`[M, C, h, w]`, prior `[M, h, w]` in [0, 1] -> `[M, C, h, w]`.
 

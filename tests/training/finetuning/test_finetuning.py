@@ -66,7 +66,7 @@ def test_only_the_copy_is_tuned_and_only_its_chosen_parameters(network):
     chosen = {name for name, value in named if value.requires_grad}
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed <= chosen
-    assert "compress.weight" in changed
+    assert "mixer.compress.weight" in changed
     assert any(name.startswith("encoder") for name in changed)
     assert not any("running" in name or "num_batches" in name for name in changed)
     assert not item.network.training
@@ -77,7 +77,7 @@ def test_scmn_is_tuned_in_all_its_parts_with_its_own_losses():
     small = {"layers": [1, 1, 1, 1], "channels": [8, 8, 16, 16]}
     config = scmn.Config(
         backbone="resnet18", backbone_options=small, key_channels=4, value_channels=8,
-        decoder_channels=8, refinement_channels=4,
+        decoder_channels=8, refinement={"channels": 4},
     )  # fmt: skip
     item = scmn.build(config).eval()
     trained = TrainedWith.of({"losses": {"iou": 1, "auxiliary": 1}})
@@ -87,7 +87,7 @@ def test_scmn_is_tuned_in_all_its_parts_with_its_own_losses():
     assert (run.ending, len(run.held_out)) == (Ending.DONE, 3)
     before, after = weights(item), weights(tuned.network)
     changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
-    assert {"aspp", "constraint", "decoder", "refinement"} <= changed
+    assert {"encoder", "mixer", "prior", "decoder", "refinement"} <= changed
 
 
 def test_the_loss_falls_on_clips_and_on_held_out_warps(network):

@@ -36,17 +36,21 @@ def batch_norms(model: nn.Module) -> set[str]:
     }
 
 
+def in_trunk(name: str) -> bool:
+    return name.startswith("encoder.") and "_head." not in name
+
+
 def test_stm_is_tuned_in_both_layer3_and_all_heads():
     model = stm.build(stm.Config(**RESNET))
     names = chosen(model, "last-stage")
-    inside = {name for name in names if "encoder" in name}
+    inside = {name for name in names if in_trunk(name)}
     assert inside
     assert all(".layer3." in name for name in inside), "layer3 of a ResNet is its stride-16 stage"
     convolutions = {
         name for name, value in model.named_parameters() if ".layer3." in name and value.ndim == 4
     }
     assert convolutions <= names
-    outside = {name for name, _ in model.named_parameters() if "encoder" not in name}
+    outside = {name for name, _ in model.named_parameters() if not in_trunk(name)}
     assert outside <= names
     assert not names & batch_norms(model)
 
@@ -55,15 +59,17 @@ def test_other_choices_of_the_trunk():
     model = stm.build(stm.Config(**RESNET))
     everything = {name for name, _ in model.named_parameters()}
     assert chosen(model, "all") == everything - batch_norms(model)
-    assert chosen(model, "none") == {name for name in everything if "encoder" not in name}
+    assert chosen(model, "none") == {name for name in everything if not in_trunk(name)}
 
 
 @pytest.mark.parametrize(("refine", "stage"), [(False, "stride 16"), (True, "stride 32")])
 def test_the_last_stage_of_any_trunk_is_what_only_the_coarsest_feature_needs(refine, stage):
-    config = famnet.Config(backbone="mobilenetv2_035", refine=refine, **SMALL)
+    config = famnet.Config(
+        backbone="mobilenetv2_035", context="pyramid" if refine else "none", **SMALL
+    )
     model = famnet.build(config)
     names = chosen(model, "last-stage")
-    trunk = model.encoder.trunk if refine else model.encoder
+    trunk = model.encoder.shared.trunk if refine else model.encoder.shared
     inside = {name for name, value in trunk.named_parameters() if value.requires_grad}
     blocks = {name.split(".")[2] for name in inside}
     # MobileNetV2: blocks 1 and 2 end strides 4 and 8, 4 ends stride 16, 5 (and 6) have stride 32.
@@ -71,7 +77,7 @@ def test_the_last_stage_of_any_trunk_is_what_only_the_coarsest_feature_needs(ref
     assert blocks <= ({"5", "6"} if refine else {"3", "4"})
     if refine:
         assert any("laterals" in name for name in names), "the pyramid lies outside the trunk"
-    assert any(name.startswith("aspp") for name in names)
+    assert any(name.startswith("mixer.aspp") for name in names)
 
 
 def test_a_network_without_a_trunk_is_tuned_whole():

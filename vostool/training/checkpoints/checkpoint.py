@@ -116,7 +116,13 @@ def load_weights(model: nn.Module, weights: Mapping[str, torch.Tensor], where: P
         CheckpointError: as for `require_fitting`.
     """
     require_fitting(model, weights, where)
-    model.load_state_dict(dict(weights))
+    model.load_state_dict(_current(model, weights))
+
+
+def _current(model: nn.Module, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Weights by the names that the model has now, where it knows what they were called before."""
+    rename = getattr(model, "current_names", dict)
+    return rename(weights)
 
 
 def require_fitting(model: nn.Module, weights: Mapping[str, torch.Tensor], where: Path) -> None:
@@ -125,7 +131,7 @@ def require_fitting(model: nn.Module, weights: Mapping[str, torch.Tensor], where
     Raises:
         CheckpointError: names or shapes differ; the first differences are listed.
     """
-    own = model.state_dict()
+    own, weights = model.state_dict(), _current(model, weights)
     differences = [f"{name} is missing" for name in own if name not in weights]
     differences += [f"{name} is not in the model" for name in weights if name not in own]
     differences += [
@@ -159,7 +165,7 @@ def load_start(
     Raises:
         CheckpointError: other parts differ.
     """
-    own = model.state_dict()
+    own, weights = model.state_dict(), _current(model, weights)
     free: frozenset[str] = getattr(model, "parts_that_may_be_new", frozenset())
     different = {
         part

@@ -1,0 +1,92 @@
+"""Choices of space-time memory networks: their parts by name, and what the parts share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from vostool.models import former
+from vostool.nn import part_choice
+from vostool.nn.part_choice import KINDS, PartChoice, Sizes
+from vostool.nn.refine_trunk import RefineTrunk
+from vostool.nn.trunk import STRIDES, MaskStem, Trunk
+from vostool.nn.trunk_options import TrunkOptions
+
+
+class SpaceTimeConfig(BaseModel):
+    """Choices that all space-time memory networks have; defaults are STM's.
+
+    A part is a name, such as `mixer = "aspp"`, or a table of name and options, such as
+    `mixer = { name = "aspp", rates = [2, 4, 8] }`; `vostool/nn/parts/` has a folder for each kind.
+
+    Attributes:
+        backbone: any timm architecture with features at strides 4, 8, 16.
+        backbone_options: changes to that architecture.
+        weights: "none", "imagenet", or a file in timm's names.
+        mask_weights: factor on the initial weights of the masks' first convolutions; 0 for an
+            encoder that sees no mask before training. One encoder for memory and query begins
+            with keys that match best where the masks are alike; less weight lets images count.
+        mean, std: normalisation that the backbone's weights were trained with.
+        key_channels, value_channels: of keys and values in memory.
+        decoder_channels: width of the decoder.
+        encoder: "separate" or "shared".
+        context: added to the backbone; "pyramid" makes "resnet50" Refine-50 of paper 004.
+        memory: how memory is read.
+        mixer: what sees read-out and query value first, "convolution" or "aspp".
+        prior: "spatial-constraint" weighs features by the previous frame's mask.
+        decoder: from there to full size.
+        refinement: "residual" improves each object's map at full size.
+        pad: pad frames to multiples of 16 (True) or resize them (False).
+        detach_memory: cut the gradient at the predicted mask that goes back into memory.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    backbone: str = "resnet50"
+    backbone_options: TrunkOptions = TrunkOptions()
+    weights: str = "none"
+    mask_weights: float = Field(1.0, ge=0)
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    key_channels: int = Field(128, ge=1)
+    value_channels: int = Field(512, ge=1)
+    decoder_channels: int = Field(256, ge=1)
+    encoder: PartChoice = PartChoice(name="separate")
+    context: PartChoice = PartChoice(name="none")
+    memory: PartChoice = PartChoice(name="attention")
+    mixer: PartChoice = PartChoice(name="convolution")
+    prior: PartChoice = PartChoice(name="none")
+    decoder: PartChoice = PartChoice(name="skip")
+    refinement: PartChoice = PartChoice(name="none")
+    pad: bool = True
+    detach_memory: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_before(cls, values: Any) -> Any:
+        """Read what recipes and checkpoints said before networks were composed of parts."""
+        defaults = {kind.word: cls.model_fields[kind.word].default for kind in KINDS}
+        return former.current_values(values, defaults) if isinstance(values, dict) else values
+
+    @field_validator(*(kind.word for kind in KINDS), mode="before")
+    @classmethod
+    def _known_part(cls, value: Any, info: ValidationInfo) -> PartChoice:
+        (kind,) = (kind for kind in KINDS if kind.word == info.field_name)
+        return kind.check(value, cls.model_fields[kind.word].default)
+
+    def build_trunk(self, mask_channels: int) -> Trunk | RefineTrunk:
+        """A trunk as configured, with its context, which takes so many masks besides RGB."""
+        context = None if self.context.left_out else part_choice.CONTEXT.module(self.context.name)
+        strides = STRIDES if context is None else context.STRIDES
+        trunk = Trunk(self.backbone, mask_channels, self.weights, self.backbone_options, strides)
+        for module in trunk.modules():
+            if isinstance(module, MaskStem):
+                module.scale_masks(self.mask_weights)
+        if context is None:
+            return trunk
+        return context.build(context.Config.model_validate(self.context.options), trunk)
+
+    def sizes(self, skips: tuple[int, int]) -> Sizes:
+        """What parts have to agree on, with an encoder whose skips have so many channels."""
+        return Sizes(skips, self.key_channels, self.value_channels, self.decoder_channels)

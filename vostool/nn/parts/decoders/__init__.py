@@ -1,0 +1,1 @@
+"""Decoders: from the mixed features and skips to logits at full size."""

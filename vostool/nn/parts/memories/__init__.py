@@ -1,0 +1,1 @@
+"""Memories: how a query reads what is memorised."""

@@ -1,0 +1,1 @@
+"""Mixers: read-out and query value become what the decoder starts from."""

@@ -1,0 +1,1 @@
+"""Refinements: improve each object's logits before objects compete."""
