@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +14,13 @@ from vostool.cli.main import main
 from vostool.core.errors import CheckpointError, DataError, OutputError, UsageError
 from vostool.core.output import Output
 from vostool.core.types import Clip
+from vostool.datasets.selection import Selection
 from vostool.recipe import Recipe, parse_recipe
 from vostool.stages.choose.select import select
 from vostool.stages.predict.load import load_segmenter
+from vostool.stages.score.evaluate import evaluate
 from vostool.stages.train.train import TrainingRun, train
-from vostool.stages.train.training_data import DataFolders
+from vostool.stages.train.training_data import DataFolders, held_out_videos
 from vostool.training.checkpoints.checkpoint import read_checkpoint
 from vostool.training.checkpoints.run_folder import RunFolder
 from vostool.training.loop.metrics_log import read_metrics
@@ -89,6 +92,35 @@ def test_a_run_holds_what_it_should(trained: Path) -> None:
     scores = [record["J&F-Mean"] for record in records if record["kind"] == "validation"]
     assert len(scores) == 2
     assert read_checkpoint(trained / "best.ckpt")[1].metrics["J&F-Mean"] == max(scores)
+
+
+@pytest.mark.parametrize("short_side", [None, 24])
+def test_validation_scores_as_infer_and_evaluate_do(
+    trained: Path, videos: Path, tmp_path: Path, short_side: int | None
+) -> None:
+    checkpoint = trained / "best.ckpt"
+    options = {"validation": {"short_side": short_side, "max_frames": None}}
+    validation = held_out_videos(recipe(**options), DataFolders({"videos": videos}))
+    found = validation.score(load_segmenter(checkpoint)[0])
+    chosen = Selection("davis2016", videos, "train", ("c",))
+    arguments = [
+        "--root",
+        str(videos),
+        "--dataset",
+        "davis2016",
+        "--split",
+        "train",
+        "--video",
+        "c",
+    ]
+    if short_side is not None:
+        arguments += ["--short-side", str(short_side)]
+    arguments += ["--checkpoint", str(checkpoint), "--out", str(tmp_path / "out"), "--video", "c"]
+    with pytest.raises(SystemExit) as ended:
+        main(["infer", *arguments, "--precision", "fp32", "--device", "cpu"])
+    assert not ended.value.code
+    scores = evaluate(tmp_path / "out", chosen).figures
+    assert found == {name: value for name, value in scores.items() if not math.isnan(value)}
 
 
 def test_interrupted_training_equals_uninterrupted(

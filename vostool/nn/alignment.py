@@ -59,30 +59,35 @@ class AdaptiveAlignment(nn.Module):
             proposals: `[P, C, s, s]`, with soft masks `[P, s, s]`.
             pairs: int64 `[R]` template and `[R]` proposal of each pair.
         """
-        template_keys = self._keys(templates)
-        proposal_keys = self._keys(proposals)
-        prior = (proposal_masks.flatten(1).float() + EPSILON).log()
+        # The temperature and the prior go into the keys, so that affinities need one product.
+        of_templates = self._keys(templates) / self.log_temperature.exp()
+        of_templates = torch.cat([of_templates, torch.ones_like(of_templates[..., :1])], dim=-1)
+        of_proposals = torch.cat([self._keys(proposals), self._prior(proposal_masks)], dim=-1)
+        wanted = F.normalize(templates.flatten(2).float(), dim=1)
+        weights = template_masks.flatten(1).float()
+        values = proposals.flatten(2).float()
         parts = []
-        for some_templates, some_proposals in zip(
+        for one, other in zip(
             pairs[0].split(self.pairs_at_once), pairs[1].split(self.pairs_at_once), strict=True
         ):
-            affinity = template_keys[some_templates] @ proposal_keys[some_proposals].mT
-            affinity = affinity.float() / self.log_temperature.exp()
-            if self.mask_prior:
-                affinity = affinity + prior[some_proposals][:, None]
-            values = proposals[some_proposals].flatten(2).float()
-            aligned = values @ affinity.softmax(-1).mT
-            wanted = templates[some_templates].flatten(2).float()
-            weights = template_masks[some_templates].flatten(1).float()
-            alike = F.cosine_similarity(wanted, aligned, dim=1)
-            parts.append((alike * weights).sum(-1) / weights.sum(-1).clamp(min=EPSILON))
+            attention = (of_templates[one] @ of_proposals[other].mT).softmax(-1)
+            aligned = F.normalize(values[other] @ attention.mT, dim=1)
+            alike = (wanted[one] * aligned).sum(1)
+            total = weights[one].sum(-1).clamp(min=EPSILON)
+            parts.append((alike * weights[one]).sum(-1) / total)
         if not parts:
             return templates.new_zeros(0, dtype=torch.float32)
         return torch.cat(parts)
 
     def _keys(self, maps: torch.Tensor) -> torch.Tensor:
-        """`[K, C, s, s]` -> unit vectors `[K, s*s, width]`."""
-        return F.normalize(self.project(maps).flatten(2), dim=1).mT
+        """`[K, C, s, s]` -> unit vectors float32 `[K, s*s, width]`."""
+        return F.normalize(self.project(maps).flatten(2).float(), dim=1).mT
+
+    def _prior(self, masks: torch.Tensor) -> torch.Tensor:
+        """What is added to every affinity with a proposal's location, `[P, s*s, 1]`."""
+        flat = masks.flatten(1).float()
+        prior = (flat + EPSILON).log() if self.mask_prior else torch.zeros_like(flat)
+        return prior[..., None]
 
 
 def every_pair(templates: int, proposals: int) -> tuple[torch.Tensor, torch.Tensor]:

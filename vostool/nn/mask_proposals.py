@@ -115,6 +115,21 @@ def moved_masks(masks: torch.Tensor) -> torch.Tensor:
     return (moved[:, 0] > 0.5).unflatten(1, (len(moves), height)).flatten(0, 1)
 
 
+def jittered(masks: torch.Tensor, each: int = 6) -> torch.Tensor:
+    """Each bool mask `[N, h, w]` as it is and `each` times moved at random: a perfect detector's.
+
+    For training and tests only, since it needs the truth. Empty masks are left out.
+    """
+    masks = masks[masks.flatten(1).any(1)]
+    if not len(masks):
+        return masks
+    moved = moved_masks(masks).unflatten(0, (len(masks), -1))
+    chosen = torch.stack([torch.randperm(moved.shape[1])[:each] for _ in masks]).to(masks.device)
+    some = moved[torch.arange(len(masks), device=masks.device)[:, None], chosen].flatten(0, 1)
+    found = torch.cat([masks, some])
+    return found[found.flatten(1).any(1)]
+
+
 def _moves() -> list[tuple[float, float, float]]:
     """(dx, dy, scale): 17 shifts x 3 scales."""
     directions = [(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1) if (x, y) != (0, 0)]

@@ -31,6 +31,14 @@ from vostool.training.synthesis.synthesize import SynthesisOptions
 
 STILL = Motion(rotation=0, scale=(1, 1), shear=0, shift=0, thin_plate=0)
 EVEN = ColourJitter(brightness=0, contrast=0, saturation=0)
+STEPS = ((0.0, 5), (0.2, 10), (0.4, 15), (0.6, 20), (0.8, 25))
+
+
+def constant(max_skip: int) -> SkipCurriculum:
+    """The same limit throughout."""
+    return SkipCurriculum(((0.0, max_skip),))
+
+
 FIXED = VideoClipOptions(
     crop=(64, 80),
     short_side=(64, 64),
@@ -79,7 +87,7 @@ def clips_of(video: Video, max_skip: int = 5, samples: int = 40, **options: obje
     return VideoClips(
         [video],
         FIXED.model_copy(update=options),
-        curriculum=SkipCurriculum.constant(max_skip),
+        curriculum=constant(max_skip),
         samples=samples,
     )
 
@@ -234,7 +242,7 @@ def test_previous_labels_are_cropped_like_the_frame(tmp_path: Path) -> None:
     clips = VideoClips(
         [video],
         FIXED.model_copy(update={"previous": True, "short_side": (96, 96), "flip": 1.0}),
-        curriculum=SkipCurriculum.constant(3),
+        curriculum=constant(3),
         samples=10,
     )
     for k in range(10):
@@ -257,7 +265,7 @@ def test_crops_keep_an_object(tmp_path_factory: pytest.TempPathFactory, seed: in
     x, y = rng.integers(0, (64, 48))
     video = make_video(root, [square((int(x), int(y)))] * 3)
     options = VideoClipOptions(crop=(48, 48), short_side=(64, 120))
-    clips = VideoClips([video], options, curriculum=SkipCurriculum.constant(5), samples=3)
+    clips = VideoClips([video], options, curriculum=constant(5), samples=3)
     for k in range(3):
         labels = clips[k].labels[0]
         assert (labels[0] == 1).sum() >= 100
@@ -269,7 +277,7 @@ def test_samples_depend_on_seed_and_number_alone(tmp_path: Path) -> None:
 
     def clips(seed: int) -> VideoClips:
         return VideoClips(
-            [video], options, curriculum=SkipCurriculum.steps(100), samples=100, seed=seed
+            [video], options, curriculum=SkipCurriculum(STEPS, 100), samples=100, seed=seed
         )
 
     whole, later = clips(0), clips(0)
@@ -304,7 +312,7 @@ def test_previous_labels_are_given_until_a_part_of_the_training(tmp_path: Path) 
     assert [clips[k].previous is None for k in order] == [True, False, True, False]
     without = VideoClips([video], FIXED, curriculum=curriculum, samples=20)
     assert without[3].previous is None
-    for always in (SkipCurriculum(((0, 3),), samples=20), SkipCurriculum.constant(3)):
+    for always in (SkipCurriculum(((0, 3),), samples=20), constant(3)):
         clips = VideoClips([video], options, curriculum=always, samples=20)
         assert clips[19].previous is not None
 
@@ -316,9 +324,9 @@ def test_previous_labels_are_given_until_a_part_of_the_training(tmp_path: Path) 
             SkipCurriculum(MASK_PROPAGATION, 100),
             {0: 5, 9: 5, 10: 10, 25: 15, 30: 20, 89: 25, 90: 5, 100: 5, 500: 5},
         ),
-        (SkipCurriculum.steps(50), {0: 5, 9: 5, 10: 10, 39: 20, 40: 25, 49: 25, 60: 25}),
-        (SkipCurriculum.steps(4, step=3, limit=7), {0: 3, 2: 6, 3: 7}),
-        (SkipCurriculum.constant(9), {0: 9, 10**6: 9}),
+        (SkipCurriculum(STEPS, 50), {0: 5, 9: 5, 10: 10, 39: 20, 40: 25, 49: 25, 60: 25}),
+        (SkipCurriculum(((0.0, 3), (1 / 3, 6), (2 / 3, 7)), 4), {0: 3, 2: 6, 3: 7}),
+        (constant(9), {0: 9, 10**6: 9}),
     ],
 )
 def test_curriculum_table(curriculum: SkipCurriculum, expected: dict[int, int]) -> None:
@@ -408,7 +416,7 @@ def test_real_davis_frames(shared_data: Path) -> None:
             Video(name, frames, (VideoObject(1, frames[0].name),), (), MaskEncoding.BINARY)
         )
     options = VideoClipOptions(crop=(192, 192), short_side=(192, 360))
-    clips = VideoClips(videos, options, curriculum=SkipCurriculum.constant(10), samples=12)
+    clips = VideoClips(videos, options, curriculum=constant(10), samples=12)
     for k in range(12):
         clip = clips[k]
         assert (clip.labels[0, 0] == 1).sum() >= 100

@@ -32,18 +32,6 @@ class SkipCurriculum:
         if starts[-1] >= 1 or any(skip < 1 for _, skip in self.breakpoints) or self.samples < 1:
             raise ValueError("curriculum needs breakpoints below 1, gaps and samples of at least 1")
 
-    @classmethod
-    def constant(cls, max_skip: int) -> SkipCurriculum:
-        """The same limit throughout."""
-        return cls(((0.0, max_skip),))
-
-    @classmethod
-    def steps(cls, samples: int, *, step: int = 5, limit: int = 25) -> SkipCurriculum:
-        """`step`, then `step` more in equal parts of the phase until `limit` is reached."""
-        count = -(-limit // step)
-        points = tuple((k / count, min(limit, (k + 1) * step)) for k in range(count))
-        return cls(points, samples)
-
     def gives_previous(self, sample: int) -> bool:
         """Whether sample number `sample` comes with `Clip.previous`."""
         return self.previous_until >= 1 or sample < self.previous_until * self.samples

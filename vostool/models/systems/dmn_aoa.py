@@ -1,0 +1,444 @@
+"""DMN-AOA: dynamic memory, adaptive object alignment, matching of proposals, refinement.
+
+Liang et al., ICCV 2021; paper 003 is its supplement. What comes from where:
+
+- Documented (supplement): object pixels of the current frame read every memory pixel; templates
+  are aligned with proposals by a weighted mean over all proposal locations; the matching layer of
+  DMM-Net with 10 steps, 5 projections, 0.1 and a learned weight; a RefineNet after the coarse mask.
+- From cited work (DMM-Net): 50 proposals, regions of 14 x 14, overlap with the last mask in the
+  cost, lambda 0.3 to begin with, the greedy start.
+- Our definition: the encoder, its widths, the layout of templates, the mask prior, the null
+  columns, RefineNet's architecture (STM's decoder), proposals without a detector.
+
+Axes: V views, B clips, T frames, N objects, P proposals, M (image, object) pairs, h x w features at
+stride 16, h4 x w4 pixels at stride 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import nn
+from torch.nn import functional as F
+
+from vostool.core.types import Clip, Fate
+from vostool.models.clip_pairs import ClipPairs
+from vostool.models.object_matching import (
+    Compared,
+    ImageFeatures,
+    Matched,
+    ObjectMatching,
+    Scene,
+    Similarities,
+)
+from vostool.models.segmenter import FrameViews, InputSpec, Prediction
+from vostool.nn.aggregation import soft_aggregate
+from vostool.nn.decoder import Decoder, Skips
+from vostool.nn.dynamic_memory import MemoryEncoder
+from vostool.nn.folding import freeze_statistics
+from vostool.nn.key_value import KeyValueHead
+from vostool.nn.mask_proposals import jittered
+from vostool.nn.memory import ObjectMemory
+from vostool.nn.pairs import add_image_part
+from vostool.nn.proposal_matching import (
+    MASK_STRIDE,
+    Candidates,
+    ProposalMatcher,
+    TemplateMode,
+    Templates,
+    candidates_of,
+    templates_of,
+)
+from vostool.nn.trunk import Trunk
+from vostool.nn.trunk_options import TrunkOptions
+
+
+class Config(BaseModel):
+    """Choices of DMN-AOA."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    backbone: str = Field("resnet50", description="timm network with features at 4, 8 and 16")
+    backbone_options: TrunkOptions = Field(TrunkOptions(), description="changes to it")
+    weights: str = Field("none", description='"none", "imagenet", or a file in timm\'s names')
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    channels: int = Field(256, ge=8, description="of the features at stride 16")
+    key_channels: int = Field(128, ge=1, description="of keys in memory")
+    value_channels: int = Field(256, ge=1, description="of values in memory, and of templates")
+    decoder_channels: int = Field(256, ge=1, description="width of RefineNet")
+    region_cells: int = Field(14, ge=1, le=28, description="cells of a region per side")
+    proposals: Literal["deterministic", "detector"] = Field(
+        "deterministic",
+        description="made of the last masks and what memory reads, or given with each frame",
+    )
+    training_proposals: Literal["deterministic", "oracle-jitter", "both"] = Field(
+        "both", description="in training; the oracle moves true masks about, and is never used else"
+    )
+    template_mode: TemplateMode = Field(
+        TemplateMode.BOTH, description="first: without dynamic memory; dynamic; both"
+    )
+    alignment: bool = Field(True, description="align proposals with templates location by location")
+    mask_prior: bool = Field(True, description="alignment attends less outside a proposal's mask")
+    object_memory: bool = Field(
+        True, description="memory pixels count by their share of object; False is the paper's words"
+    )
+    matching: Literal["layer", "nearest"] = Field(
+        "layer", description="matching layer, or each object's most similar proposal"
+    )
+    hard: Literal["lsa", "argmax"] = Field(
+        "lsa", description="at inference: exact assignment, or each row's largest entry"
+    )
+    refinement: bool = Field(True, description="RefineNet; False gives the coarse masks")
+    true_previous: float = Field(
+        0.5, ge=0, le=1, description="how often the last mask in training is the true one"
+    )
+    pad: bool = Field(True, description="pad frames to multiples of 16 (True) or resize them")
+
+
+@dataclass(frozen=True)
+class Features:
+    """Object-independent features of V images.
+
+    Attributes:
+        maps: `[V, C, h, w]`.
+        key: `[V, h*w, Ck]`.
+        value: `[V, Cv, h, w]`.
+        skips: RefineNet's, after their own convolutions.
+        proposals: per view, those that came with the frame, or None.
+    """
+
+    maps: torch.Tensor
+    key: torch.Tensor
+    value: torch.Tensor
+    skips: Skips
+    proposals: tuple[Candidates | None, ...]
+
+    def of(self, image: int) -> ImageFeatures:
+        """What matching asks of one image."""
+        return ImageFeatures(self.key[image], self.value[image])
+
+
+@dataclass
+class State:
+    """Objects in order of arrival.
+
+    Attributes:
+        memories: of each object.
+        templates: of each object and view, from the frame that gave its mask last.
+        last: `[V, N, h4, w4]` probabilities of the last frame.
+    """
+
+    max_memory: int | None
+    memories: list[ObjectMemory] = field(default_factory=list)
+    templates: list[Templates | None] = field(default_factory=list)
+    last: torch.Tensor | None = None
+
+
+class DMNAOA(nn.Module):
+    """The network; satisfies `Segmenter`.
+
+    Extras at inference, per view: "coarse" `[V, N, h4, w4]` masks before refinement, "matches"
+    (index of each object's proposal, or None where none fits) and "proposals".
+    """
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.config = config
+        self.input_spec = InputSpec(
+            mean=config.mean,
+            std=config.std,
+            pad=config.pad,
+            every_frame=True,
+            proposals=config.proposals == "detector",
+        )
+        width, values = config.channels, config.value_channels
+        self.trunk = Trunk(config.backbone, 0, config.weights, config.backbone_options)
+        channels4, channels8, channels16 = self.trunk.channels
+        self.reduce = nn.Conv2d(channels16, width, 1)
+        self.query_head = KeyValueHead(width, config.key_channels, values)
+        self.memory_encoder = MemoryEncoder(width, config.key_channels, values)
+        self.matcher = ProposalMatcher(
+            values,
+            config.template_mode,
+            config.alignment,
+            config.mask_prior,
+            config.region_cells,
+        )
+        self.decoder = Decoder(channels4, channels8, config.decoder_channels)
+        self.enter_image = nn.Conv2d(width, config.decoder_channels, 3, padding=1)
+        self.enter_object = nn.Conv2d(values + 3, config.decoder_channels, 3, padding=1, bias=False)
+
+    @property
+    def _matching(self) -> ObjectMatching:
+        return ObjectMatching(
+            self.matcher,
+            by_share=self.config.object_memory,
+            nearest=self.config.matching == "nearest",
+            exact=self.config.hard == "lsa",
+        )
+
+    def train(self, mode: bool = True) -> DMNAOA:
+        """Set training mode; BatchNorm statistics stay frozen."""
+        super().train(mode)
+        freeze_statistics(self)
+        return self
+
+    # Inference, one frame at a time
+
+    def start(self, max_memory: int | None = None) -> State:
+        """See `Segmenter.start`."""
+        return State(max_memory)
+
+    def encode(self, frame: FrameViews) -> Features:
+        """See `Segmenter.encode`."""
+        given: tuple[Candidates | None, ...] = (None,) * len(frame.images)
+        if frame.proposals is not None:
+            given = tuple(candidates_of(item) for item in frame.proposals)
+        return self._features(frame.images, given)
+
+    def _features(self, images: torch.Tensor, proposals: tuple[Candidates | None, ...]) -> Features:
+        stride4, stride8, stride16 = self.trunk(images)
+        maps = self.reduce(stride16)
+        key, value = self.query_head(maps)
+        return Features(maps, key, value, self.decoder.prepare(stride4, stride8), proposals)
+
+    def memorize(
+        self,
+        frame: FrameViews,
+        features: Features,
+        probabilities: torch.Tensor,
+        state: State,
+        fates: Sequence[Fate],
+    ) -> None:
+        """See `Segmenter.memorize`; a given mask also becomes the object's template."""
+        masks = probabilities[:, 1:]
+        views, count = masks.shape[:2]
+        state.last = F.avg_pool2d(masks, MASK_STRIDE)
+        while len(state.memories) < count:
+            state.memories.append(ObjectMemory(state.max_memory))
+            state.templates.append(None)
+        owner = torch.arange(views, device=masks.device)
+        for row, fate in enumerate(fates):
+            if fate is Fate.GIVEN or state.templates[row] is None:
+                per_view = [
+                    templates_of(
+                        features.value[view],
+                        state.last[view, row : row + 1],
+                        self.config.region_cells,
+                    )
+                    for view in range(views)
+                ]
+                state.templates[row] = Templates.joined(per_view)
+            if fate is Fate.SKIP:
+                state.memories[row].replaceable = None
+                continue
+            others = (masks.sum(1) - masks[:, row]).clamp(0, 1)
+            keys, values = self.memory_encoder(features.maps, masks[:, row], others, owner)
+            state.memories[row].write(keys, values, fate, frame.time)
+
+    def segment(self, frame: FrameViews, features: Features, state: State) -> Prediction:
+        """See `Segmenter.segment`; an object without any memory gets probability 0."""
+        views, _, height, width = frame.images.shape
+        contents = [memory.contents() for memory in state.memories]
+        known = [row for row, held in enumerate(contents) if held and state.templates[row]]
+        result = features.value.new_zeros((views, len(contents), height, width)).float()
+        small = (height // MASK_STRIDE, width // MASK_STRIDE)
+        coarse = features.value.new_zeros((views, len(contents), *small)).float()
+        found: list[Matched] = []
+        if known:
+            found = [self._match_view(features, state, view, known) for view in range(views)]
+            for view, item in enumerate(found):
+                coarse[view, known] = item.coarse
+            owner = torch.arange(views, device=result.device).repeat_interleave(len(known))
+            readout = torch.cat([item.readout for item in found])
+            assert state.last is not None
+            planes = torch.stack([coarse, state.last, others_of(coarse)], dim=2)[:, known]
+            refined = self._refine(features, readout, planes.flatten(0, 1), owner)
+            result[:, known] = refined.unflatten(0, (views, len(known)))
+        logits, probabilities = soft_aggregate(result)
+        extras = {
+            "coarse": coarse,
+            "matches": [_by_row(item.columns, known, len(contents)) for item in found],
+            "proposals": [item.candidates for item in found],
+        }
+        return Prediction(probabilities, logits, extras)
+
+    def _match_view(
+        self, features: Features, state: State, view: int, known: Sequence[int]
+    ) -> Matched:
+        held = [state.memories[row].contents() for row in known]
+        templates = [state.templates[row] for row in known]
+        assert state.last is not None
+        scene = Scene(
+            memories=[(keys[view], values[view]) for keys, values in filter(None, held)],
+            templates=Templates.joined([item.at(view) for item in templates if item]),
+            last=state.last[view, known],
+        )
+        return self._matching.choose(features.of(view), scene, features.proposals[view])
+
+    def _refine(
+        self, features: Features, readout: torch.Tensor, planes: torch.Tensor, owner: torch.Tensor
+    ) -> torch.Tensor:
+        """Probability of each pair `[M, H, W]`, float32.
+
+        Args:
+            readout: `[M, Cv, h, w]`.
+            planes: `[M, 3, h4, w4]`: coarse mask, last mask, coarse masks of the others.
+            owner: int64 `[M]`, the image of each pair.
+        """
+        if not self.config.refinement:
+            larger = F.interpolate(
+                planes[:, :1].clamp(0, 1), scale_factor=MASK_STRIDE, mode="bilinear"
+            )
+            return larger[:, 0].float()
+        height, width = readout.shape[-2:]
+        small = F.adaptive_avg_pool2d(planes.to(readout.dtype), (height, width))
+        entered = self.enter_object(torch.cat([readout, small], dim=1))
+        entered = add_image_part(entered, self.enter_image(features.maps), owner)
+        logits = self.decoder(entered, features.skips, owner)
+        return logits.float().softmax(1)[:, 1]
+
+    # Training, whole clips
+
+    def forward(self, clip: Clip) -> Prediction:
+        """See `Segmenter.forward`: each frame is matched, refined, memorised, and the next begins.
+
+        In evaluation mode what is random, soft or knows the truth is left out, as at inference.
+
+        Extras: "coarse" `[B, T-1, N, h4, w4]` soft coarse masks, and "matching", per frame and
+        clip what the similarity loss needs (`Similarities`).
+        """
+        frames = clip.images.shape[1]
+        images = self.input_spec.normalise(clip.images).flatten(0, 1)
+        features = self._features(images, (None,) * len(images))
+        training = ClipPairs(clip)
+        masks = training.true_masks(0)
+        templates = self._clip_templates(features, training)
+        keys: list[torch.Tensor] = []
+        values: list[torch.Tensor] = []
+        outputs, coarse, matching = [], [], []
+        for frame in range(1, frames):
+            key, value = self._memorized(features, training, masks, frame - 1)
+            keys.append(key)
+            values.append(value)
+            memory = (torch.cat(keys, 1), torch.cat(values, 1))
+            scenes = _scenes(training, memory, templates, masks)
+            compared = self._compare_clips(features, training, scenes, frame)
+            soft = self._soft_masks(compared, training)
+            planes = torch.stack([soft, F.avg_pool2d(masks, MASK_STRIDE), others_of(soft)], dim=2)
+            readout = torch.cat([item.readout for item in compared])
+            owner = training.owner * frames + frame
+            found = self._refine(features, readout, planes[training.owner, training.slot], owner)
+            logits, probabilities = soft_aggregate(training.by_object(found))
+            outputs.append(logits)
+            coarse.append(soft)
+            matching.append([Similarities.of(item) for item in compared])
+            masks = probabilities[:, 1:] * clip.present[..., None, None]
+            if self.training and torch.rand(()) < self.config.true_previous:
+                masks = training.true_masks(frame)
+        extras = {"coarse": torch.stack(coarse, 1), "matching": matching}
+        return Prediction.of_logits(torch.stack(outputs, dim=1), extras)
+
+    def _memorized(
+        self, features: Features, training: ClipPairs, masks: torch.Tensor, frame: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys and values of all pairs for a frame with masks `[B, N, H, W]`."""
+        others = (masks.sum(1, keepdim=True) - masks).clamp(0, 1)
+        owner, slot = training.owner, training.slot
+        maps = features.maps[frame :: training.frames]
+        return self.memory_encoder(maps, masks[owner, slot], others[owner, slot], owner)
+
+    def _clip_templates(self, features: Features, training: ClipPairs) -> list[Templates]:
+        """Of each pair, from its clip's first frame."""
+        masks = F.avg_pool2d(training.true_masks(0), MASK_STRIDE)
+        return [
+            templates_of(
+                features.value[owner * training.frames],
+                masks[owner, slot : slot + 1],
+                self.config.region_cells,
+            )
+            for owner, slot in zip(training.owner.tolist(), training.slot.tolist(), strict=True)
+        ]
+
+    def _compare_clips(
+        self, features: Features, training: ClipPairs, scenes: list[Scene], frame: int
+    ) -> list[Compared]:
+        """Each clip's objects with the proposals of its frame."""
+        truth = F.avg_pool2d(training.true_masks(frame), MASK_STRIDE)
+        result = []
+        for index, scene in enumerate(scenes):
+            image = features.of(index * training.frames + frame)
+            given = self._training_candidates(image, scene, truth[index])
+            result.append(self._matching.compare(image, scene, given))
+        return result
+
+    def _training_candidates(
+        self, image: ImageFeatures, scene: Scene, truth: torch.Tensor
+    ) -> Candidates | None:
+        """Proposals to learn from; `truth` `[N, h4, w4]` of all objects of the clip."""
+        if not self.training:
+            return None
+        parts = []
+        if self.config.training_proposals != "oracle-jitter":
+            parts.append(self._matching.candidates(image, scene, None))
+        if self.config.training_proposals != "deterministic":
+            parts.append(Candidates.of_masks(jittered(truth >= 0.5)))
+        return Candidates.joined(parts)
+
+    def _soft_masks(self, compared: list[Compared], training: ClipPairs) -> torch.Tensor:
+        """Coarse masks `[B, N, h4, w4]`: proposals weighted by their assignment, or the chosen."""
+        if not self.training:
+            weights = [self._matching.chosen(item) for item in compared]
+        elif self.config.matching == "nearest":
+            weights = [item.nearest() for item in compared]
+        else:
+            weights = self.matcher.soft_assignment([item.cost for item in compared])
+        parts = [
+            torch.einsum("np,phw->nhw", soft[:, : len(item.candidates)], item.candidates.masks)
+            for soft, item in zip(weights, compared, strict=True)
+        ]
+        return training.by_object(torch.cat(parts))
+
+
+def _scenes(
+    training: ClipPairs,
+    memory: tuple[torch.Tensor, torch.Tensor],
+    templates: list[Templates],
+    masks: torch.Tensor,
+) -> list[Scene]:
+    """What is known in each clip; the last masks `[B, N, H, W]` take no gradient along."""
+    last = F.avg_pool2d(masks.detach(), MASK_STRIDE)
+    keys, values = memory
+    return [
+        Scene(
+            memories=[(keys[pair], values[pair]) for pair in pairs],
+            templates=Templates.joined([templates[pair] for pair in pairs]),
+            last=last[index, training.slot[pairs]],
+        )
+        for index, pairs in enumerate(training.pairs_of_clip)
+    ]
+
+
+def others_of(masks: torch.Tensor) -> torch.Tensor:
+    """Of each object the largest value of all others, `[B, N, h, w]`; 0 for a single one."""
+    if masks.shape[1] < 2:
+        return torch.zeros_like(masks)
+    best, second = masks.topk(2, dim=1).values.unbind(1)
+    return torch.where(masks == best[:, None], second[:, None], best[:, None])
+
+
+def _by_row(columns: Sequence[int | None], known: Sequence[int], count: int) -> list[int | None]:
+    result: list[int | None] = [None] * count
+    for row, column in zip(known, columns, strict=True):
+        result[row] = column
+    return result
+
+
+def build(config: Config) -> DMNAOA:
+    """The network of a configuration, weights as it says."""
+    return DMNAOA(config)
