@@ -16,6 +16,7 @@ from vostool.inference.crop_zoom.run import run_with_crop_zoom
 from vostool.inference.engine import Member, run_video
 from vostool.inference.propagation_options import Feedback, PropagationOptions
 from vostool.inference.run import Propagation, Request
+from vostool.inference.sides import Sides
 from vostool.inference.source import ArraySource, WithProposals
 from vostool.inference.strategy import parse_strategies
 from vostool.inference.tracker import make_tracker
@@ -134,7 +135,7 @@ def test_proposals_reach_each_view_where_its_image_shows_them(squares) -> None:
     images, truth, _ = squares(1)
     found = ColourDetector().proposals(images[0], "v", "00000")
     assert len(found) == 2
-    for group in group_views(parse_views("flip,1.0,2.0"), (50, 81), InputSpec(), None):
+    for group in group_views(parse_views("flip,1.0,2.0"), (50, 81), InputSpec(), Sides()):
         shown = group.given(torch.from_numpy(truth[0] == 2).float()[None]) > 0
         views = group.proposals(found, torch.device("cpu"))
         assert len(views) == 2

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from vostool.inference.sides import Sides
 from vostool.inference.view import View, parse_views
 from vostool.inference.views import group_views
 from vostool.models import InputSpec
@@ -63,7 +64,7 @@ def test_bad_views(text):
     ],
 )
 def test_sizes(scale, frame, spec, short_side, content, batch):
-    [group] = group_views((View(scale), View(scale, True)), frame, spec, short_side)
+    [group] = group_views((View(scale), View(scale, True)), frame, spec, Sides(short_side))
     assert group.content == content
     assert group.flips == (False, True)
     image = np.zeros((*frame, 3), np.uint8)
@@ -81,15 +82,34 @@ def test_sizes(scale, frame, spec, short_side, content, batch):
 )
 def test_sizes_of_a_network_with_aligned_corners(scale, pad, short_side, content, batch):
     spec = InputSpec(pad=pad, remainder=1)
-    [group] = group_views((View(scale), View(scale, True)), (480, 854), spec, short_side)
+    [group] = group_views((View(scale), View(scale, True)), (480, 854), spec, Sides(short_side))
     assert group.content == content
     image = np.zeros((480, 854, 3), np.uint8)
     assert group.images(image, spec, torch.device("cpu")).shape == (2, 3, *batch)
 
 
+@pytest.mark.parametrize(
+    ("scale", "frame", "spec", "sides", "content"),
+    [
+        (1.0, (480, 854), PAD, Sides(long=1040), (480, 854)),
+        (1.0, (1080, 1920), RESIZE, Sides(long=1040), (592, 1040)),
+        (1.0, (1920, 1080), InputSpec(pad=False, remainder=1), Sides(long=1040), (1041, 593)),
+        (1.3, (1080, 1920), RESIZE, Sides(long=800), (592, 1040)),
+        (1.3, (300, 400), RESIZE, Sides(long=800), (384, 528)),
+        (1.0, (480, 1600), PAD, Sides(short=480, long=800), (240, 800)),
+        (1.0, (1080, 1920), PAD, Sides(short=480, long=1040), (480, 848)),
+    ],
+)
+def test_a_limit_of_the_longer_side_holds_before_views_are_scaled(
+    scale, frame, spec, sides, content
+):
+    [group] = group_views((View(scale),), frame, spec, sides)
+    assert group.content == content
+
+
 def test_aligned_views_see_what_is_given_where_the_image_shows_it():
     spec = InputSpec((0.0,) * 3, (1.0,) * 3, remainder=1, pad=False)
-    [group] = group_views((View(), View(1.0, True)), (40, 60), spec, None)
+    [group] = group_views((View(), View(1.0, True)), (40, 60), spec, Sides())
     assert group.content == (33, 65)
     mask = torch.zeros(40, 60)
     mask[:12, :20] = mask[30:, 45:] = 1
@@ -106,7 +126,7 @@ def test_aligned_views_see_what_is_given_where_the_image_shows_it():
 
 
 def test_padding_is_black_before_normalisation():
-    [group] = group_views((View(),), (16, 15), PAD, None)
+    [group] = group_views((View(),), (16, 15), PAD, Sides())
     image = np.full((16, 15, 3), 255, np.uint8)
     batch = group.images(image, PAD, torch.device("cpu"))
     assert torch.allclose(batch[0, :, 0, -1], torch.tensor([-2.1179, -2.0357, -1.8044]), atol=1e-4)
@@ -114,8 +134,8 @@ def test_padding_is_black_before_normalisation():
 
 
 def test_a_flipped_view_is_the_mirrored_video_and_maps_back():
-    groups = group_views((View(), View(1.0, True)), (20, 33), PAD, None)
-    [plain] = group_views((View(),), (20, 33), PAD, None)
+    groups = group_views((View(), View(1.0, True)), (20, 33), PAD, Sides())
+    [plain] = group_views((View(),), (20, 33), PAD, Sides())
     image = np.random.default_rng(0).integers(0, 256, (20, 33, 3)).astype(np.uint8)
     both = groups[0].images(image, PAD, torch.device("cpu"))
     mirrored = plain.images(image[:, ::-1], PAD, torch.device("cpu"))

@@ -28,6 +28,7 @@ COMMON = (
     "feedback",
     "merge",
     "short_side",
+    "long_side",
     "precision",
     "seed",
     "device",

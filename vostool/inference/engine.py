@@ -15,18 +15,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from vostool.core.errors import DataError
-from vostool.core.types import ObjectIds, ObjectProposals
-from vostool.inference.given import Cast, override, with_new_rows
+from vostool.core.types import ObjectIds
+from vostool.inference.branch import Branch
+from vostool.inference.given import Cast, Given, with_new_rows
 from vostool.inference.merging import MemberMeans, start_of_merging
 from vostool.inference.propagation_options import Feedback, PropagationOptions
 from vostool.inference.source import FrameSource, SourceFrame, check_frame
 from vostool.inference.strategy import Strategy
-from vostool.inference.track import EncodedFrame, Track
+from vostool.inference.track import EncodedFrame
 from vostool.inference.trained import TrainedNetwork
 from vostool.inference.views import ViewGroup, group_views
-from vostool.models import FrameViews, Segmenter
-from vostool.nn.precision import autocast
+from vostool.models import Segmenter
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ class _Run:
         self._merging = start_of_merging(
             [(member.name, member.strategies) for member in self._members], options.merge
         )
-        self._branches: list[list[_Branch]] = []
+        self._branches: list[list[Branch]] = []
         self._first_index = 0
 
     @torch.inference_mode()
@@ -128,7 +127,7 @@ class _Run:
             self._start(frame, index)
         given = None
         if frame.given is not None and rows:
-            given = _Given(self._cast.one_hot(frame.given, rows, self._device), rows)
+            given = Given(self._cast.one_hot(frame.given, rows, self._device), rows)
         merged: torch.Tensor | None = _background_only(frame.image, self._device)
         if known or not is_last:
             merged = self._propagate(frame, index - self._first_index, given, is_last)
@@ -141,17 +140,23 @@ class _Run:
         first = 0
         for member in self._members:
             spec = member.segmenter.input_spec
-            groups = group_views(self._options.views, frame.size, spec, self._options.short_side)
-            self._branches.append(
-                [
-                    _Branch(member, group, self._options, self._device, self._dtype, first)
-                    for group in groups
-                ]
-            )
+            groups = group_views(self._options.views, frame.size, spec, self._options.sides)
+            self._branches.append([self._branch(member, group, first) for group in groups])
             first += len(member.strategies)
 
+    def _branch(self, member: Member, group: ViewGroup, first_member: int) -> Branch:
+        return Branch(
+            member.segmenter,
+            group,
+            member.strategies,
+            max_memory=self._options.max_memory,
+            first_member=first_member,
+            device=self._device,
+            dtype=self._dtype,
+        )
+
     def _propagate(
-        self, frame: SourceFrame, index: int, given: _Given | None, is_last: bool
+        self, frame: SourceFrame, index: int, given: Given | None, is_last: bool
     ) -> torch.Tensor | None:
         """Bring all memories up to date; return all tracks merged, `[N+1, H, W]`.
 
@@ -164,7 +169,7 @@ class _Run:
             means = MemberMeans()
             for branch in branches:
                 encoded = branch.encode(frame, index)
-                for member, track in enumerate(branch.tracks, branch.first_member):
+                for member, track in branch.tracks.items():
                     predicted = branch.predict(track, encoded, given, self._cast)
                     if frame.output or feeds_back:
                         for view in branch.group.to_frame(predicted, frame.size):
@@ -184,12 +189,12 @@ class _Run:
         return result
 
     def _remember_merged(
-        self, merged: torch.Tensor, encodings: Sequence[EncodedFrame], given: _Given | None
+        self, merged: torch.Tensor, encodings: Sequence[EncodedFrame], given: Given | None
     ) -> None:
         """Have all tracks memorise the merged prediction `[N+1, H, W]`."""
         for branch, encoded in zip(chain(*self._branches), encodings, strict=True):
             seen = branch.put_in(given, branch.group.soft(merged))
-            for track in branch.tracks:
+            for track in branch.tracks.values():
                 branch.remember(track, encoded, seen, given, self._cast)
 
     def _result(self, frame: SourceFrame, merged: torch.Tensor | None) -> FrameResult:
@@ -204,91 +209,9 @@ class _Run:
         return FrameResult(frame.name, mask, ordered if self._probabilities else None)
 
 
-@dataclass(frozen=True)
-class _Given:
-    """One-hot planes `[G, H, W]` of given masks, and their rows."""
-
-    planes: torch.Tensor
-    rows: list[int]
-
-
-class _Branch:
-    """A network and a group of views: one encoding per frame, one track per strategy.
-
-    Attributes:
-        group: the views.
-        tracks: of the network's members, which are numbered from `first_member`.
-    """
-
-    def __init__(
-        self,
-        member: Member,
-        group: ViewGroup,
-        options: PropagationOptions,
-        device: torch.device,
-        dtype: torch.dtype | None,
-        first_member: int,
-    ):
-        self.group, self.first_member = group, first_member
-        self._segmenter, self._device, self._dtype = member.segmenter, device, dtype
-        self.tracks = [
-            Track(member.segmenter, strategy, options.max_memory) for strategy in member.strategies
-        ]
-
-    def encode(self, frame: SourceFrame, index: int) -> EncodedFrame:
-        spec, image = self._segmenter.input_spec, frame.image
-        views = FrameViews(
-            self.group.images(image, spec, self._device),
-            index,
-            self.group.region,
-            self._proposals(frame) if spec.proposals else None,
-        )
-        with autocast(self._device, self._dtype):
-            features = self._segmenter.encode(views)
-        pixels = image.shape[0] * image.shape[1] / (self.group.content[0] * self.group.content[1])
-        return EncodedFrame(views, features, pixels)
-
-    def _proposals(self, frame: SourceFrame) -> tuple[ObjectProposals, ...]:
-        if frame.proposals is None:
-            raise DataError(
-                f"{type(self._segmenter).__name__} chooses among object proposals, and there are "
-                "none",
-                where=f"frame {frame.name}",
-                remedy="name a source of proposals",
-            )
-        return self.group.proposals(frame.proposals, self._device)
-
-    def predict(
-        self, track: Track, encoded: EncodedFrame, given: _Given | None, cast: Cast
-    ) -> torch.Tensor:
-        """`[V, N+1, h, w]` of all objects of the cast, given masks put in."""
-        with autocast(self._device, self._dtype):
-            predicted = track.predict(encoded)
-        return self.put_in(given, with_new_rows(predicted, len(cast)))
-
-    def put_in(self, given: _Given | None, probabilities: torch.Tensor) -> torch.Tensor:
-        """`[V, N+1, h, w]` with given masks instead of what is predicted for them."""
-        if given is None:
-            return probabilities
-        return override(probabilities, self.group.given(given.planes), given.rows)
-
-    def remember(
-        self,
-        track: Track,
-        encoded: EncodedFrame,
-        probabilities: torch.Tensor,
-        given: _Given | None,
-        cast: Cast,
-    ) -> None:
-        rows = given.rows if given is not None else ()
-        seen = self.group.without_padding(probabilities)
-        with autocast(self._device, self._dtype):
-            track.remember(encoded, seen, cast, rows)
-
-
-def _put_in(given: _Given | None, planes: torch.Tensor) -> torch.Tensor:
+def _put_in(given: Given | None, planes: torch.Tensor) -> torch.Tensor:
     """`[N+1, H, W]` of a frame with given masks instead of what is predicted for them."""
-    return planes if given is None else override(planes, given.planes, given.rows)
+    return planes if given is None else given.put_into(planes)
 
 
 def _background_only(image: np.ndarray, device: torch.device) -> torch.Tensor:

@@ -89,6 +89,23 @@ def override(probabilities: torch.Tensor, given: torch.Tensor, rows: Sequence[in
     return others.masked_fill(covered, 0).index_copy(-3, index, given)
 
 
+@dataclass(frozen=True)
+class Given:
+    """Masks that are given in a frame.
+
+    Attributes:
+        planes: disjoint 0/1 planes `[..., G, H, W]`.
+        rows: their G rows.
+    """
+
+    planes: torch.Tensor
+    rows: list[int]
+
+    def put_into(self, probabilities: torch.Tensor) -> torch.Tensor:
+        """See `override`."""
+        return override(probabilities, self.planes, self.rows)
+
+
 def with_new_rows(probabilities: torch.Tensor, count: int) -> torch.Tensor:
     """Append channels of 0 to `[..., N+1, H, W]` until there are `count` objects."""
     missing = count + 1 - probabilities.shape[-3]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import Field, PlainSerializer, PlainValidator
 
@@ -16,6 +16,7 @@ from vostool.core.errors import UsageError
 from vostool.core.options import Flag, Options
 from vostool.core.parsed import Parsed
 from vostool.ensembling.options import MergeOptions
+from vostool.inference.sides import Sides
 from vostool.inference.strategy import Strategy, parse_strategies
 from vostool.inference.view import View, parse_views, write_views
 from vostool.training.config import Precision
@@ -91,10 +92,24 @@ class PropagationOptions(Options):
     short_side: Annotated[int | None, Flag()] = Field(
         None, ge=1, description="pixels of the shorter side at scale 1; by default the frame's own"
     )
+    long_side: Annotated[int | None, Flag()] = Field(
+        None,
+        ge=1,
+        description="most pixels of the longer side at scale 1; frames beyond it are made smaller",
+    )
     merge: MergeOptions = Field(
         default_factory=MergeOptions,
         description="how networks and memory strategies become one result",
     )
+
+    @property
+    def sides(self) -> Sides:
+        """Sizes at scale 1."""
+        return Sides(self.short_side, self.long_side)
+
+    def at_own_size(self) -> Self:
+        """The same, for frames that have been resized already."""
+        return self.model_copy(update={"short_side": None, "long_side": None})
 
 
 class ResultOptions(PropagationOptions):

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from vostool.core.types import ObjectProposals
+from vostool.inference.sides import Sides
 from vostool.inference.view import View
 from vostool.media import geometry, proposals
 from vostool.media.geometry import Padding
@@ -93,32 +94,32 @@ class ViewGroup:
 
 
 def group_views(
-    views: Iterable[View], frame_size: tuple[int, int], spec: InputSpec, short_side: int | None
+    views: Iterable[View], frame_size: tuple[int, int], spec: InputSpec, sides: Sides
 ) -> list[ViewGroup]:
     """Group views by scale and work out their sizes for a video.
 
     Args:
         frame_size: height and width of the frame at which the video starts; frames of other sizes
             are resized to the same content, because memory holds maps of one size.
-        short_side: pixels of the shorter side at scale 1; None is the frame's own. Without it,
-            scale 1 keeps the frame as it is (padded, if the network pads); any other combination
-            resizes both sides to the nearest multiple of the stride.
+        sides: sizes at scale 1. Where they leave the frame its own size, scale 1 keeps the frame as
+            it is (padded, if the network pads); any other combination resizes both sides to the
+            nearest multiple of the stride.
     """
     groups: dict[float, list[bool]] = {}
     for view in views:
         groups.setdefault(view.scale, []).append(view.flip)
     return [
-        ViewGroup(*_network_size(scale, frame_size, spec, short_side), tuple(flips), spec.aligned)
+        ViewGroup(*_network_size(scale, frame_size, spec, sides), tuple(flips), spec.aligned)
         for scale, flips in groups.items()
     ]
 
 
 def _network_size(
-    scale: float, frame_size: tuple[int, int], spec: InputSpec, short_side: int | None
+    scale: float, frame_size: tuple[int, int], spec: InputSpec, sides: Sides
 ) -> tuple[tuple[int, int], Padding]:
-    if spec.pad and scale == 1 and short_side is None:
+    factor = scale * sides.factor(frame_size)
+    if spec.pad and factor == scale == 1 and sides.short is None:
         return frame_size, geometry.padding_to_multiple(*frame_size, spec.stride, spec.remainder)
-    factor = scale * (short_side or min(frame_size)) / min(frame_size)
     height, width = (
         geometry.nearest_multiple(side * factor, spec.stride, spec.remainder) for side in frame_size
     )

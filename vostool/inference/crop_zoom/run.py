@@ -78,10 +78,9 @@ def _zoomed(
 ) -> tuple[list[Verdict], dict[int, ZoomedPass]]:
     """Verdicts on all objects; passes of the zoomed ones, the most reliable first."""
     frame = record.least_size
-    side = run.options.short_side
-    scale = 1.0 if side is None else side / min(frame)
+    scale = run.options.sides.factor(frame)
     # Windows are enlarged already to what the networks are to see.
-    as_it_is = run.changed(options=run.options.model_copy(update={"short_side": None}))
+    as_it_is = run.changed(options=run.options.at_own_size())
     verdicts, passes = [], {}
     for trail in sorted(record.trails, key=lambda item: (-item.agreement, item.object_id)):
         verdict = judge(trail, frame, scale, zoom)

@@ -13,6 +13,7 @@ import numpy as np
 from vostool.inference.online_finetune.twin import Twin
 from vostool.inference.prepare import prepare
 from vostool.inference.run import Context, Report
+from vostool.inference.sides import Sides
 from vostool.inference.source import SourceFrame
 from vostool.inference.trained import TrainedNetwork
 from vostool.inference.view import View
@@ -45,7 +46,7 @@ class Learner:
     Args:
         trained: the network; it is not modified.
         twin: becomes the tuned copy.
-        short_side: of frames at scale 1, None for their own.
+        sides: of frames at scale 1.
         video: its name.
         number: of the network, which has random numbers of its own.
     """
@@ -57,14 +58,14 @@ class Learner:
         options: FinetuneOptions,
         context: Context,
         *,
-        short_side: int | None,
+        sides: Sides,
         video: str,
         number: int,
         report: Report,
     ):
         self._trained, self._twin, self._options = trained, twin, options
         self._context, self._report, self._video = context, report, video
-        self._short_side, self._untuned = short_side, twin.network
+        self._sides, self._untuned = sides, twin.network
         # Not from the order of videos, so that shards and resumed runs draw the same.
         entropy = (context.seed, zlib.crc32(video.encode()), number)
         self._seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
@@ -122,7 +123,7 @@ class Learner:
         """The frame as the network sees it at scale 1, of the size with which the video began."""
         self._size = self._size or (given.shape[0], given.shape[1])
         spec = self._twin.input_spec
-        (group,) = group_views((View(),), self._size, spec, self._short_side)
+        (group,) = group_views((View(),), self._size, spec, self._sides)
         return GivenFrame.at_size(
             frame.image, given, group.content, self._options.clips.least_pixels, group.padding
         )

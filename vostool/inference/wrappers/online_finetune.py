@@ -69,7 +69,7 @@ class FinetunedRun:
                 twin,
                 self._tuning,
                 self._context,
-                short_side=self.options.short_side,
+                sides=self.options.sides,
                 video=source.name,
                 number=number,
                 report=request.report,

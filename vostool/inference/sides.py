@@ -1,0 +1,24 @@
+"""How large frames are to the networks at scale 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Sizes at scale 1, before they are rounded to what a network takes.
+
+    Attributes:
+        short: pixels of the shorter side; None is the frame's own.
+        long: most pixels of the longer side, whatever the shorter one then is; None is no limit.
+            Views are scaled after that (CAMN: 1040 for one scale, 800 for several).
+    """
+
+    short: int | None = None
+    long: int | None = None
+
+    def factor(self, frame_size: tuple[int, int]) -> float:
+        """By which a frame (height, width) is resized at scale 1."""
+        factor = 1.0 if self.short is None else self.short / min(frame_size)
+        return factor if self.long is None else min(factor, self.long / max(frame_size))
