@@ -291,7 +291,8 @@ def test_a_zoom_that_disagrees_is_dropped():
     assert_same(results, preliminary(source))
 
 
-def test_views_strategies_members_and_short_side():
+@pytest.mark.parametrize("sides", [{"short_side": 128}, {"short_side": 200, "long_side": 160}])
+def test_views_strategies_members_and_sides(sides):
     source, truth = draw(moving(5), {0: [3, 5]})
     strategies = parse_strategies(("every:5", "first-previous"))
     members = [
@@ -299,7 +300,7 @@ def test_views_strategies_members_and_short_side():
         Member(Remembering().eval(), strategies),
     ]
     views = "flip,1.0,0.75"
-    results, verdicts = run(source, members, views=views, short_side=128)
+    results, verdicts = run(source, members, views=views, **sides)
     assert verdicts[3].eligible
     assert iou(results[-1].mask == 3, truth[-1] == 3) > 0.9
 
