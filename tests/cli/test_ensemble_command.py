@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from vostool.cli.main import main
-from vostool.ensembling.method import describe_methods, method_names
+from vostool.ensembling.method import describe_methods
+from vostool.ensembling.options import method_names
 from vostool.predictions.folder import PredictionFolder, PredictionWriter
 
 

@@ -13,15 +13,8 @@ import torch
 
 from vostool.core import registry
 from vostool.core.errors import UsageError
-from vostool.ensembling import method as method_module
-from vostool.ensembling.method import (
-    ENTRY_POINT_GROUP,
-    Members,
-    Needs,
-    choose_method,
-    describe_methods,
-    method_names,
-)
+from vostool.ensembling.method import Members, Needs, choose_method, describe_methods
+from vostool.ensembling.options import ENTRY_POINT_GROUP, method_names
 
 OPTIONS = {"weighted": {"weights": (1, 1, 1, 1)}}
 """What a method cannot do without, for four members."""
@@ -196,6 +189,6 @@ def test_a_method_of_another_package(monkeypatch, rng):
     monkeypatch.setattr(
         registry, "entry_points", lambda group: [point] * (group == ENTRY_POINT_GROUP)
     )
-    assert "theirs" in method_module.method_names()
+    assert "theirs" in method_names()
     planes = soft(rng, 2)
     assert torch.equal(merge("theirs", planes), merge("mean", planes))

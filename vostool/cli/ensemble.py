@@ -15,9 +15,9 @@ from typing import Annotated, Any
 import typer
 
 from vostool.cli import options
-from vostool.core import registry
+from vostool.ensembling.options import MergeOptions, method_names
 
-METHODS = ", ".join(registry.names("vostool.ensembling.methods", "vostool.ensembling_methods"))
+METHODS = ", ".join(method_names())
 
 
 def show_methods(wanted: bool) -> None:
@@ -59,7 +59,6 @@ def run(
     """Run the command."""
     from vostool.core.options import assign, read_assignment
     from vostool.core.output import Output
-    from vostool.ensembling.options import MergeOptions
     from vostool.stages.predict.ensemble import ensemble
 
     options.show_messages(quiet, verbose)

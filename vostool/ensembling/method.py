@@ -25,9 +25,8 @@ from vostool.core.errors import UsageError
 from vostool.core.options import Options
 from vostool.core.suggest import did_you_mean
 from vostool.core.toml import explain_mistakes
+from vostool.ensembling.options import ENTRY_POINT_GROUP, PACKAGE, method_names
 
-PACKAGE = "vostool.ensembling.methods"
-ENTRY_POINT_GROUP = "vostool.ensembling_methods"
 KIND = "merging method"
 
 
@@ -101,11 +100,6 @@ class MergingMethod:
                 remedy="run vostool infer with --save-probabilities, or use --method vote",
             )
         return self._prepare(self.params, members)
-
-
-def method_names() -> list[str]:
-    """Names of all methods, sorted."""
-    return registry.names(PACKAGE, ENTRY_POINT_GROUP)
 
 
 def choose_method(name: str, options: Mapping[str, Any] | None = None) -> MergingMethod:

@@ -6,12 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import ConfigDict, Field
 
+from vostool.core import registry
 from vostool.core.options import Flag, Options
 
 if TYPE_CHECKING:
     from vostool.ensembling.method import MergingMethod
 
 AUTO = "auto"
+PACKAGE = "vostool.ensembling.methods"
+ENTRY_POINT_GROUP = "vostool.ensembling_methods"
+
+
+def method_names() -> list[str]:
+    """Names of all methods, sorted."""
+    return registry.names(PACKAGE, ENTRY_POINT_GROUP)
 
 
 class MergeOptions(Options):
@@ -21,13 +29,14 @@ class MergeOptions(Options):
 
     method: Annotated[str, Flag("--merge")] = Field(
         AUTO,
-        description="a module of ensembling/methods/; auto is the mean of probabilities (weighted, "
-        "where there are weights), or a vote where there are only masks",
+        description=f"how members become one: {', '.join(method_names())} or auto, which is the "
+        "mean of probabilities (weighted, where there are weights), and a vote where there are "
+        "only masks",
     )
     weights: Annotated[Any, Flag("--member-weights")] = Field(
         None,
-        description="of the members, such as 2,1: in infer one per network and memory strategy "
-        "(networks first), in ensemble one per folder; views of a member have equal weight",
+        description="a number for each member, such as 2,1; in infer a member is a network with "
+        "one memory strategy (network by network), in ensemble a folder",
     )
 
     def choose(self, probabilities: bool = True) -> MergingMethod:
