@@ -14,6 +14,7 @@ from vostool.recipe import parse_recipe
 from vostool.stages.predict.load import load_segmenter
 from vostool.training.checkpoints.checkpoint import read_checkpoint, read_info
 from vostool.training.checkpoints.resuming import Progress, ResumeState, read_resume, save_resume
+from vostool.training.finetuning.finetuner import TrainedWith
 
 ADDRESS = "http://127.0.0.1:9/weights.pth"
 
@@ -122,6 +123,10 @@ DEEP_TABLE = '{"format": 1, "recipe": ' + '{"a": ' * 1000 + "1" + "}" * 1000 + "
         (with_value("metrics", {"J": {}}), r"metrics\.J: input should be a valid number"),
         (with_value("versions", "1.0"), "versions: input should be a valid dictionary"),
         (with_value("recipe", [1]), "recipe: input should be a valid dictionary"),
+        (with_value("recipe.loop", [1]), "recipe: loop: input should be a valid dictionary"),
+        (with_value("recipe.loop", {"iterations": "x"}), r"recipe: loop\.iterations: input"),
+        (with_value("recipe.validation", {"videos": "x"}), r"recipe: validation\.videos: input"),
+        (with_value("recipe.losses", "x"), "recipe: losses: input should be a valid dictionary"),
         (with_value("format", [[1]]), "another checkpoint format"),
         ({"format": 1}, "recipe is missing; iteration is missing"),
     ],
@@ -137,7 +142,7 @@ def test_wrong_metadata_is_one_sentence(tmp_path: Path, metadata: Any, sentence:
 @pytest.mark.parametrize(
     ("place", "value", "sentence"),
     [
-        ("model", [1], "a table of named values was expected, not a list"),
+        ("model", [1], "recipe: model: input should be a valid dictionary"),
         ("model", {}, "name is missing"),
         ("model.name", 7, "name: input should be a valid string"),
         ("model.key_channels", 10**12, r"\(1000000000000, 4, 3, 3\)|cannot be built"),
@@ -192,3 +197,10 @@ def test_a_wrong_resume_state_is_one_sentence(tmp_path: Path, changes: dict[str,
 def test_a_recipe_with_such_options_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(VostoolError, match="backbone_options"):
         parse_recipe({"model": MODEL | {"backbone_options": options}}, "x.toml")
+
+
+@pytest.mark.parametrize("value", ["x", [1], {"weight": "x"}, {"weight": 10**400}, {"kind": "os"}])
+@pytest.mark.parametrize("name", ["cross_entropy", "auxiliary", "bootstrap", "subprocess"])
+def test_losses_of_any_kind_are_a_sentence(name: str, value: Any) -> None:
+    with pytest.raises(VostoolError):
+        TrainedWith.of({"losses": {name: value, "bootstrap": 0.5}})

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from vostool.cli import options
+from vostool.core.errors import printable
 
 Archive = Annotated[Path, typer.Argument(help="Archive to check.")]
 
@@ -37,7 +38,7 @@ def run(
     selection = Selection(dataset, root, split)
     report = check_submission(archive, selection, rehearse=rehearse)
     for problem in report.problems:
-        print(problem)
+        print(printable(problem))
     options.show_server(report.server)
     if not report.ok:
         raise SystemExit(1)

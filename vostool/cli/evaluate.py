@@ -1,23 +1,20 @@
 """Score predicted masks with the measure of the data set's challenge, or with --measure another.
 
 PREDICTIONS is a prediction folder or any tool's folder of VIDEO/FRAME.png. Every missing, unknown
-or wrong-sized mask is reported. Scores go to standard output, and to files with --json and --csv.
+or wrong-sized mask is reported. Scores go to standard output, and to files with --json and --csv
+(- for standard output, which then holds nothing else).
 
 Example: `vostool evaluate preds/final --dataset davis2017 --root data/DAVIS --split val`
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from vostool.cli import options
-
-PLAIN_WIDTH = 140
-"""Columns of text that goes to a file or another program."""
 
 
 def run(
@@ -53,8 +50,6 @@ def run(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    from rich.console import Console as Output
-
     from vostool.datasets.selection import Selection
     from vostool.stages.score.evaluate import evaluate
 
@@ -69,5 +64,4 @@ def run(
         json=json,
         csv=csv,
     )
-    width = None if sys.stdout.isatty() else PLAIN_WIDTH
-    Output(width=width).print(report.table(per_object))
+    options.results(beside=(json, csv)).print(report.table(per_object))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from vostool.core import console
+from vostool.core.console import ResultConsole
+from vostool.core.files import STANDARD_OUTPUT
 
 if TYPE_CHECKING:
     from vostool.datasets.spec import Server
@@ -43,9 +45,16 @@ Video = Annotated[
 ]
 
 
-def results() -> Console:
-    """Where tables of results go: standard output, wide when that is no terminal."""
-    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+def results(*, beside: Sequence[Path | None] = ()) -> ResultConsole:
+    """Where tables of results go: standard output, wide when that is no terminal.
+
+    Args:
+        beside: files of results that the user named; if one of them is standard output (-), the
+            tables go to standard error, so that a program can read that one.
+    """
+    stderr = STANDARD_OUTPUT in beside
+    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return ResultConsole(stderr=stderr, width=None if terminal else PLAIN_WIDTH)
 
 
 def show_messages(quiet: bool = False, verbose: bool = False) -> None:

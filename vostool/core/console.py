@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, Any
 
 from rich.console import Console, ConsoleRenderable
 from rich.highlighter import NullHighlighter
@@ -78,6 +78,31 @@ class _Lines(RichHandler):
         if record.levelno < logging.WARNING:
             return message_renderable
         return Text.assemble("warning: ", message_renderable, style="yellow")
+
+
+class ResultConsole(Console):
+    """A console for tables and lines of results, in which names may be anybody's.
+
+    Text that it is given is shown as it is: neither rich's markup nor what a terminal obeys works.
+
+    Args:
+        stderr: write to standard error instead of standard output.
+        width: in columns; default the terminal's.
+    """
+
+    def __init__(self, *, stderr: bool = False, width: int | None = None, soft_wrap: bool = False):
+        super().__init__(
+            stderr=stderr,
+            width=width,
+            soft_wrap=soft_wrap,
+            markup=False,
+            emoji=False,
+            highlight=False,
+        )
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """The text without anything invisible."""
+        return super().render_str(printable(text), **options)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from vostool.core.errors import printable
 from vostool.datasets.spec import ScoringRule
 from vostool.scoring.measure import Column, Measure, ObjectScores, Summary
 
@@ -126,7 +127,7 @@ class EvaluationReport:
             table.add_column(column.name, justify="right", no_wrap=True)
         table.add_row(*(_shown(summary.figures[column.name], column) for column in shown))
         parts.append(table)
-        return Group(*parts, *(Text(f"note: {note}") for note in summary.notes))
+        return Group(*parts, *(Text(printable(f"note: {note}")) for note in summary.notes))
 
     def _object_table(self) -> Table:
         columns = {column.name: column for column in self.measure.object_columns}

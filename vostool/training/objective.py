@@ -171,10 +171,10 @@ def in_groups(table: Mapping[str, Any]) -> dict[str, Any]:
         coarse = {"kind": ALWAYS, "of": "coarse", "optional": True}
         found["coarse"] = coarse | found.pop("auxiliary")
     bootstrap = found.pop("bootstrap", None)
-    if bootstrap is not None:
-        found[ALWAYS] = {**found.get(ALWAYS, {}), "bootstrap": bootstrap}
-        if "coarse" in found:
-            found["coarse"] = {**found["coarse"], "bootstrap": bootstrap}
+    for name in (ALWAYS, "coarse"):
+        group = found.get(name, {} if name == ALWAYS else None)
+        if bootstrap is not None and isinstance(group, Mapping):
+            found[name] = {**group, "bootstrap": bootstrap}
     return found
 
 

@@ -65,7 +65,6 @@ def warn_if_trained_on(checkpoints: Sequence[Path], selection: Selection) -> Non
     for path in checkpoints:
         if not selection.videos or Path(path).suffix != ".ckpt":
             continue
-        held_out = read_info(Path(path)).recipe.get("validation", {}).get("videos", [])
-        seen = sorted(set(selection.videos) - set(held_out))
+        seen = sorted(set(selection.videos) - set(read_info(Path(path)).held_out))
         if seen:
             log.warning(f"the training of {path} does not name as held out: {', '.join(seen)}")

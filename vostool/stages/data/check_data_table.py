@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from vostool.core.console import ResultConsole
 from vostool.stages.data.check_data import DataReport
 
 MOST_ROWS = 60
@@ -21,7 +21,7 @@ LOG_WIDTH = 110
 
 def show(report: DataReport) -> None:
     """Print the table, then warnings, then problems."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = ResultConsole(soft_wrap=True)
     if not console.is_terminal:
         console.width = max(console.width, LOG_WIDTH)
     console.print(table_of(report))

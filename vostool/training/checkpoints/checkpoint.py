@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from torch import nn
 
 import vostool
 from vostool.core.errors import CheckpointError
+from vostool.core.toml import explain_mistakes
 from vostool.core.typed import parse_as
 from vostool.training.checkpoints._tensor_file import FOREIGN, opened, write
 
@@ -25,11 +26,28 @@ WEIGHTS = "weights."
 SHOWN_DIFFERENCES = 5
 
 
+class _Loop(BaseModel):
+    iterations: int = Field(0, ge=0)
+
+
+class _Validation(BaseModel):
+    videos: tuple[str, ...] = ()
+
+
+class _TrainedRecipe(BaseModel):
+    """What of a trained network's recipe matters later, whichever version wrote it."""
+
+    model: dict[str, Any] = {}
+    losses: dict[str, Any] = {}
+    loop: _Loop = _Loop()
+    validation: _Validation = _Validation()
+
+
 class CheckpointInfo(BaseModel):
     """What a checkpoint says about itself. It may be a stranger's: only its types are checked.
 
     Attributes:
-        recipe: the resolved recipe, not checked any further.
+        recipe: the resolved recipe; its groups are groups, their values are not checked.
         iteration: optimiser steps done.
         metrics: scores and losses at that iteration.
         versions: of vostool, torch and Python.
@@ -43,6 +61,20 @@ class CheckpointInfo(BaseModel):
     metrics: dict[str, float] = {}
     versions: dict[str, str] = {}
     revision: str | None = None
+
+    @field_validator("recipe")
+    @classmethod
+    def _has_its_groups(cls, recipe: dict[str, Any]) -> dict[str, Any]:
+        try:
+            _TrainedRecipe.model_validate(recipe)
+        except ValidationError as error:
+            raise ValueError("; ".join(explain_mistakes(error, _TrainedRecipe))) from None
+        return recipe
+
+    @property
+    def held_out(self) -> tuple[str, ...]:
+        """Videos that the training validated on and did not learn from."""
+        return _TrainedRecipe.model_validate(self.recipe).validation.videos
 
 
 def describe(
