@@ -5,20 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from moving_squares import squares
 
 from vostool.cli.main import main
 from vostool.models.systems import famnet
 from vostool.predictions.folder import PredictionFolder
 from vostool.training.checkpoints.checkpoint import describe, save_checkpoint
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))  # the squares live there
-
-from moving_squares import squares
 
 CHOICES = {"backbone": "mobilenetv2_035", "key_channels": 8, "value_channels": 8,
            "decoder_channels": 8}  # fmt: skip

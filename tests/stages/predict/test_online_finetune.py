@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import sys
 from contextlib import closing
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from colour_stub import ColourStub
+from moving_squares import squares, write_video
 
 from vostool.core.errors import UsageError
 from vostool.core.output import Output
@@ -34,11 +34,6 @@ from vostool.predictions.folder import PredictionFolder
 from vostool.stages.predict.infer import InferenceSettings, infer
 from vostool.training.checkpoints.checkpoint import describe, save_checkpoint
 from vostool.training.finetuning.options import FinetuneOptions
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))  # the squares live there
-
-from colour_stub import ColourStub
-from moving_squares import squares, write_video
 
 CHOICES = {
     "backbone": "resnet18", "key_channels": 4, "value_channels": 8, "decoder_channels": 8,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import os
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from colour_stub import ColourStub
+from moving_squares import write_video
 
 from vostool.core.errors import DataError, OutputError, UsageError
 from vostool.core.output import Output
@@ -19,11 +19,6 @@ from vostool.media.masks import write_mask
 from vostool.predictions.folder import PredictionFolder
 from vostool.stages.predict import networks as stage
 from vostool.stages.predict.infer import InferenceSettings, infer
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))  # the stub network lives there
-
-from colour_stub import ColourStub
-from moving_squares import write_video
 
 FAST = {"precision": "fp32", "device": "cpu"}
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from colour_stub import ColourStub
+from moving_squares import squares
 
 from vostool.core.errors import DataError, OutputError, UsageError
 from vostool.core.output import Output
@@ -20,11 +21,6 @@ from vostool.inference.strategy import parse_strategies
 from vostool.predictions.folder import PredictionFolder, PredictionWriter
 from vostool.predictions.quantise import to_uint8
 from vostool.stages.predict.ensemble import ensemble
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))  # the stub network lives there
-
-from colour_stub import ColourStub
-from moving_squares import squares
 
 IDS = ObjectIds((2, 7))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
+from small_davis import RECIPE, write_davis
 
 from vostool.cli.main import main
 from vostool.core.errors import OutputError, UsageError, VostoolError
@@ -19,10 +19,6 @@ from vostool.stages.choose.ablation_plan import AblationPlan, inference_of, pars
 from vostool.stages.choose.ablation_report import AblationReport, row_reports
 from vostool.stages.train.training_data import DataFolders
 from vostool.training.checkpoints.checkpoint import read_checkpoint
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from small_davis import RECIPE, write_davis
 
 PLAN = """
 title = "A paper"

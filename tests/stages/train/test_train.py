@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from small_davis import write_davis
 
 from vostool.cli.main import main
 from vostool.core.errors import CheckpointError, DataError, OutputError, UsageError
@@ -24,10 +25,6 @@ from vostool.stages.train.training_data import DataFolders, held_out_videos
 from vostool.training.checkpoints.checkpoint import read_checkpoint
 from vostool.training.checkpoints.run_folder import RunFolder
 from vostool.training.loop.metrics_log import read_metrics
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from small_davis import write_davis
 
 TABLE = {
     "name": "tiny",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from colour_stub import ColourStub
+from small_davis import write_davis
 
 from vostool.cli.main import main
 from vostool.core.errors import OutputError, UsageError
@@ -23,12 +24,6 @@ from vostool.stages.predict import networks as infer_stage
 from vostool.stages.predict.infer import InferenceSettings
 from vostool.stages.predict.inference_recipe import read_inference_recipe, stated
 from vostool.stages.score.evaluate import evaluate
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))  # the stub network lives there
-sys.path.insert(0, str(Path(__file__).parent))
-
-from colour_stub import ColourStub
-from small_davis import write_davis
 
 FAST = InferenceSettings.of(precision="fp32", device="cpu")
 COARSE_FIRST = TuningChoices(tta=("0.25", "none", "flip"))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
+from colour_stub import ColourStub
+from moving_squares import write_video
 
 from vostool.core.errors import DataError, UsageError
 from vostool.core.output import Output
@@ -14,11 +14,6 @@ from vostool.inference.crop_zoom.options import CropZoomOptions
 from vostool.predictions.folder import PredictionFolder
 from vostool.stages.predict import networks as stage
 from vostool.stages.predict.infer import InferenceSettings, infer
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))  # the stub network lives there
-
-from colour_stub import ColourStub
-from moving_squares import write_video
 
 FAST = {"precision": "fp32", "device": "cpu"}
 ZOOM = CropZoomOptions(least_height=32, zoom_height=48, zoom_width=80)
