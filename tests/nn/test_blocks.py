@@ -11,9 +11,10 @@ from torch import nn
 from vostool.core.errors import CheckpointError, UsageError
 from vostool.nn.aspp import ReadASPP
 from vostool.nn.decoder import Decoder
-from vostool.nn.folding import fold_batch_norm
+from vostool.nn.folding import folded
 from vostool.nn.key_value import ReadQueryConv2d
-from vostool.nn.trunk import MaskStem, Trunk, load_trunk_weights, read_tensors
+from vostool.nn.mask_stem import MaskStem
+from vostool.nn.trunk import Trunk, load_trunk_weights, read_tensors
 from vostool.nn.trunk_options import TrunkOptions
 
 SMALL = "mobilenetv2_035"
@@ -125,14 +126,14 @@ def scramble_batch_norm(module: nn.Module) -> None:
 def test_folding_batch_norm_keeps_the_features(name: str, mask_channels: int) -> None:
     holder = nn.ModuleDict({"trunk": Trunk(name, mask_channels)}).eval()
     scramble_batch_norm(holder)
-    folded = fold_batch_norm(holder)
-    kinds = {type(child).__name__ for child in folded.modules()}
+    quick = folded(holder)
+    kinds = {type(child).__name__ for child in quick.modules()}
     assert not any("BatchNorm" in kind for kind in kinds)
     arguments: tuple[torch.Tensor, ...] = (random(2, 3, 64, 96),)
     if mask_channels:
         arguments += (torch.rand(3, 2, 64, 96), torch.tensor([0, 0, 1]))
     with torch.no_grad():
-        for a, b in zip(holder["trunk"](*arguments), folded["trunk"](*arguments), strict=True):
+        for a, b in zip(holder["trunk"](*arguments), quick["trunk"](*arguments), strict=True):
             assert (a - b).abs().max() < 1e-4 * max(1.0, float(a.abs().max()))
 
 
@@ -153,9 +154,9 @@ def test_folding_leaves_alone_what_it_would_change() -> None:
     trunk.net = OddOrder()
     holder = nn.ModuleDict({"trunk": trunk}).eval()
     scramble_batch_norm(holder)
-    folded = fold_batch_norm(holder)
+    quick = folded(holder)
     image = random(1, 3, 8, 8)
-    torch.testing.assert_close(folded["trunk"](image)[0], holder["trunk"](image)[0])
+    torch.testing.assert_close(quick["trunk"](image)[0], holder["trunk"](image)[0])
 
 
 def test_trunk_has_the_three_strides() -> None:

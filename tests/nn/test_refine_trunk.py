@@ -9,9 +9,10 @@ from torch import nn
 from vostool.core.errors import UsageError
 from vostool.core.types import Clip
 from vostool.models.systems import famnet, stm
-from vostool.nn.folding import fold_batch_norm
+from vostool.nn.folding import folded
+from vostool.nn.mask_stem import MaskStem
 from vostool.nn.refine_trunk import RefineTrunk
-from vostool.nn.trunk import MaskStem, Trunk
+from vostool.nn.trunk import Trunk
 from vostool.nn.trunk_options import TrunkOptions
 
 STRIDES = (4, 8, 16, 32)
@@ -110,12 +111,12 @@ def test_batch_norm_is_folded(name: str, options: dict) -> None:
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.normal_()
             module.running_var.uniform_(0.5, 2)
-    folded = fold_batch_norm(nn.ModuleDict({"encoder": refined}))["encoder"]
+    quick = folded(nn.ModuleDict({"encoder": refined}))["encoder"]
     inputs = (torch.randn(1, 3, 48, 80), torch.rand(1, 1, 48, 80), torch.zeros(1, dtype=torch.long))
-    for ours, theirs in zip(folded(*inputs), refined(*inputs), strict=True):
+    for ours, theirs in zip(quick(*inputs), refined(*inputs), strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=1e-3)
-    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
-    assert any(isinstance(module, MaskStem) for module in folded.modules())
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in quick.modules())
+    assert any(isinstance(module, MaskStem) for module in quick.modules())
 
 
 def test_a_backbone_without_stride_32() -> None:

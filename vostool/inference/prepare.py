@@ -6,25 +6,21 @@ import torch
 from torch import nn
 
 from vostool.core.errors import UsageError
-from vostool.nn.folding import fold_batch_norm
+from vostool.nn.folding import folded
 from vostool.nn.precision import resolve_device, resolve_precision
-from vostool.nn.trunk import MaskStem
 
 
 def prepare(
     segmenter: nn.Module, device: torch.device, *, compile_parts: bool = False
 ) -> nn.Module:
-    """A copy in eval mode on `device`: BatchNorm folded, weights channels last.
+    """A copy in eval mode on `device`: parts folded, weights channels last.
 
     Args:
         segmenter: a network that keeps the `Segmenter` protocol; it is not modified.
         compile_parts: compile its direct parts (encoders, decoder, ...) with torch.compile. The
             first frames then take minutes; results may differ by rounding.
     """
-    ready = fold_batch_norm(segmenter).eval().requires_grad_(False)
-    for part in ready.modules():
-        if isinstance(part, MaskStem):
-            part.join_masks()
+    ready = folded(segmenter).requires_grad_(False)
     ready = ready.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if compile_parts:
         for part in ready.children():

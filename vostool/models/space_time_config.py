@@ -10,7 +10,7 @@ from vostool.models import former
 from vostool.nn import part_choice
 from vostool.nn.part_choice import KINDS, PartChoice, Sizes
 from vostool.nn.refine_trunk import RefineTrunk
-from vostool.nn.trunk import STRIDES, MaskStem, Trunk
+from vostool.nn.trunk import STRIDES, Trunk
 from vostool.nn.trunk_options import TrunkOptions
 
 
@@ -80,9 +80,8 @@ class SpaceTimeConfig(BaseModel):
         context = None if self.context.left_out else part_choice.CONTEXT.module(self.context.name)
         strides = STRIDES if context is None else context.STRIDES
         trunk = Trunk(self.backbone, mask_channels, self.weights, self.backbone_options, strides)
-        for module in trunk.modules():
-            if isinstance(module, MaskStem):
-                module.scale_masks(self.mask_weights)
+        for stem in trunk.stems():
+            stem.scale_masks(self.mask_weights)
         if context is None:
             return trunk
         return context.build(context.Config.model_validate(self.context.options), trunk)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,90 +17,15 @@ from safetensors.torch import load_file
 from torch import nn
 
 from vostool.core.errors import CheckpointError, UsageError, is_out_of_memory
-from vostool.nn.pairs import add_image_part
+from vostool.nn.folding import agree, fold_children
+from vostool.nn.mask_stem import MaskStem, convs_of
 from vostool.nn.trunk_options import TrunkOptions
 
 STRIDES = (4, 8, 16)
+PROBE_SIZE = 64
 
 _NAME = re.compile(r"(\w+)(\.\w+)?", re.ASCII)
 """An architecture of timm, perhaps with a tag of its weights; no "hf-hub:", no "local-dir:"."""
-
-
-class MaskStem(nn.Module):
-    """The RGB stem plus one single-channel convolution per mask; outputs are summed.
-
-    With a first convolution as RGB stem, the masks' have its geometry: equal to one convolution
-    over RGB and masks together (STM section 3.1), but the RGB part runs once per image however
-    many objects there are. A deep stem (a sequence of 3x3 convolutions that halves the size, as in
-    ResNeSt) gets 7x7 convolutions of stride 2, which join it after its last convolution.
-    """
-
-    def __init__(self, rgb: nn.Conv2d | nn.Sequential, mask_channels: int):
-        super().__init__()
-        self.rgb = rgb
-        like = rgb if isinstance(rgb, nn.Conv2d) else _large_conv(self.last.out_channels)
-        self.masks = nn.ModuleList(_single_channel_like(like) for _ in range(mask_channels))
-
-    @property
-    def last(self) -> nn.Conv2d:
-        """The RGB convolution whose output the masks' are added to."""
-        return _convs(self.rgb)[-1]
-
-    def mask_convs(self) -> list[nn.Conv2d]:
-        """The single-channel convolutions, typed."""
-        return [conv for conv in self.masks if isinstance(conv, nn.Conv2d)]
-
-    def forward(self, inputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> torch.Tensor:
-        """`(images [V, 3, H, W], masks [M, k, H, W], owner [M])` -> `[M, C, h, w]`.
-
-        `owner` says which image a mask belongs to.
-        """
-        images, masks, owner = inputs
-        seen = None
-        start = 0
-        for conv in self.mask_convs():
-            part = conv(masks[:, start : start + conv.in_channels])
-            seen = part if seen is None else seen.add_(part)
-            start += conv.in_channels
-        assert seen is not None
-        return add_image_part(seen, self.rgb(images), owner)
-
-    @torch.no_grad()
-    def scale_masks(self, factor: float) -> None:
-        """Multiply the masks' weights."""
-        for conv in self.mask_convs():
-            conv.weight.mul_(factor)
-
-    @torch.no_grad()
-    def join_masks(self) -> None:
-        """Make one convolution of those of the masks, for inference: one pass instead of several.
-
-        The names of the parameters change.
-        """
-        joined = copy.deepcopy(self.mask_convs()[0])
-        joined.weight = nn.Parameter(torch.cat([conv.weight for conv in self.mask_convs()], 1))
-        joined.in_channels = joined.weight.shape[1]
-        self.masks = nn.ModuleList([joined])
-
-
-def _single_channel_like(conv: nn.Conv2d) -> nn.Conv2d:
-    """A freshly initialised, bias-free convolution of one input channel and the same geometry."""
-    clone = copy.deepcopy(conv)
-    clone.in_channels, clone.bias = 1, None
-    clone.weight = nn.Parameter(torch.empty(conv.out_channels, 1, *conv.kernel_size))
-    nn.init.kaiming_uniform_(clone.weight, a=5**0.5)
-    return clone
-
-
-def _large_conv(channels: int) -> nn.Conv2d:
-    """ResNet's first convolution, which a deep stem stands for."""
-    return nn.Conv2d(3, channels, 7, stride=2, padding=3, bias=False)
-
-
-def _convs(module: nn.Module) -> list[nn.Conv2d]:
-    """A convolution, or those of a sequence in order."""
-    steps = module.children() if isinstance(module, nn.Sequential) else [module]
-    return [step for step in steps if isinstance(step, nn.Conv2d)]
 
 
 class Trunk(nn.Module):
@@ -147,6 +73,87 @@ class Trunk(nn.Module):
     ) -> list[torch.Tensor]:
         """`[V, 3, H, W]` (and masks, see `MaskStem`) -> features at the strides."""
         return self.net(images if masks is None else (images, masks, owner))
+
+    def stems(self) -> list[MaskStem]:
+        """Where masks come in: one or none."""
+        return [part for part in self.modules() if isinstance(part, MaskStem)]
+
+    def fold(self) -> None:
+        """Fold BatchNorm into convolutions and join those of the masks, in place, in eval mode.
+
+        It is checked on random input: where folding would change the function, because children
+        run in another order than they are listed, BatchNorm stays.
+        """
+        folded = copy.deepcopy(self.net)
+        fold_children(folded)
+        probe = self._probe()
+        with torch.no_grad():
+            before = self(*probe)
+            plain, self.net = self.net, folded
+            if not agree(before, self(*probe)):
+                self.net = plain
+        for stem in self.stems():
+            stem.join_masks()
+
+    def pretrained_parameters(self) -> list[nn.Parameter]:
+        """All but the masks' convolutions, which no classifier has."""
+        new = {id(value) for stem in self.stems() for value in stem.masks.parameters()}
+        return [value for value in self.parameters() if id(value) not in new]
+
+    def last_stage(self) -> list[nn.Parameter]:
+        """Parameters of the last stage that it has, of those that require gradients.
+
+        That is layer3 of a ResNet cut at stride 16, layer4 where stride 32 is needed (Refine-50) or
+        where an output stride keeps it. Found with gradients, because architectures build their
+        stages differently: what no feature before the last one depends on.
+        """
+        parameters = [value for value in self.parameters() if value.requires_grad]
+        modes = [(part, part.training) for part in self.modules()]
+        self.eval()
+        earlier: list[torch.Tensor] = []
+        hooks = [
+            part.register_forward_hook(lambda part, inputs, output: earlier.append(output))
+            for part in self._earlier_stages()
+        ]
+        try:
+            with torch.inference_mode(False), torch.enable_grad():
+                features = self(*self._probe())
+                before = used([*features[:-1], *earlier], parameters)
+                last = used(features[-1:], parameters)
+        finally:
+            for hook in hooks:
+                hook.remove()
+            for part, training in modes:
+                part.training = training
+        return [value for value in parameters if id(value) in last - before]
+
+    def _earlier_stages(self) -> list[nn.Module]:
+        """Stages before the last one whose feature is given, also those that give none."""
+        information = _feature_info(self.net)
+        before = information.info[: information.out_indices[-1]]
+        parts = dict(self.net.named_modules())
+        return [parts[item["module"]] for item in before if item["module"] in parts]
+
+    def _probe(self) -> tuple[torch.Tensor, ...]:
+        """Random arguments of `forward`, always the same ones."""
+        like = next(self.parameters())
+        size = (1, 3, PROBE_SIZE, PROBE_SIZE)
+        images = torch.randn(size, generator=torch.Generator().manual_seed(0)).to(like)
+        stems = self.stems()
+        if not stems:
+            return (images,)
+        channels = sum(conv.in_channels for conv in stems[0].mask_convs())
+        masks = images[:, :1].repeat(1, channels, 1, 1)
+        return images, masks, torch.zeros(1, dtype=torch.long, device=images.device)
+
+
+def used(features: Sequence[torch.Tensor], parameters: Sequence[nn.Parameter]) -> set[int]:
+    """Identities of the parameters that some feature depends on; of all, if there is no feature."""
+    if not features:
+        return {id(value) for value in parameters}
+    total = torch.stack([feature.sum() for feature in features]).sum()
+    gradients = torch.autograd.grad(total, parameters, retain_graph=True, allow_unused=True)
+    return {id(p) for p, g in zip(parameters, gradients, strict=True) if g is not None}
 
 
 def _create(
@@ -246,7 +253,7 @@ def _is_deep_stem(module: nn.Module) -> bool:
     """Whether it is a sequence of several convolutions that halves the size, and ends in one."""
     if not isinstance(module, nn.Sequential) or not isinstance(module[-1], nn.Conv2d):
         return False
-    strides = [conv.stride for conv in _convs(module)]
+    strides = [conv.stride for conv in convs_of(module)]
     return strides.count((2, 2)) == 1 and strides.count((1, 1)) == len(strides) - 1 > 0
 
 

@@ -9,6 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from vostool.models.systems import famnet, stm
 from vostool.training.finetuning.trained_parts import choose_parameters
+from vostool.training.optimisation.optimiser import split_parameters
 
 SMALL = {"key_channels": 4, "value_channels": 8, "decoder_channels": 8}
 RESNET = {
@@ -78,6 +79,43 @@ def test_the_last_stage_of_any_trunk_is_what_only_the_coarsest_feature_needs(ref
     if refine:
         assert any("laterals" in name for name in names), "the pyramid lies outside the trunk"
     assert any(name.startswith("mixer.aspp") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("changes", "stage"),
+    [
+        ({}, "layer3"),
+        ({"context": "pyramid"}, "layer4"),
+        ({"backbone_options": {**RESNET["backbone_options"], "output_stride": 16}}, "layer4"),
+    ],
+    ids=["stm", "refine-50", "output stride"],
+)
+def test_the_last_stage_is_the_one_that_the_name_says(changes, stage):
+    """Whatever its stride, and also where the stage before it gives no feature."""
+    model = famnet.build(famnet.Config(**{**RESNET, **changes}))
+    inside = {name for name in chosen(model, "last-stage") if ".net." in name}
+    assert inside == {
+        name for name, value in model.named_parameters() if f".{stage}." in name and value.ndim == 4
+    }
+
+
+def test_a_part_of_another_package_declares_itself_a_trunk():
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.early, self.late, self.new = (nn.Conv2d(3, 3, 1, bias=False) for _ in range(3))
+
+        def pretrained_parameters(self):
+            return [self.early.weight, self.late.weight]
+
+        def last_stage(self):
+            return [self.late.weight]
+
+    model = nn.ModuleDict({"trunk": Own(), "head": nn.Conv2d(3, 2, 1, bias=False)})
+    assert chosen(model, "last-stage") == {"trunk.late.weight", "head.weight"}
+    trunk, rest = split_parameters(model.requires_grad_(True))
+    assert [id(p) for p in trunk] == [id(p) for p in model["trunk"].pretrained_parameters()]
+    assert len(rest) == 2
 
 
 def test_a_network_without_a_trunk_is_tuned_whole():

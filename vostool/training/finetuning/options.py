@@ -18,7 +18,9 @@ class FinetuneOptions(Options):
     )
     learning_rate: float = Field(5e-6, gt=0, description="of Adam, begun anew for each run")
     trunk: TrunkPart = Field(
-        "last-stage", description="what is tuned of trunks; everything else is, BatchNorm excepted"
+        "last-stage",
+        description="what is tuned of trunks; everything else is, BatchNorm excepted. The last "
+        "stage is layer3 of a ResNet as STM has it, layer4 with the pyramid of Refine-50",
     )
     held_out: int = Field(4, ge=1, description="fixed warps on which progress is checked")
     check_every: int = Field(

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from vostool.nn.folding import freeze_statistics
-from vostool.nn.trunk import MaskStem, Trunk
+from vostool.nn.part_protocols import Pretrained
 from vostool.training.config import OptimiserOptions
 
 
@@ -36,14 +36,11 @@ def build_optimiser(model: nn.Module, options: OptimiserOptions) -> torch.optim.
 
 
 def split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Trainable parameters of the trunk(s), and all others; mask convolutions are among those."""
+    """Trainable parameters that parts declare to be a trunk's (`Pretrained`), and all others."""
     inside: set[int] = set()
     for module in model.modules():
-        if isinstance(module, Trunk):
-            inside |= {id(parameter) for parameter in module.parameters()}
-    for module in model.modules():
-        if isinstance(module, MaskStem):
-            inside -= {id(parameter) for parameter in module.masks.parameters()}
+        if isinstance(module, Pretrained):
+            inside |= {id(parameter) for parameter in module.pretrained_parameters()}
     trunk: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     for parameter in model.parameters():
