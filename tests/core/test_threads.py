@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from vostool.core.threads import ordered_map
+from vostool.core.threads import MadeInOrder, ordered_map
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -56,3 +56,10 @@ def test_stopping_early_leaves_no_thread():
 def test_threads_work_side_by_side():
     together = threading.Barrier(3, timeout=10)
     assert sorted(ordered_map(lambda _: together.wait(), range(3), threads=3)) == [0, 1, 2]
+
+
+def test_the_first_ones_are_begun_at_once():
+    begun = threading.Event()
+    with MadeInOrder(lambda number: begun.set() or number, range(4), threads=1, ahead=2) as made:
+        assert begun.wait(10), "nobody has asked for one yet"
+        assert list(made) == [0, 1, 2, 3]

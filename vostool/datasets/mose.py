@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vostool.core.errors import DataError
+from vostool.core.listing import some
 from vostool.core.types import VOID, ScoredFrames, Video, VideoObject
 from vostool.datasets.layout import CHECK, build_videos, first_folder, list_folders, read_json
 from vostool.datasets.unlisted import build_unlisted
@@ -52,8 +53,7 @@ def load_with_meta(root: Path, split: str) -> list[Video]:
     absent = sorted(set(entries) - {video.name for video in videos})
     if absent:
         raise DataError(
-            f"{name} names videos that have no frames: {', '.join(absent[:3])}"
-            + (f" and {len(absent) - 3} more" if len(absent) > 3 else ""),
+            f"{name} names videos that have no frames: {some(absent, 3)}",
             where=path,
             remedy="download the data set again, or correct the meta file",
         )

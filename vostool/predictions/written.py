@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vostool.core.errors import OutputError
+from vostool.core.listing import some
 from vostool.predictions.folder import MASKS, PROBABILITIES
 
 LISTED = "masks"
@@ -35,10 +36,9 @@ def refuse_foreign(
         ours = _written(root, name, entries.get(name, {}))
         found += [path for path in _files(root, name) if path.stem not in ours]
     if found:
-        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-        shown = ", ".join(str(path.relative_to(root)) for path in found[:SHOWN])
+        shown = some([str(path.relative_to(root)) for path in found], SHOWN)
         raise OutputError(
-            f"the folder holds files that no earlier run wrote there: {shown}{more}",
+            f"the folder holds files that no earlier run wrote there: {shown}",
             where=root,
             remedy="choose another folder, or remove them yourself",
         )
