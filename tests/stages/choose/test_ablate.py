@@ -16,7 +16,6 @@ from vostool.recipe import load_recipe
 from vostool.stages.choose import ablate as stage
 from vostool.stages.choose.ablate import AblationRun, ablate, parse_reuse, parse_tracker_models
 from vostool.stages.choose.ablation_plan import AblationPlan, inference_of, parse_seeds, read_plan
-from vostool.stages.choose.ablation_report import AblationReport, row_reports
 from vostool.stages.train.training_data import DataFolders
 from vostool.training.checkpoints.checkpoint import read_checkpoint
 
@@ -299,32 +298,6 @@ def test_wrong_files(file: Path, old: str, new: str, message: str) -> None:
     wrong.write_text(PLAN.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(UsageError, match=message):
         read_plan(str(wrong))
-
-
-def test_differences_are_taken_seed_by_seed() -> None:
-    """Two rows whose seeds vary together differ clearly, although their spreads overlap."""
-    rows = [{"name": name, "paper": 1.0, "start": "x"} for name in ("one", "two")]
-    plan = AblationPlan.model_validate(
-        {
-            "title": "t",
-            "description": "d",
-            "paper_figure": "p",
-            "evaluate": {"dataset": "davis2016", "split": "val"},
-            "row": [{"name": "x", "shown": False, "train": [{"recipe": "r"}]}, *rows],
-        }
-    )
-    figures = {
-        "one": {0: {"G": 0.50}, 1: {"G": 0.60}, 2: {"G": 0.70}},
-        "two": {0: {"G": 0.51}, 1: {"G": 0.62}, 2: {"G": 0.73}},
-    }
-    one, two = row_reports(plan, figures)
-    difference, spread = two.difference("G"), two.spread("G")
-    assert difference is not None and spread is not None
-    assert (difference.mean, difference.deviation) == pytest.approx((2.0, 1.0))
-    assert (spread.mean, spread.deviation) == pytest.approx((62.0, 11.0), abs=0.1)
-    report = AblationReport(plan, (one, two), "G", "here", (0, 1, 2), ("loop.batch=2",))
-    assert "| two | 62.0 ± 11.0 | +2.0 ± 1.0 | 1.0 | +0.0 |" in report.as_markdown()
-    assert "changed in all trainings: loop.batch=2" in report.as_markdown()
 
 
 PAPERS = {

@@ -18,7 +18,7 @@ from vostool.datasets.still_spec import Still
 from vostool.inference.validation import Validation
 from vostool.media.masks import write_mask
 from vostool.recipe import Recipe, build_model, parse_recipe
-from vostool.scoring.spread import Spread
+from vostool.reporting.spread import Spread
 from vostool.stages.choose.select import select
 from vostool.stages.train.training_data import DataFolders, training_clips
 from vostool.training.checkpoints.averaging import average_checkpoints

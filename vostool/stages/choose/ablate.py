@@ -17,8 +17,8 @@ from vostool.inference.execution import Execution
 from vostool.inference.wrapper import reads, require_files
 from vostool.predictions.manifest import file_digest, file_digests
 from vostool.recipe import Recipe, load_recipe, parse_recipe
+from vostool.reporting.ablation import AblationReport, row_reports
 from vostool.stages.choose.ablation_plan import AblationPlan, Evaluation, Row, inference_of
-from vostool.stages.choose.ablation_report import AblationReport, row_reports
 from vostool.stages.choose.ablation_run import AblationRun, parse_reuse, parse_tracker_models
 from vostool.stages.predict.infer import InferenceSettings, infer
 from vostool.stages.predict.postprocess import postprocess
@@ -89,8 +89,9 @@ def _report(
             f"the ablation file asks for the figure {figure!r}", remedy=f"there is {list(first)}"
         )
     scored_on = _scored_on(plan.evaluate, run.data.split_file)
-    rows = row_reports(plan, figures)
-    return AblationReport(plan, rows, figure, scored_on, tuple(seeds), run.overrides)
+    tables = plan.published()
+    rows = row_reports(tables, figures)
+    return AblationReport(tables, rows, figure, scored_on, tuple(seeds), run.overrides)
 
 
 def _scored_on(what: Evaluation, split_file: Path | None) -> str:

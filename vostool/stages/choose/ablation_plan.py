@@ -11,6 +11,7 @@ from vostool.core.options import Options, merged
 from vostool.core.toml import explain_mistakes
 from vostool.inference.options import InferenceOptions
 from vostool.recipe import find_recipe
+from vostool.reporting.ablation import PublishedRow, PublishedTables
 from vostool.stages.predict.inference_recipe import PostprocessValues, stated
 from vostool.stages.shipped_files import read_shipped
 
@@ -119,6 +120,15 @@ class AblationPlan(Options):
                 f"{', '.join(sorted(used))}"
             )
         return self
+
+    def published(self) -> PublishedTables:
+        """The tables that the shown rows are of."""
+        rows = tuple(
+            PublishedRow(row.name, row.label, row.table, row.paper, row.note)
+            for row in self.row
+            if row.shown
+        )
+        return PublishedTables(self.title, self.description, self.paper_figure, rows)
 
     def named(self, name: str) -> Row:
         """The row of this name. Raises UsageError if there is none."""

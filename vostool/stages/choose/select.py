@@ -20,7 +20,7 @@ from vostool.core.files import write_json
 from vostool.inference.validation import Validation
 from vostool.nn.precision import resolve_device, resolve_precision
 from vostool.recipe import Recipe, parse_recipe, with_overrides
-from vostool.scoring.spread import Spread
+from vostool.reporting.spread import Spread
 from vostool.stages.predict.load import load_segmenter
 from vostool.stages.train.training_data import DataFolders, held_out_videos
 from vostool.training.checkpoints.averaging import average_checkpoints

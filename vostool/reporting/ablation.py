@@ -8,11 +8,46 @@ from typing import Any
 
 from rich.table import Table
 
-from vostool.scoring.spread import Spread
-from vostool.stages.choose.ablation_plan import AblationPlan, Row
+from vostool.reporting.spread import Spread
 
 HEADER = ("row", "ours", "difference", "paper", "difference")
 NOTHING = "-"
+
+
+@dataclass(frozen=True)
+class PublishedRow:
+    """A row of a published table.
+
+    Attributes:
+        name: by which other rows refer to it.
+        label: as in the paper; its name where that is empty.
+        table: rows of one table belong together.
+        paper: the paper's figure in percent, if it has one.
+        note: what a reader must know.
+    """
+
+    name: str
+    label: str = ""
+    table: str = ""
+    paper: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class PublishedTables:
+    """What a paper's tables are, whoever fills them in.
+
+    Attributes:
+        title: of the whole.
+        description: what a reader of the figures must know.
+        paper_figure: what the paper's figures are.
+        rows: in order.
+    """
+
+    title: str
+    description: str
+    paper_figure: str
+    rows: tuple[PublishedRow, ...]
 
 
 @dataclass(frozen=True)
@@ -20,12 +55,12 @@ class RowReport:
     """A row with what was measured.
 
     Attributes:
-        row: as the file states it.
+        row: as published.
         figures: seed -> our figures in [0, 1], by name.
         above: the row above it in the same table, if any.
     """
 
-    row: Row
+    row: PublishedRow
     figures: dict[int, dict[str, float]]
     above: RowReport | None
 
@@ -70,15 +105,15 @@ class AblationReport:
     """All rows that are shown.
 
     Attributes:
-        plan: the ablation file.
-        rows: in its order.
+        published: the tables.
+        rows: in their order.
         figure: name of our figure.
         scored_on: what our figures are of.
         seeds: of the trainings.
         overrides: of all trainings.
     """
 
-    plan: AblationPlan
+    published: PublishedTables
     rows: tuple[RowReport, ...]
     figure: str
     scored_on: str
@@ -98,8 +133,8 @@ class AblationReport:
         notes = [
             f"ours: {self.figure} on {self.scored_on}, in percent; mean ± standard deviation over "
             f"seeds {seeds}; differences to the row above are taken seed by seed",
-            f"paper: {self.plan.paper_figure}",
-            self.plan.description,
+            f"paper: {self.published.paper_figure}",
+            self.published.description,
         ]
         if self.overrides:
             notes.append(f"changed in all trainings: {', '.join(self.overrides)}")
@@ -110,7 +145,7 @@ class AblationReport:
         """For a terminal."""
         tables = []
         for name, rows in self.groups():
-            table = Table(title=f"{self.plan.title}{': ' if name else ''}{name}")
+            table = Table(title=f"{self.published.title}{': ' if name else ''}{name}")
             for column in HEADER:
                 table.add_column(column, justify="left" if column == "row" else "right")
             for item in rows:
@@ -120,7 +155,7 @@ class AblationReport:
 
     def as_markdown(self) -> str:
         """The tables with their notes."""
-        lines = [f"# {self.plan.title}"]
+        lines = [f"# {self.published.title}"]
         for name, rows in self.groups():
             lines += ["", *([f"## {name}", ""] if name else [])]
             lines += [_markdown_row(HEADER), "|---|--:|--:|--:|--:|"]
@@ -130,7 +165,7 @@ class AblationReport:
     def as_json(self) -> dict[str, Any]:
         """All of it, every seed's figures too (in [0, 1]; spreads and the paper's in percent)."""
         return {
-            "title": self.plan.title,
+            "title": self.published.title,
             "figure": self.figure,
             "scored_on": self.scored_on,
             "seeds": list(self.seeds),
@@ -153,18 +188,17 @@ class AblationReport:
 
 
 def row_reports(
-    plan: AblationPlan, figures: dict[str, dict[int, dict[str, float]]]
+    published: PublishedTables, figures: dict[str, dict[int, dict[str, float]]]
 ) -> tuple[RowReport, ...]:
-    """Reports of the shown rows, each knowing the one above it in its table.
+    """Reports of the rows, each knowing the one above it in its table.
 
     Args:
         figures: row name -> seed -> figures; rows may be missing.
     """
     reports: list[RowReport] = []
-    for row in plan.row:
-        if row.shown:
-            above = reports[-1] if reports and reports[-1].row.table == row.table else None
-            reports.append(RowReport(row, figures.get(row.name, {}), above))
+    for row in published.rows:
+        above = reports[-1] if reports and reports[-1].row.table == row.table else None
+        reports.append(RowReport(row, figures.get(row.name, {}), above))
     return tuple(reports)
 
 
