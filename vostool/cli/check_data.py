@@ -34,8 +34,8 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     from vostool.datasets.selection import Selection
+    from vostool.reporting.inventory_table import show
     from vostool.stages.data.check_data import check_data, check_stills
-    from vostool.stages.data.check_data_table import show
 
     options.show_messages(quiet)
     if stills and not (dataset or split or video):

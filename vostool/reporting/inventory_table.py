@@ -1,4 +1,4 @@
-"""The findings of check-data as a table on standard output."""
+"""What is in a data set, as a table on standard output."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 
 from vostool.core.console import ResultConsole
-from vostool.stages.data.check_data import DataReport
+from vostool.datasets.inventory import DataReport
 
 MOST_ROWS = 60
 """More videos than this are summed up in one row."""
