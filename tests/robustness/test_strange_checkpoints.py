@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
+import torch
+from pydantic import BaseModel
 from strangers import METADATA, MODEL, with_value, write_checkpoint, write_payload
 
-from vostool.core.errors import CheckpointError, VostoolError
-from vostool.recipe import parse_recipe
+from vostool.core import registry
+from vostool.core.errors import CheckpointError, DataError, VostoolError
+from vostool.models.segmenter import ENTRY_POINT_GROUP
+from vostool.recipe import ModelChoice, build_model, parse_recipe
 from vostool.stages.predict.load import load_segmenter
 from vostool.training.checkpoints.checkpoint import read_checkpoint, read_info
 from vostool.training.checkpoints.resuming import Progress, ResumeState, read_resume, save_resume
+from vostool.training.checkpoints.run_folder import RunFolder
 from vostool.training.finetuning.finetuner import TrainedWith
 
 ADDRESS = "http://127.0.0.1:9/weights.pth"
@@ -204,3 +209,73 @@ def test_a_recipe_with_such_options_is_refused(options: dict[str, Any]) -> None:
 def test_losses_of_any_kind_are_a_sentence(name: str, value: Any) -> None:
     with pytest.raises(VostoolError):
         TrainedWith.of({"losses": {name: value, "bootstrap": 0.5}})
+
+
+MODELS = registry.names("vostool.models.systems", ENTRY_POINT_GROUP)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_network_can_be_sized_without_memory(name: str) -> None:
+    network = build_model(ModelChoice(name=name), weights="none", device="meta")
+    assert all(parameter.is_meta for parameter in network.parameters())
+    assert sum(parameter.numel() for parameter in network.parameters()) > 1_000_000
+
+
+def texts_of(kind: type[BaseModel], seen: frozenset[type] = frozenset()) -> set[str]:
+    """Names of the fields of a configuration, at any depth, that take any text or any value."""
+    found = set()
+    for name, field in kind.model_fields.items():
+        waiting = [field.annotation]
+        while waiting:
+            item = waiting.pop()
+            waiting += [part for part in get_args(item) if get_origin(item) is not Literal]
+            if item in (str, Any, object) or (isinstance(item, type) and issubclass(item, Path)):
+                found.add(name)
+            elif isinstance(item, type) and issubclass(item, BaseModel) and item not in seen:
+                found |= texts_of(item, seen | {item})
+    return found
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_value_of_a_network_may_be_any_text(name: str) -> None:
+    """Apart from names that are looked up in lists, and `weights`, which loading replaces."""
+    module = registry.load(
+        "vostool.models.systems", name, kind="model", entry_point_group=ENTRY_POINT_GROUP
+    )
+    assert texts_of(module.Config) <= {"backbone", "weights", "name"}
+
+
+@pytest.mark.parametrize("size", [10**12, 10**18, 2**62])
+def test_sizes_in_ones_own_recipe_that_no_machine_holds(size: int, capsys) -> None:
+    from vostool.cli import main
+
+    table = MODEL | {"value_channels": size, "decoder_channels": size}
+    with pytest.raises(SystemExit), main._sentences(resumable=False):
+        build_model(ModelChoice.model_validate(table))
+    assert capsys.readouterr().err.startswith("error: not enough memory")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{}", "valid tuple"),
+        ("[[1]]", "0: input should be"),
+        ("[" * 1000, "nested|valid JSON"),
+        ('[{"file": "../../x.ckpt", "iteration": 1}]', "0.file: string should match"),
+        ('[{"file": "a.ckpt", "iteration": -1}]', "0.iteration: input should be greater"),
+    ],
+)
+def test_a_listing_of_checkpoints_of_any_kind(tmp_path: Path, text: str, sentence: str) -> None:
+    (tmp_path / "checkpoints.json").write_text(text)
+    with pytest.raises(DataError, match=rf"{sentence}.*checkpoints\.json"):
+        RunFolder(tmp_path).entries()
+
+
+def test_tensors_of_another_kind_and_names_of_another_kind(tmp_path: Path) -> None:
+    torch.save({1: torch.zeros(1)}, tmp_path / "a.pth")
+    with pytest.raises(CheckpointError, match=r"no dictionary of tensors.*a\.pth"):
+        load_segmenter(tmp_path / "a.pth")
+    path = write_checkpoint(tmp_path / "a.ckpt", METADATA)
+    path.write_bytes(path.read_bytes().replace(b'"F32"', b'"F99"', 1))
+    with pytest.raises(CheckpointError, match=r"a\.ckpt"):
+        load_segmenter(path)

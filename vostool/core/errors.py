@@ -77,8 +77,16 @@ class OutputError(VostoolError):
     """An output cannot be written: folder not empty, no space left, no permission."""
 
 
-_NO_MEMORY = ("can't allocate memory", "not enough memory", "Insufficient memory", "out of memory")
-"""How torch's allocators and OpenCV say it, in exceptions of no class of their own."""
+_NO_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "Insufficient memory",
+    "out of memory",
+    "Storage size calculation overflowed",
+    "Overflow when unpacking long",
+)
+"""How torch and OpenCV say it, in exceptions of no class of their own; no machine holds the last
+two's sizes."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -88,7 +96,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     torch, cv2 = sys.modules.get("torch"), sys.modules.get("cv2")
-    kinds = (RuntimeError, *((cv2.error,) if cv2 is not None else ()))
+    kinds = (RuntimeError, TypeError, *((cv2.error,) if cv2 is not None else ()))
     if torch is not None and isinstance(error, torch.OutOfMemoryError):
         return True
     return isinstance(error, kinds) and any(text in str(error) for text in _NO_MEMORY)

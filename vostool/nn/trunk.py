@@ -300,6 +300,7 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
             remedy="save it as a plain dictionary of tensors or as safetensors",
         ) from error
     state = state.get("state_dict", state) if isinstance(state, dict) else {}
-    if not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
+    named = all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in state.items())
+    if not state or not named:
         raise CheckpointError("the file holds no dictionary of tensors", where=path)
     return state

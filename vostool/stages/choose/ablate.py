@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Sequence
@@ -12,6 +11,8 @@ from typing import Any
 from vostool.core.errors import UsageError, VostoolError
 from vostool.core.files import write_json, write_text
 from vostool.core.output import Output
+from vostool.core.reading import read_json
+from vostool.core.typed import require_table
 from vostool.datasets.selection import Selection
 from vostool.inference.execution import Execution
 from vostool.inference.wrapper import reads, require_files
@@ -298,7 +299,7 @@ def _is_finished(files: RunFolder, recipe: Recipe) -> bool:
     path, entries = files.folder / "recipe.json", files.entries()
     if not path.is_file() or not entries or not files.best.is_file():
         return False
-    stored = parse_recipe(json.loads(path.read_text(encoding="utf-8")), str(path))
+    stored = parse_recipe(require_table(read_json(path), path), str(path))
     if stored.resolved() != recipe.resolved():
         raise UsageError(
             "this row was trained with another recipe, other overrides or another version",
@@ -309,4 +310,4 @@ def _is_finished(files: RunFolder, recipe: Recipe) -> bool:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return require_table(read_json(path), path) if path.is_file() else None

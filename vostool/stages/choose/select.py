@@ -6,7 +6,6 @@ and the mean of the best checkpoints' weights can be tried.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,8 @@ from rich.table import Table
 
 from vostool.core.errors import DataError, UsageError
 from vostool.core.files import write_json
+from vostool.core.reading import read_json
+from vostool.core.typed import require_table
 from vostool.inference.validation import Validation
 from vostool.nn.precision import resolve_device, resolve_precision
 from vostool.recipe import Recipe, parse_recipe, with_overrides
@@ -208,8 +209,8 @@ def _with_average(
 def _recipe(run: Path) -> Recipe:
     path = run / RECIPE
     try:
-        return parse_recipe(json.loads(path.read_text(encoding="utf-8")), str(path))
-    except (OSError, ValueError) as error:
+        return parse_recipe(require_table(read_json(path), path), str(path))
+    except DataError as error:
         raise DataError(
             "not the folder of a training run", where=run, remedy="give what `train --out` named"
         ) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Sequence
@@ -10,10 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vostool.core.errors import UsageError
+from vostool.core.errors import DataError, UsageError
 from vostool.core.files import write_json, write_text
 from vostool.core.output import Output
+from vostool.core.reading import read_json
 from vostool.core.toml import toml_text
+from vostool.core.typed import require_table
 from vostool.datasets.selection import Selection
 from vostool.inference.options import InferenceOptions
 from vostool.inference.run import Files
@@ -179,14 +180,16 @@ class _Task:
     def names(self) -> tuple[str, ...]:
         """Videos that were scored."""
         first = next(self.work.glob(f"*/{MASKS}/run.json"))
-        return tuple(json.loads(first.read_text(encoding="utf-8"))["videos"])
+        return tuple(read_json(first)["videos"])
 
 
 def _known(path: Path, identity: dict[str, Any]) -> dict[str, Any]:
     """Scores of an earlier run of the same setting; {} if there are none."""
     if not path.is_file():
         return {}
-    record = json.loads(path.read_text(encoding="utf-8"))
+    record = require_table(read_json(path), path)
+    if not isinstance(record.get("identity"), dict):
+        raise DataError("not the scores of a setting", where=path, remedy="delete this file")
     if record["identity"] != identity:
         keys = [key for key, value in identity.items() if record["identity"].get(key) != value]
         raise UsageError(

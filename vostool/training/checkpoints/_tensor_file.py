@@ -65,8 +65,12 @@ class opened:
             ) from error
         return self._file, _metadata(self._file, self.path)
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         self._file.__exit__(None, None, None)
+        if isinstance(error, SafetensorError):  # a tensor of a kind that torch does not have
+            raise CheckpointError(
+                f"a tensor cannot be read, {error}", where=self.path, remedy=FOREIGN
+            ) from error
 
 
 def _metadata(file: Any, path: Path) -> dict[str, Any]:

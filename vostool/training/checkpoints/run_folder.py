@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 from torch import nn
 
+from vostool.core.errors import DataError
 from vostool.core.files import atomic_path, write_json
+from vostool.core.reading import read_json
+from vostool.core.toml import explain_mistakes
 from vostool.training.checkpoints.checkpoint import CheckpointInfo, save_checkpoint
 from vostool.training.checkpoints.resuming import ResumeState, read_resume, save_resume
 
@@ -19,13 +20,18 @@ BEST, RESUME, LISTING = "best.ckpt", "resume.state", "checkpoints.json"
 RECIPE, SELECTION = "recipe.json", "selection.json"
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(BaseModel):
     """A checkpoint in the listing: file name, iteration, scores at that iteration."""
 
-    file: str
-    iteration: int
-    metrics: dict[str, float] = field(default_factory=dict)
+    model_config = ConfigDict(frozen=True)
+
+    file: str = Field(pattern=r"^[^/\\\x00]+\.ckpt$")
+    iteration: int = Field(ge=0)
+    metrics: dict[str, float] = {}
+
+
+class _Listing(RootModel[tuple[Entry, ...]]):
+    """What the file holds."""
 
 
 class RunFolder:
@@ -62,8 +68,14 @@ class RunFolder:
         listing = self.folder / LISTING
         if not listing.is_file():
             return []
-        records: list[dict[str, Any]] = json.loads(listing.read_text(encoding="utf-8"))
-        entries = [Entry(**record) for record in records]
+        try:
+            entries = _Listing.model_validate(read_json(listing)).root
+        except ValidationError as error:
+            raise DataError(
+                "; ".join(explain_mistakes(error, _Listing)),
+                where=listing,
+                remedy="delete this file; the checkpoints themselves can be used",
+            ) from None
         return [entry for entry in entries if (self.folder / entry.file).is_file()]
 
     def save(self, model: nn.Module, info: CheckpointInfo, *, best: bool) -> Path:
@@ -73,9 +85,9 @@ class RunFolder:
         if best:
             self.make_best(path)
         entries = [e for e in self.entries() if e.iteration < info.iteration]
-        entries.append(Entry(path.name, info.iteration, info.metrics))
+        entries.append(Entry(file=path.name, iteration=info.iteration, metrics=info.metrics))
         kept = entries[-self.keep :]
-        write_json(self.folder / LISTING, [asdict(entry) for entry in kept])
+        write_json(self.folder / LISTING, [entry.model_dump() for entry in kept])
         for entry in entries[: -self.keep]:
             (self.folder / entry.file).unlink(missing_ok=True)
         return path

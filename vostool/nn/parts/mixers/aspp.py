@@ -16,7 +16,7 @@ from vostool.nn.part_choice import Sizes
 class Config(Options):
     """Choices of the ASPP."""
 
-    rates: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+    rates: tuple[Annotated[int, Field(ge=1, le=256)], ...] = Field(
         (1, 2, 4, 8), min_length=1, description="dilation rates; 1 stands for a 1x1 convolution"
     )
     dropout: float = Field(0.0, ge=0, lt=1, description="on the result, while training")
