@@ -13,11 +13,25 @@ import torch
 
 from vostool.core import registry
 from vostool.core.errors import UsageError
+from vostool.ensembling.fitted import Fitted, FittedAbout
+from vostool.ensembling.fusion import FusionNetwork
 from vostool.ensembling.method import Members, Needs, choose_method, describe_methods
 from vostool.ensembling.options import ENTRY_POINT_GROUP, method_names
 
+NAMES = ("m0", "m1", "m2", "m3")
 OPTIONS = {"weighted": {"weights": (1, 1, 1, 1)}}
 """What a method cannot do without, for four members."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _fitted_file(tmp_path_factory):
+    """An untrained network of four members, which gives them equal weights."""
+    path = tmp_path_factory.mktemp("fitted") / "ensemble.safetensors"
+    network = FusionNetwork(4)
+    Fitted(FittedAbout(marks=NAMES), network.state_dict()).save(path)
+    OPTIONS["learned"] = {"weights": path}
+    yield
+    del OPTIONS["learned"]
 
 
 def soft(rng, members, labels=4, size=(7, 9)):

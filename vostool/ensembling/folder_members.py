@@ -11,6 +11,7 @@ import torch
 from vostool.core.errors import DataError, UsageError
 from vostool.core.types import ObjectIds
 from vostool.ensembling.agreement import check_agreement, video_ids
+from vostool.ensembling.marks import folder_mark
 from vostool.ensembling.member_planes import one_hot, soft_planes, with_labels
 from vostool.ensembling.method import Accumulator, Members, MergingMethod, Needs
 from vostool.predictions.folder import PredictionFolder
@@ -49,10 +50,16 @@ class FolderMembers:
         """
         if method.needs is Needs.PROBABILITIES:
             self.require_probabilities()
-        names = tuple(str(folder.root) for folder in self.folders)
-        start = method.prepare(Members(names, self.probabilities))
+        start = method.prepare(self.members)
         check_agreement(self.folders, self.probabilities)
         return start
+
+    @property
+    def members(self) -> Members:
+        """Who they are."""
+        names = tuple(str(folder.root) for folder in self.folders)
+        marks = tuple(folder_mark(folder.root.name, folder.manifest) for folder in self.folders)
+        return Members(names, self.probabilities, marks)
 
     def ids(self, video: str) -> ObjectIds:
         """Ids of a video as far as any member says."""

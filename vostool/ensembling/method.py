@@ -45,10 +45,17 @@ class Members:
     Attributes:
         names: of the members, in the order in which they are numbered.
         probabilities: whether planes are probabilities, and not only one-hot masks.
+        marks: what each is made of, wherever it lies: equal for the run of a network with a memory
+            strategy and for the folder that such a run alone wrote. By default the names.
     """
 
     names: tuple[str, ...]
     probabilities: bool = True
+    marks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.marks:
+            object.__setattr__(self, "marks", self.names)
 
     def __len__(self) -> int:
         return len(self.names)

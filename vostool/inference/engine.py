@@ -35,12 +35,14 @@ class Member:
     Attributes:
         strategies: memory strategies to run it with; none: those of the options.
         name: for messages.
+        digest: of its checkpoint, "" where it has none.
         trained: what it was made of, for wrappers that train it further; None if nothing is known.
     """
 
     segmenter: Segmenter
     strategies: tuple[Strategy, ...] = ()
     name: str = ""
+    digest: str = ""
     trained: TrainedNetwork | None = None
 
 
@@ -111,7 +113,8 @@ class _Run:
         self._cast = Cast(ids)
         self._device = _device(members[0].segmenter)
         self._merging = start_of_merging(
-            [(member.name, member.strategies) for member in self._members], options.merge
+            [(member.name, member.digest, member.strategies) for member in self._members],
+            options.merge,
         )
         self._branches: list[list[Branch]] = []
         self._first_index = 0

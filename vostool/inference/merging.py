@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
+from vostool.ensembling.marks import run_mark
 from vostool.ensembling.method import Accumulator, Members
 from vostool.ensembling.options import MergeOptions
 from vostool.ensembling.running_mean import RunningMean
@@ -13,22 +14,28 @@ from vostool.inference.strategy import Strategy, strategy_text
 
 
 def start_of_merging(
-    networks: Sequence[tuple[str, Sequence[Strategy]]], options: MergeOptions
+    networks: Sequence[tuple[str, str, Sequence[Strategy]]], options: MergeOptions
 ) -> Callable[[], Accumulator]:
     """What starts an accumulator for each frame.
 
     Args:
-        networks: name and memory strategies of each; members are numbered network by network.
+        networks: name, digest ("" where there is none) and memory strategies of each; members are
+            numbered network by network.
 
     Raises:
         UsageError: unknown method or option, or one that does not fit these members.
     """
     names = [
         f"{name or f'network {number}'} {strategy_text(strategy)}"
-        for number, (name, strategies) in enumerate(networks, start=1)
+        for number, (name, _, strategies) in enumerate(networks, start=1)
         for strategy in strategies
     ]
-    return options.choose().prepare(Members(tuple(names)))
+    marks = [
+        run_mark(digest or name, strategy_text(strategy))
+        for name, digest, strategies in networks
+        for strategy in strategies
+    ]
+    return options.choose().prepare(Members(tuple(names), marks=tuple(marks)))
 
 
 class MemberMeans:

@@ -89,7 +89,10 @@ class Propagation:
 
     def __post_init__(self) -> None:
         """Raise UsageError if the networks cannot be merged as the options say."""
-        named = [(item.name, item.strategies or self.options.memory) for item in self.members]
+        named = [
+            (item.name, item.digest, item.strategies or self.options.memory)
+            for item in self.members
+        ]
         start_of_merging(named, self.options.merge)
 
     def __call__(self, source: FrameSource, request: Request) -> Results:

@@ -148,7 +148,7 @@ def load_networks(
     for choice in choices:
         if isinstance(choice, NetworkChoice):
             network, values = choice.build()
-            trained = TrainedNetwork(choice.name, network)
+            trained, digest = TrainedNetwork(choice.name, network), ""
             named.append({"name": choice.name, "config": values})
         else:
             path = Path(choice)
@@ -158,7 +158,7 @@ def load_networks(
             checkpoints.append({"path": str(path), "sha256": digest, "recipe": recipe})
         ready = cast(Segmenter, prepare(network, device, compile_parts=compile_parts))
         kept = trained if keep_trained else None
-        members.append(Member(ready, name=trained.name, trained=kept))
+        members.append(Member(ready, name=trained.name, digest=digest, trained=kept))
     digests = [item["sha256"] for item in checkpoints]
     if len(set(digests)) < len(digests) or any(named.count(item) > 1 for item in named):
         raise UsageError(
