@@ -30,7 +30,7 @@ from vostool.predictions.folder import PredictionFolder, PredictionWriter
 from vostool.stages.choose.fit_ensemble import fit_ensemble
 from vostool.stages.predict.ensemble import ensemble
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))  # the stub network lives there
+sys.path.insert(0, str(Path(__file__).parents[2] / "inference"))  # the stub network lives there
 
 from colour_stub import ColourStub
 from moving_squares import squares
