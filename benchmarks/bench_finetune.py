@@ -34,7 +34,6 @@ from torch import nn
 from vostool.core.allocator import keep_freed_memory
 from vostool.inference.prepare import prepare
 from vostool.media.geometry import nearest_multiple
-from vostool.training.config import LossOptions
 from vostool.training.finetuning.clips import FinetuneClips, GivenFrame
 from vostool.training.finetuning.finetuner import Finetuner, TrainedWith
 from vostool.training.finetuning.options import FinetuneOptions
@@ -117,7 +116,7 @@ class _Turns:
 
 def measure(network: nn.Module, frame: GivenFrame, iterations: int, clock: str) -> Cost:
     """All parts."""
-    now, trained = CLOCKS[clock], TrainedWith(LossOptions())
+    now, trained = CLOCKS[clock], TrainedWith.of({})
 
     def tuner(count: int, check_every: int) -> Finetuner:
         options = FinetuneOptions(iterations=count, check_every=check_every)

@@ -30,7 +30,8 @@ class _Nested(ResultOptions):
 
     def _groups(self) -> dict[str, Options]:
         """Options of the wrappers that are on, by name."""
-        groups = {name: getattr(self, name) for name in map(wrapper.field, wrapper.names())}
+        names = type(self).model_fields.keys() - ResultOptions.model_fields.keys()
+        groups = {name: getattr(self, name) for name in sorted(names)}
         return {name: group for name, group in groups.items() if group is not None}
 
     @property

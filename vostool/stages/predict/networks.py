@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from torch import nn
 
 from vostool.core import registry
 from vostool.core.errors import UsageError
 from vostool.core.options import assign, read_assignment
+from vostool.core.suggest import did_you_mean
 from vostool.core.toml import explain_mistakes
 from vostool.inference.engine import Member
 from vostool.inference.prepare import prepare
@@ -66,11 +67,7 @@ class NetworkChoice:
         for part in ("Config", "build"):
             if not hasattr(module, part):
                 raise UsageError(f"{self.name} is not a network's module: it has no {part}")
-        try:
-            config = module.Config.model_validate(self.values)
-        except ValidationError as error:
-            clauses = "; ".join(explain_mistakes(error, module.Config))
-            raise UsageError(f"--network {self.name}: {clauses}", remedy="correct it") from None
+        config = self._config(module.Config)
         network = module.build(config)
         missing = [] if isinstance(network, Segmenter) else _missing(network)
         if missing or not isinstance(network, nn.Module):
@@ -80,6 +77,21 @@ class NetworkChoice:
                 remedy="vostool/models/segmenter.py documents the protocol",
             )
         return network.eval(), config.model_dump(mode="json")
+
+    def _config(self, kind: type[BaseModel]) -> BaseModel:
+        """The values, checked; unknown ones are mistakes, whatever the class makes of them."""
+        unknown = [name for name in self.values if name not in kind.model_fields]
+        if unknown and kind.model_config.get("extra") != "allow":
+            hint = did_you_mean(unknown[0], kind.model_fields)
+            known = ", ".join(kind.model_fields) or "none"
+            raise UsageError(
+                f"--network {self.name}: unknown key {unknown[0]}", remedy=f"{hint}known: {known}"
+            )
+        try:
+            return kind.model_validate(self.values)
+        except ValidationError as error:
+            clauses = "; ".join(explain_mistakes(error, kind))
+            raise UsageError(f"--network {self.name}: {clauses}", remedy="correct it") from None
 
     def _module(self) -> Any:
         if "." not in self.name:

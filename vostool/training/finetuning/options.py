@@ -27,4 +27,6 @@ class FinetuneOptions(Options):
         40, ge=1, description="iterations between two checks; shorter runs have none"
     )
     patience: int = Field(3, ge=1, description="checks in a row with a rising loss that end it")
-    clips: FinetuneClipOptions = FinetuneClipOptions()
+    clips: FinetuneClipOptions = Field(
+        FinetuneClipOptions(), description="how clips are made of the given frames"
+    )
