@@ -16,8 +16,10 @@ from vostool.cli.main import main
 from vostool.predictions.folder import PredictionFolder
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))  # the squares live there
+sys.path.insert(0, str(Path(__file__).parents[1] / "stages"))  # a small DAVIS, too
 
 from moving_squares import squares
+from small_davis import write_davis
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 TOY = '''"""Invert the order of ids, as many times as asked.
@@ -207,3 +209,33 @@ def test_values_of_a_network_may_be_lists(package, movie, tmp_path, monkeypatch)
     networks = json.loads((tmp_path / "out" / "run.json").read_text())["settings"]["networks"]
     assert networks[0]["config"] == {"side": 3, "shape": [1, 2]}
     assert [item["name"] for item in networks] == ["their_package.sized", "their_package.copycat"]
+
+
+RECIPE = """
+description = "a network without a training pass"
+[model]
+name = "copycat"
+[data.videos]
+video = "davis2016"
+[clip]
+crop = [32, 48]
+[loop]
+iterations = 1
+batch = 1
+"""
+
+
+def test_training_a_network_without_a_forward_is_one_sentence(
+    package, tmp_path, capsys, monkeypatch
+) -> None:
+    monkeypatch.syspath_prepend(str(package))
+    recipe = tmp_path / "copying.toml"
+    recipe.write_text(RECIPE)
+    root = write_davis(tmp_path / "davis")
+    arguments = ["--data", f"videos={root}", "--out", str(tmp_path / "run"), "--device", "cpu"]
+    with pytest.raises(SystemExit) as ended:
+        main(["train", str(recipe), *arguments, "--workers", "0", "-q"])
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: copycat cannot be trained: the network has no training pass")
+    assert error.count("\n") == 1

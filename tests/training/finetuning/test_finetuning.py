@@ -12,7 +12,7 @@ from torch import nn
 from vostool.models import Prediction
 from vostool.models.systems import famnet, scmn
 from vostool.training.finetuning.clips import GivenFrame
-from vostool.training.finetuning.finetuner import Ending, Finetuner, TrainedWith, can_be_tuned
+from vostool.training.finetuning.finetuner import Ending, Finetuner, TrainedWith, can_be_trained
 from vostool.training.finetuning.options import FinetuneOptions
 from vostool.training.objective import objective_of
 
@@ -244,7 +244,7 @@ def test_losses_are_those_of_the_recipe():
     assert [term.name for term in released.objective.terms] == ["cross_entropy"]
 
 
-def test_what_can_be_tuned(network):
-    assert can_be_tuned(network)
-    assert not can_be_tuned(nn.Conv2d)
-    assert not can_be_tuned(nn.Module())
+def test_what_can_be_trained(network):
+    assert can_be_trained(network)
+    assert not can_be_trained(nn.Conv2d)
+    assert not can_be_trained(nn.Module())

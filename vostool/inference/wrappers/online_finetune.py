@@ -20,7 +20,7 @@ from vostool.inference.propagation_options import PropagationOptions
 from vostool.inference.run import Context, Request, Results, Run
 from vostool.inference.source import FrameSource
 from vostool.inference.trained import TrainedNetwork
-from vostool.training.finetuning.finetuner import can_be_tuned
+from vostool.training.finetuning.finetuner import can_be_trained
 from vostool.training.finetuning.options import FinetuneOptions
 
 NOT_INSIDE = {
@@ -115,7 +115,7 @@ def _with_twins(run: Run) -> PropagationOptions:
 
 def _trained(member: Member) -> TrainedNetwork:
     trained = member.trained
-    if trained is None or not can_be_tuned(trained.network):
+    if trained is None or not can_be_trained(trained.network):
         name = type(member.segmenter).__name__ if trained is None else trained.name
         raise UsageError(
             f"{name} cannot be fine-tuned: its network has no training pass",

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from vostool.core.errors import UsageError
 from vostool.core.files import write_json
 from vostool.core.output import Output
 from vostool.nn.precision import resolve_device
@@ -19,6 +20,7 @@ from vostool.training.checkpoints.checkpoint import load_start, read_checkpoint
 from vostool.training.checkpoints.resuming import check_same_run
 from vostool.training.checkpoints.run_folder import RECIPE
 from vostool.training.clips.feeding import total_samples
+from vostool.training.finetuning.finetuner import can_be_trained
 from vostool.training.loop.distributed import Processes, process_group
 from vostool.training.loop.trainer import (
     Trainer,
@@ -126,9 +128,14 @@ def _validate(recipe: Recipe, run: TrainingRun) -> Validate | None:
 def _network(recipe: Recipe, run: TrainingRun, processes: Processes) -> nn.Module:
     """The network at its start, equal in all processes: initialised, or from a checkpoint."""
     torch.manual_seed(recipe.loop.seed)
+    model = build_model(recipe.model, weights=run.weights if run.init is None else "none")
+    if not can_be_trained(model):
+        raise UsageError(
+            f"{recipe.model.name} cannot be trained: the network has no training pass",
+            remedy="give it a forward(clip) and parameters, or run it with vostool infer --network",
+        )
     if run.init is None:
-        return build_model(recipe.model, weights=run.weights).to(processes.device)
-    model = build_model(recipe.model, weights="none")
+        return model.to(processes.device)
     weights, _ = read_checkpoint(run.init)
     new, unused = load_start(model, weights, run.init)
     if new:

@@ -107,7 +107,7 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else round(value, 6)
 
 
-def can_be_tuned(network: object) -> bool:
+def can_be_trained(network: object) -> bool:
     """Whether a network has the training pass and something to train."""
     return (
         isinstance(network, nn.Module)
