@@ -37,6 +37,18 @@ def test_a_file_that_exists_needs_a_word(tmp_path: Path) -> None:
         Output(path.parent, overwrite=True).claim_file("archive")
 
 
+def test_a_file_of_the_inputs_is_not_replaced(tmp_path: Path) -> None:
+    meta = tmp_path / "data" / "meta.json"
+    meta.parent.mkdir()
+    meta.write_text("{}")
+    (tmp_path / "link.json").symlink_to(meta)
+    for path in (meta, tmp_path / "link.json"):
+        for inputs in ([meta.parent], [meta]):
+            with pytest.raises(UsageError, match="replace a file of what is read"):
+                Output(path, overwrite=True).claim_file("list", inputs)
+    Output(meta.parent / "new.json").claim_file("list", [meta.parent])
+
+
 def test_resuming_and_overwriting_contradict(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--resume and --overwrite"):
         Output(tmp_path, resume=True, overwrite=True)

@@ -66,15 +66,18 @@ class Output:
             folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def claim_file(self, what: str) -> Path:
+    def claim_file(self, what: str, inputs: Iterable[Path] = ()) -> Path:
         """The file, which is written later, all or nothing.
 
         Args:
             what: what it is, such as "recipe", for the message.
+            inputs: folders and files that are read.
 
         Raises:
             OutputError: it exists and neither option was given, or is a folder.
+            UsageError: it would replace a file of the inputs.
         """
+        refuse_replacing(self.path, inputs)
         if self.path.is_dir():
             raise OutputError(
                 f"the {what} is a folder", where=self.path, remedy="choose another name"
@@ -86,6 +89,23 @@ class Output:
                 remedy="choose another name, or pass --overwrite to replace it",
             )
         return self.path
+
+
+def refuse_replacing(file: Path, inputs: Iterable[Path]) -> None:
+    """Refuse to write a file that exists and is, or lies in, something that is read.
+
+    Raises:
+        UsageError: it does.
+    """
+    if not file.exists():
+        return
+    for path in inputs:
+        if file.resolve().is_relative_to(path.resolve()):
+            raise UsageError(
+                f"this would replace a file of what is read, {path}",
+                where=file,
+                remedy="choose another name or place",
+            )
 
 
 def refuse_overlap(output: Path, inputs: Iterable[Path]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vostool.core.errors import OutputError, UsageError
+from vostool.core.errors import DataError, OutputError, UsageError
 from vostool.core.output import Output
 from vostool.datasets.selection import Selection
 from vostool.datasets.split import read_split
@@ -70,7 +70,15 @@ def test_nothing_is_overwritten_or_written_half(meta_only: Path) -> None:
     out.write_text("mine")
     with pytest.raises(OutputError, match=r"exists.*s\.json.*--overwrite"):
         split(Selection("youtubevos2019", meta_only, "train"), Output(out), holdout=3)
-    assert out.read_text() == "mine"
+    for path in (out, meta_only / "train" / "meta.json"):
+        before = path.read_text()
+        with pytest.raises(DataError, match=path.name):
+            split(
+                Selection("youtubevos2019", meta_only, "train"),
+                Output(path, overwrite=True),
+                holdout=3,
+            )
+        assert path.read_text() == before
     with pytest.raises(UsageError, match="no split 'nonsense'"):
         split(Selection("youtubevos2019", meta_only, "nonsense"), Output(meta_only / "t.json"))
 

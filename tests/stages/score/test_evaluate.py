@@ -199,6 +199,15 @@ def test_outputs(davis, predictions, tmp_path):
     assert len(arguments["csv"].read_text().splitlines()) == 1 + len(report.objects)
 
 
+def test_files_that_are_read_are_not_replaced(davis, predictions):
+    (predictions / "run.json").write_text("{}")
+    for name in (predictions / "run.json", davis / "ImageSets" / "2017" / "val.txt"):
+        before = name.read_bytes()
+        with pytest.raises(UsageError, match="replace a file of what is read"):
+            evaluate(predictions, Selection("davis2017", davis, "val"), json=name)
+        assert name.read_bytes() == before
+
+
 @pytest.mark.parametrize("jobs", [0, -1])
 def test_jobs_below_one_are_refused(davis, predictions, jobs):
     with pytest.raises(UsageError, match="--jobs"):

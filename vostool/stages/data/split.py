@@ -8,7 +8,7 @@ from pathlib import Path
 from vostool.core.errors import UsageError
 from vostool.core.output import Output
 from vostool.datasets.selection import Selection
-from vostool.datasets.split import SplitFile, choose_unseen, draw_split, write_split
+from vostool.datasets.split import SplitFile, choose_unseen, draw_split, read_split, write_split
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +42,12 @@ def split(
     Raises:
         UsageError: unknown data set, split or categories; impossible numbers.
         DataError: the data set cannot be read.
+        DataError: what would be replaced is no split file.
         OutputError: `output` exists and is not to be overwritten.
     """
     out, spec = output.claim_file("split file"), selection.spec
+    if out.exists():
+        read_split(out)  # nothing but a split file is replaced
     categories = _categories(selection)
     unseen = choose_unseen(categories, unseen_categories, seed)
     if holdout is None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from vostool.core.cores import available_cores
 from vostool.core.errors import UsageError
 from vostool.core.files import write_json, write_text
+from vostool.core.output import refuse_replacing
 from vostool.core.types import Video
 from vostool.datasets.selection import Selection
 from vostool.datasets.spec import ScoringRule
@@ -48,10 +49,14 @@ def evaluate(
 
     Raises:
         UsageError: unknown data set, split, video or measure; a measure that does not fit the data
-            set; `count_first` where the data set lists the frames that count; `jobs` below 1.
+            set; `count_first` where the data set lists the frames that count; `jobs` below 1; a
+            file to write that is one of those read.
         DataError: predictions are missing, damaged, or do not fit the ground truth (all such
             problems at once); or the split has no public ground truth.
     """
+    for file in (json, csv):
+        if file is not None:
+            refuse_replacing(file, [predictions, selection.root])
     everything = selection.whole().load()
     chosen = selection.pick(everything)
     rule = selection.scoring_rule()

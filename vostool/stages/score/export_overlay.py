@@ -53,7 +53,7 @@ def export_overlay(
     total = sum(len(folder.frames(video.name)) for video in chosen)
     is_movie = output.path.suffix.lower() in CODECS
     inputs = [predictions, *selection.inputs(chosen)]
-    out = output.claim_file("movie") if is_movie else output.claim_folder(inputs)
+    out = output.claim_file("movie", inputs) if is_movie else output.claim_folder(inputs)
     with progress("drawing", total, "frame") as bar:
         drawn = _draw_all(folder, chosen, style, bar)
         if is_movie:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vostool.core.output import Output
+from vostool.core.output import Output, refuse_replacing
 from vostool.datasets.selection import Selection
 from vostool.predictions.folder import PredictionFolder
 from vostool.submission.expected import expected_archive, submission_profile
@@ -30,5 +30,6 @@ def package_submission(
         OutputError: `output` exists or cannot be written.
     """
     submission_profile(selection.spec, selection.split)
+    refuse_replacing(output.path, [predictions, selection.root])
     folder = PredictionFolder(predictions)
     return package(folder, expected_archive(selection), output)
