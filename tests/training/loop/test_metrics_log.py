@@ -34,6 +34,16 @@ def test_a_line_cut_short_is_left_out(tmp_path: Path) -> None:
     assert read_metrics(tmp_path / "absent.jsonl") == []
 
 
+@pytest.mark.parametrize("line", ["[1]", "7", '{"iteration": "x"}', "[" * 2000, "9" * 6000])
+def test_a_line_that_is_no_record_ends_the_reading(tmp_path: Path, line: str) -> None:
+    log = MetricsLog(tmp_path)
+    log.write("train", 1, {"loss": 2.0})
+    with log.path.open("a") as file:
+        file.write(f'{line}\n{{"iteration": 3}}\n')
+    assert [record["iteration"] for record in read_metrics(log.path)] == [1]
+    assert [r["iteration"] for r in read_metrics(MetricsLog(tmp_path, resume_at=5).path)] == [1]
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_tensorboard_events(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")

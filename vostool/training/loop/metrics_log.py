@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vostool.core.errors import UsageError
+from vostool.core.errors import DataError, UsageError
 from vostool.core.files import explain_write_errors
+from vostool.core.reading import parse_json, read_text
 
 FILE_NAME = "metrics.jsonl"
 
@@ -68,15 +69,18 @@ class Means:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Records of a metrics file; none without a file, nor of a line cut short."""
+    """Records of a metrics file; none without a file, nor from a line on that is cut short."""
     if not path.is_file():
         return []
     records = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in read_text(path).splitlines():
         try:
-            records.append(json.loads(line))
-        except ValueError:
+            record = parse_json(line, path)
+        except DataError:
             break
+        if not isinstance(record, dict) or not isinstance(record.get("iteration"), int):
+            break
+        records.append(record)
     return records
 
 
