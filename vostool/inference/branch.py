@@ -76,7 +76,7 @@ class Branch:
                 f"{type(self._segmenter).__name__} chooses among object proposals, and there are "
                 "none",
                 where=f"frame {frame.name}",
-                remedy="name a source of proposals",
+                remedy="pass --set proposals.source=maskrcnn --tracker-model maskrcnn=FILE",
             )
         return self.group.proposals(frame.proposals, self._device)
 
