@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from vostool.core.types import ObjectIds
+from vostool.postprocess.components import Components
 from vostool.postprocess.sequence import FrameEdit, MaskSequence
 from vostool.postprocess.steps import keep_near_last
 
@@ -154,3 +155,28 @@ def test_running_it_twice_changes_nothing():
     twice = keep_near_last.apply(sequence(once.masks, ids=(1, 2)), keep_near_last.Params())
     assert any((a != b).any() for a, b in zip(masks, once.masks, strict=True))
     np.testing.assert_array_equal(np.stack(once.masks), np.stack(twice.masks))
+
+
+def test_thousands_of_specks_all_go_but_those_that_are_near():
+    rng = np.random.default_rng(0)
+    noisy = HERE.copy()
+    rows, columns = rng.integers(0, SIZE[0], 4000), rng.integers(0, SIZE[1], 4000)
+    noisy[rows, columns] = 1
+    found = run([HERE, noisy])[1]
+    # The radius is the box's diagonal, of 14.1 pixels; specks touch, so only the kept are checked.
+    y, x = np.nonzero(noisy)
+    apart = np.hypot(
+        np.maximum(np.maximum(20 - y, y - 29), 0), np.maximum(np.maximum(20 - x, x - 29), 0)
+    )
+    assert (found[y, x][apart <= 14.1] == 1).all()
+    assert found.sum() < noisy.sum()
+    components = Components.of(found > 0)
+    reached = np.unique(components.labels[y[apart <= 14.1], x[apart <= 14.1]])
+    assert set(range(1, len(components) + 1)) == set(reached.tolist()) - {0}
+
+
+def test_components_of_a_part_of_the_frame_keep_their_places():
+    # Far components that come back elsewhere: the candidate's place is that in the frame.
+    found = run([HERE, NONE, FAR, FAR, FAR, mask(square((72, 128)))])
+    np.testing.assert_array_equal(found[4], FAR)
+    np.testing.assert_array_equal(found[5], mask(square((72, 128))))

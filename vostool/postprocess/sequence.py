@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+import cv2
 import numpy as np
 
 from vostool.core.types import ObjectIds
@@ -69,7 +70,8 @@ class MaskSequence:
 
     def free_ids(self, index: int, mask: np.ndarray) -> tuple[int, ...]:
         """Ids that are in this frame's mask and not given there."""
-        counts = np.bincount(mask.ravel(), minlength=256)
+        # numpy's bincount would first make a copy of eight bytes per pixel.
+        counts = cv2.calcHist([mask], [0], None, [256], [0, 256]).ravel()
         present = (int(value) for value in np.flatnonzero(counts) if value)
         return tuple(value for value in present if value not in self.given[index])
 

@@ -23,6 +23,8 @@ FORGET_VELOCITY_AFTER = 10
 """Frames without the object after which its velocity says nothing any more."""
 
 
+Box = tuple[slice, slice]
+"""Rows and columns of a part of a frame."""
 ReadPlane = Callable[[], np.ndarray | None]
 """Reads an object's probability `[H, W]` where it is needed, as files are slow."""
 
@@ -144,6 +146,7 @@ class _Track:
     candidate: _Candidate | None = None
     withheld: list[tuple[int, np.ndarray]] = field(default_factory=list)
     believed: list[tuple[int, np.ndarray]] = field(default_factory=list)
+    _judged: list[tuple[np.ndarray, _Judgement]] = field(default_factory=list)
     _area: int = 0
     _box_diagonal: float = 0.0
     _centroid: np.ndarray = field(default_factory=lambda: np.zeros(2))
@@ -163,26 +166,39 @@ class _Track:
         self._move_to(mask, still=True)
 
     def judge(self, mask: np.ndarray, probability: ReadPlane) -> _Judgement:
-        """What of this frame's mask is believed, without changing the state.
+        """What of this frame's mask is believed, without changing where the object was.
 
         Without a last position (or one in a frame of another size) all of it is.
         """
+        for seen, judgement in self._judged:  # a frame's mask comes again, whole or filtered
+            if np.array_equal(seen, mask):
+                return judgement
+        judgement = self._judge(mask, probability)
+        self._judged.append((mask, judgement))
+        if judgement.near:
+            self._judged.append((judgement.kept, judgement))
+        return judgement
+
+    def _judge(self, mask: np.ndarray, probability: ReadPlane) -> _Judgement:
         if not mask.any() or self.last is None or self.last.shape != mask.shape:
             return _Judgement(mask, near=bool(mask.any()))
-        components = Components.of(mask)
-        near = self._distances(components) <= self.radius
+        box = _bounding_box(mask)
+        components = Components.of(mask[box])
+        near = self._near(components, box)
         if near.all():
             return _Judgement(mask, near=True)
         if near.any():
-            return _Judgement(components.select(near), near=True)
-        candidate = self._candidate(components, components.means(probability()))
+            return _Judgement(_placed(components.select(near), box, mask.shape), near=True)
+        plane = probability()
+        means = components.means(None if plane is None else plane[box])
+        candidate = self._candidate(components, means, box)
         if candidate is not None and candidate.count >= self.params.reacquire_after:
             return _Judgement(candidate.mask, candidate=candidate)
         return _Judgement(np.zeros_like(mask), candidate=candidate)
 
     def accept(self, judgement: _Judgement, index: int) -> None:
         """Take a frame's judgement into the state."""
-        self.believed = []
+        self.believed, self._judged = [], []
         if judgement.near:
             self._move_to(judgement.kept, still=False)
         elif judgement.kept.any():
@@ -198,12 +214,10 @@ class _Track:
 
     def _move_to(self, mask: np.ndarray, *, still: bool) -> None:
         known, before, frames = self.last is not None, self._centroid, self.gap + 1
-        self.candidate, self.withheld = None, []
+        self.candidate, self.withheld, self._judged = None, [], []
         if mask.any():
-            self.last, self._area = mask, int(mask.sum())
-            rows, columns = np.nonzero(mask)
-            self._centroid = np.array([columns.mean(), rows.mean()])
-            self._box_diagonal = float(np.hypot(np.ptp(columns) + 1, np.ptp(rows) + 1))
+            self.last = mask
+            self._area, self._centroid, self._box_diagonal = _measured(mask)
         else:
             self.last = None
         if still or not known or self.gap >= FORGET_VELOCITY_AFTER:
@@ -212,20 +226,25 @@ class _Track:
             self.velocity = (self.velocity + (self._centroid - before) / frames) / 2
         self.gap = 0
 
-    def _distances(self, components: Components) -> np.ndarray:
-        """Least distance of each component to where the object was or should be by now, `[N]`."""
+    def _near(self, components: Components, box: Box) -> np.ndarray:
+        """Which components, of a part of the frame, are within the radius of where the object was
+        or should be by now; bool `[N]`.
+        """
         assert self.last is not None
         expected = self.last | self._shifted()
-        touching = np.zeros(len(components) + 1, bool)
-        touching[components.labels[expected]] = True
-        distances = np.zeros(len(components))
-        if not touching[1:].all():
-            away = cv2.distanceTransform(
-                (~expected).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
-            )
-            for position in np.flatnonzero(~touching[1:]):
-                distances[position] = away[components.labels == position + 1].min()
-        return distances
+        close = np.zeros(len(components) + 1, bool)
+        close[components.labels[expected[box]]] = True
+        if close[1:].all():
+            return close[1:]
+        # Beyond a window around it, everything is further away than the radius.
+        window = _grown(_bounding_box(expected), int(np.ceil(self.radius)) + 1, expected.shape)
+        away = cv2.distanceTransform(
+            (~expected[window]).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
+        )
+        within = np.zeros(expected.shape, bool)
+        within[window] = away <= self.radius
+        close[components.labels[within[box]]] = True
+        return close[1:]
 
     def _shifted(self) -> np.ndarray:
         """The last mask moved on by its velocity, at most by the radius."""
@@ -248,8 +267,9 @@ class _Track:
         moved[target] = self.last[source]
         return moved
 
-    def _candidate(self, components: Components, means: np.ndarray) -> _Candidate | None:
-        """The likeliest far component, if it is credible."""
+    def _candidate(self, components: Components, means: np.ndarray, box: Box) -> _Candidate | None:
+        """The likeliest far component, of a part of the frame, if it is credible."""
+        assert self.last is not None
         best = int((components.areas * means).argmax())
         area, ratio = components.areas[best], self.params.reacquire_area_ratio
         credible = means[best] >= self.params.reacquire_probability and (
@@ -257,9 +277,46 @@ class _Track:
         )
         if not credible:
             return None
-        centroid, count = components.centroids[best], 1
+        centroid = components.centroids[best] + (box[1].start, box[0].start)
         reach = max(self.params.min_radius * self.diagonal, float(components.diagonals[best]))
-        before = self.candidate
+        before, count = self.candidate, 1
         if before is not None and np.hypot(*(centroid - before.centroid)) <= reach:
             count = before.count + 1
-        return _Candidate(components.labels == best + 1, centroid, count)
+        mask = _placed(components.labels == best + 1, box, self.last.shape)
+        return _Candidate(mask, centroid, count)
+
+
+def _bounding_box(mask: np.ndarray) -> Box:
+    """Rows and columns of a mask that is not empty."""
+    left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
+    return slice(top, top + height), slice(left, left + width)
+
+
+def _grown(box: Box, margin: int, size: tuple[int, ...]) -> Box:
+    rows, columns = (
+        slice(max(0, part.start - margin), min(side, part.stop + margin))
+        for part, side in zip(box, size, strict=True)
+    )
+    return rows, columns
+
+
+def _placed(part: np.ndarray, box: Box, size: tuple[int, ...]) -> np.ndarray:
+    """A part of a mask in an otherwise empty one."""
+    whole = np.zeros(size, bool)
+    whole[box] = part
+    return whole
+
+
+def _measured(mask: np.ndarray) -> tuple[int, np.ndarray, float]:
+    """Area, centroid (x, y) and the box's diagonal of a mask that is not empty."""
+    rows, columns = box = _bounding_box(mask)
+    inside = mask[box]
+    per_column, per_row = inside.sum(0), inside.sum(1)
+    area = int(per_row.sum())
+    centroid = np.array(
+        [
+            per_column @ np.arange(columns.start, columns.stop) / area,
+            per_row @ np.arange(rows.start, rows.stop) / area,
+        ]
+    )
+    return area, centroid, float(np.hypot(*inside.shape))
