@@ -198,6 +198,13 @@ def test_an_option_of_other_methods_names_them():
         choose_method("meen")
 
 
+def test_what_joins_must_be_a_method(monkeypatch):
+    point = EntryPoint("theirs", "vostool.ensembling.weights", ENTRY_POINT_GROUP)
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
+    with pytest.raises(UsageError, match="theirs is no merging method: it has no NEEDS, Params"):
+        choose_method("theirs")
+
+
 def test_a_method_of_another_package(monkeypatch, rng):
     point = EntryPoint("theirs", "vostool.ensembling.methods.mean", ENTRY_POINT_GROUP)
     monkeypatch.setattr(

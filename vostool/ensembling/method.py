@@ -142,7 +142,14 @@ def describe_methods() -> list[tuple[str, str, list[tuple[str, str]]]]:
 
 
 def _module(name: str) -> ModuleType:
-    return registry.load(PACKAGE, name, kind=KIND, entry_point_group=ENTRY_POINT_GROUP)
+    module = registry.load(PACKAGE, name, kind=KIND, entry_point_group=ENTRY_POINT_GROUP)
+    lacking = [part for part in ("NEEDS", "Params", "prepare") if not hasattr(module, part)]
+    if lacking:
+        raise UsageError(
+            f"{name} is no {KIND}: it has no {', '.join(lacking)}",
+            remedy="vostool/ensembling/method.py says what one has",
+        )
+    return module
 
 
 def _check_option(method: str, params: type[Options], option: str) -> None:
