@@ -1,8 +1,9 @@
-"""Vote over the members' masks: per pixel the label that most members (by weight) name.
+"""Vote over the members' masks: per pixel the label that most members (by weight) name; of labels
+with equal shares the one with the higher mean probability, else the background, else the lower id.
 
-The planes are the shares of the vote. Of labels with equal shares, the one with the higher mean
-probability wins, where members have probabilities; among masks alone, or where that is equal too,
-the background wins, and then the lower id. No rule looks at the order of the members.
+The planes are the shares of the vote. No rule looks at the order of the members. Members among whom
+no majority can form are refused: the result would be a copy of one of them, or background wherever
+two masks differ.
 """
 
 from __future__ import annotations
