@@ -18,6 +18,9 @@ from vostool.training.loss import ENTRY_POINT_GROUP, LossOptions
 from vostool.training.objective import PACKAGE, objective_of
 
 LOSSES = registry.names(PACKAGE)
+EXTRA = {name: registry.load(PACKAGE, name, kind="loss").Options().of for name in LOSSES}
+ON_LOGITS = [name for name in LOSSES if EXTRA[name] is None]
+ON_EXTRAS = [name for name in LOSSES if EXTRA[name] is not None]
 
 
 def clip_of(labels: torch.Tensor, present: list[list[bool]]) -> Clip:
@@ -41,7 +44,7 @@ def value(name: str, logits: torch.Tensor, clip: Clip, **extras: object) -> floa
     return float(alone(name)(Prediction.of_logits(logits, extras), clip)["loss"])
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", ON_LOGITS)
 def test_the_truth_costs_nothing_and_what_is_wrong_costs_more(name: str, rng) -> None:
     logits, clip = random_clip(rng)
     truth = 40.0 * functional.one_hot(clip.labels[:, 1:], 3).movedim(-1, 2).double()
@@ -49,7 +52,7 @@ def test_the_truth_costs_nothing_and_what_is_wrong_costs_more(name: str, rng) ->
     assert 0 < value(name, logits + truth / 40, clip) < value(name, logits - truth / 40, clip)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", ON_LOGITS)
 def test_void_pixels_change_nothing(name: str, rng) -> None:
     logits, clip = random_clip(rng)
     labels = clip.labels.clone()
@@ -59,7 +62,7 @@ def test_void_pixels_change_nothing(name: str, rng) -> None:
     assert value(name, logits, clip) == value(name, other, clip)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", ON_LOGITS)
 def test_rows_of_absent_objects_get_no_gradient(name: str, rng) -> None:
     logits = torch.from_numpy(rng.normal(size=(2, 1, 3, 2, 2))).requires_grad_()
     clip = clip_of(torch.zeros(2, 2, 2, 2, dtype=torch.long), [[True, False], [True, True]])
@@ -69,7 +72,7 @@ def test_rows_of_absent_objects_get_no_gradient(name: str, rng) -> None:
     assert (logits.grad[1, :, 2] != 0).all()
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", ON_LOGITS)
 def test_a_sum_over_frames_and_a_mean_over_clips(name: str, rng) -> None:
     logits, clip = random_clip(rng, objects=1)
     parts = [
@@ -84,7 +87,7 @@ def test_a_sum_over_frames_and_a_mean_over_clips(name: str, rng) -> None:
     assert value(name, logits, clip) == pytest.approx(sum(parts) / 2)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", ON_LOGITS)
 def test_any_loss_on_logits_takes_an_extra(name: str, rng) -> None:
     logits, clip = random_clip(rng)
     coarse = torch.from_numpy(rng.normal(size=logits.shape))
@@ -92,6 +95,13 @@ def test_any_loss_on_logits_takes_an_extra(name: str, rng) -> None:
     assert float(alone(name, of="coarse")(prediction, clip)["loss"]) == value(name, coarse, clip)
     with pytest.raises(ValueError, match="words of this network is not logits"):
         alone(name, of="words")(prediction, clip)
+
+
+@pytest.mark.parametrize("name", ON_EXTRAS)
+def test_losses_of_extras_say_so_where_a_network_has_none(name: str, rng) -> None:
+    logits, clip = random_clip(rng)
+    with pytest.raises(UsageError, match=f"is a loss of '{EXTRA[name]}', which the network does"):
+        value(name, logits, clip)
 
 
 def test_terms_are_weighted_and_add_up(rng) -> None:

@@ -8,6 +8,7 @@ import torch
 from vostool.core.types import Clip
 from vostool.models import Prediction
 from vostool.models.object_matching import Similarities
+from vostool.training.loss import Moment
 from vostool.training.losses import mask_iou, similarity
 
 
@@ -26,7 +27,7 @@ def test_mask_iou_at_the_size_of_the_masks() -> None:
     planes = torch.zeros(1, 1, 2, 2, 2)
     planes[0, 0, 0, 0, 0] = 1.0  # object 1 exactly
     planes[0, 0, 1, 0, 1] = 1.0  # object 2 elsewhere
-    found = mask_iou.loss(prediction(coarse=planes), clip_of_two(), mask_iou.Options())
+    found = mask_iou.loss(prediction(coarse=planes), clip_of_two(), mask_iou.Options(), Moment())
     # (1 - (1 + 1) / (1 + 1)) and (1 - (0 + 1) / (2 + 1)), their mean
     assert found.item() == pytest.approx((0 + 2 / 3) / 2)
 
@@ -34,7 +35,10 @@ def test_mask_iou_at_the_size_of_the_masks() -> None:
 def test_mask_iou_wants_a_plane_per_object() -> None:
     with pytest.raises(ValueError, match="coarse of this network has no plane"):
         mask_iou.loss(
-            prediction(coarse=torch.zeros(1, 1, 3, 2, 2)), clip_of_two(), mask_iou.Options()
+            prediction(coarse=torch.zeros(1, 1, 3, 2, 2)),
+            clip_of_two(),
+            mask_iou.Options(),
+            Moment(),
         )
 
 
@@ -46,7 +50,9 @@ def quarter(row: int, column: int) -> torch.Tensor:
 
 def loss_of(values: list[list[float]], masks: list[torch.Tensor]) -> float:
     item = Similarities(torch.tensor(values), torch.stack(masks))
-    found = similarity.loss(prediction(matching=[[item]]), clip_of_two(), similarity.Options())
+    found = similarity.loss(
+        prediction(matching=[[item]]), clip_of_two(), similarity.Options(), Moment()
+    )
     return found.item()
 
 
@@ -66,6 +72,8 @@ def test_objects_without_a_good_proposal_do_not_count() -> None:
 
 def test_no_proposal_is_no_loss() -> None:
     item = Similarities(torch.zeros(2, 0, requires_grad=True), torch.zeros(0, 2, 2))
-    found = similarity.loss(prediction(matching=[[item]]), clip_of_two(), similarity.Options())
+    found = similarity.loss(
+        prediction(matching=[[item]]), clip_of_two(), similarity.Options(), Moment()
+    )
     found.backward()
     assert found.item() == 0

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from vostool.core.types import Clip
 from vostool.models import Prediction
-from vostool.training.loss import LossOptions
+from vostool.training.loss import LossOptions, Moment
 from vostool.training.losses.iou import iou_loss
 
 
@@ -18,7 +18,7 @@ class Options(LossOptions):
     of: str | None = Field("coarse", description="the extra")
 
 
-def loss(prediction: Prediction, clip: Clip, options: Options, iteration: int = 0) -> torch.Tensor:
+def loss(prediction: Prediction, clip: Clip, options: Options, moment: Moment) -> torch.Tensor:
     """See `vostool.training.loss`.
 
     Raises:

@@ -15,7 +15,7 @@ from torch.nn import functional
 from vostool.core.types import Clip
 from vostool.models import Prediction
 from vostool.nn.proposal_matching import soft_overlap
-from vostool.training.loss import LossOptions
+from vostool.training.loss import LossOptions, Moment
 
 
 class Options(LossOptions):
@@ -27,7 +27,7 @@ class Options(LossOptions):
     )
 
 
-def loss(prediction: Prediction, clip: Clip, options: Options, iteration: int = 0) -> torch.Tensor:
+def loss(prediction: Prediction, clip: Clip, options: Options, moment: Moment) -> torch.Tensor:
     """See `vostool.training.loss`; the extra holds per frame and clip what was compared."""
     compared = prediction.extras[options.of or "matching"]
     total = clip.images.new_zeros((), dtype=torch.float32)
