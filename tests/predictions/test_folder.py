@@ -13,7 +13,8 @@ from PIL import Image
 from torch.nn import functional
 
 from vostool.core.errors import DataError
-from vostool.core.types import ObjectIds
+from vostool.core.types import MaskEncoding, ObjectIds
+from vostool.media.masks import write_mask
 from vostool.predictions.folder import PredictionFolder, PredictionWriter
 from vostool.predictions.quantise import to_uint8
 
@@ -177,3 +178,13 @@ def test_three_objects_of_real_frames_take_a_thirtieth_of_float32(tmp_path, shar
     path = tmp_path / "Probabilities" / "v" / "0.npz"
     assert ((planes > 0) & (planes < 255)).mean() > 0.02
     assert path.stat().st_size * 30 <= planes.size * 4
+
+
+def test_a_mask_of_0_and_255_is_read_for_data_sets_of_one_object_only(tmp_path):
+    mask = np.zeros((6, 8), np.uint8)
+    mask[2:4] = 255
+    write_mask(tmp_path / "dog" / "00000.png", mask)
+    folder = PredictionFolder(tmp_path)
+    assert np.array_equal(folder.mask("dog", "00000", MaskEncoding.BINARY), mask // 255)
+    with pytest.raises(DataError, match=r"255.*no object id.*00000\.png.*0 and 1"):
+        folder.mask("dog", "00000")

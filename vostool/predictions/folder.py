@@ -21,9 +21,9 @@ import numpy as np
 from vostool.core.errors import DataError
 from vostool.core.files import atomic_path
 from vostool.core.reading import open_regular
-from vostool.core.types import ObjectIds
+from vostool.core.types import VOID, MaskEncoding, ObjectIds
 from vostool.media.images import MAX_PIXELS, image_size
-from vostool.media.masks import read_mask, write_mask
+from vostool.media.masks import read_predicted_mask, write_mask
 from vostool.predictions.manifest import read_manifest
 
 DAMAGED = (
@@ -151,9 +151,27 @@ class PredictionFolder:
         """Height and width of a mask, from its header."""
         return image_size(self.mask_path(video, frame))
 
-    def mask(self, video: str, frame: str) -> np.ndarray:
-        """uint8 `[H, W]` object ids."""
-        return read_mask(self.mask_path(video, frame))
+    def mask(
+        self, video: str, frame: str, encoding: MaskEncoding = MaskEncoding.INDEXED
+    ) -> np.ndarray:
+        """uint8 `[H, W]` object ids.
+
+        Args:
+            encoding: what the data set's masks mean; with BINARY one object may be 0 and 255.
+
+        Raises:
+            DataError: unreadable; 255, which is no id; not of one object where there is one.
+        """
+        path = self.mask_path(video, frame)
+        ids = read_predicted_mask(path, encoding)
+        if ids.max(initial=0) == VOID:
+            raise DataError(
+                "the mask holds 255, which is no object id",
+                where=path,
+                remedy="save one object as 0 and 1; 0 and 255 are understood for data sets of one "
+                "object (--dataset)",
+            )
+        return ids
 
     def probabilities(self, video: str, frame: str) -> tuple[np.ndarray, ObjectIds]:
         """uint8 planes `[K+1, H, W]`, and the ids that planes 1..K stand for.

@@ -9,7 +9,6 @@ import numpy as np
 from vostool.core.errors import DataError
 from vostool.core.types import Video
 from vostool.media.images import read_frame
-from vostool.media.masks import read_predicted_mask
 from vostool.predictions.folder import PredictionFolder
 
 
@@ -34,13 +33,12 @@ def read_over_frame(
         DataError: one of them cannot be read, or their sizes differ.
     """
     image = read_frame(video.frames[video.index(frame_name)])
-    path = folder.mask_path(video.name, frame_name)
-    ids = read_predicted_mask(path, video.encoding)
+    ids = folder.mask(video.name, frame_name, video.encoding)
     difference = size_difference(ids.shape, image.shape[:2])
     if difference is not None:
         raise DataError(
             f"the mask has the wrong size, {difference}",
-            where=path,
+            where=folder.mask_path(video.name, frame_name),
             remedy="predictions must have the size of the original frames",
         )
     return image, ids

@@ -158,3 +158,10 @@ def test_predictions_must_belong_to_the_data_set(dataset, predictions, tmp_path)
     with pytest.raises(DataError, match="no frame 99999"):
         postprocess(tmp_path / "odd", ["drop-small"], Output(tmp_path / "out"), selection=dataset)
     assert not (tmp_path / "out").exists()
+
+
+def test_masks_of_0_and_255_are_not_taken_for_empty_ones(predictions, tmp_path):
+    for path in (predictions / "Annotations" / "dog").glob("*.png"):
+        write_mask(path, (read_mask(path) > 0).astype(np.uint8) * np.uint8(255))
+    with pytest.raises(DataError, match=r"255.*no object id.*dog"):
+        postprocess(predictions, ["drop-small"], Output(tmp_path / "out"))

@@ -17,7 +17,7 @@ from vostool.core.cores import available_cores
 from vostool.core.errors import DataError
 from vostool.core.output import Output
 from vostool.core.threads import ordered_map
-from vostool.core.types import ObjectIds, Video
+from vostool.core.types import MaskEncoding, ObjectIds, Video
 from vostool.datasets.selection import Selection
 from vostool.postprocess.chain import Step, parse_steps
 from vostool.postprocess.sequence import FrameEdit, MaskSequence
@@ -138,7 +138,8 @@ class _Task:
 def _read(
     source: PredictionFolder, video: str, frames: tuple[str, ...], described: Video | None
 ) -> MaskSequence:
-    masks = [source.mask(video, frame) for frame in frames]
+    encoding = MaskEncoding.INDEXED if described is None else described.encoding
+    masks = [source.mask(video, frame, encoding) for frame in frames]
     if described is not None:
         ids = described.ids
         given = [frozenset(item.id for item in described.new_objects(frame)) for frame in frames]
