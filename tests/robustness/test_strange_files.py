@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import bz2
 import json
 import lzma
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import vostool
 from vostool.core.errors import DataError, VostoolError
 from vostool.core.reading import MAX_DEPTH, parse_json, read_text
 from vostool.core.toml import read_toml
@@ -223,3 +225,27 @@ def test_names_that_no_file_system_takes() -> None:
         with pytest.raises(DataError, match="cannot be the name of a video"):
             safe_name(name, Path("meta.json"))
     assert safe_name("ä" * 127, Path("meta.json")) == "ä" * 127
+
+
+VISOR = "submission/formats/visor_json.py"
+PARSERS = ("json.loads", "json.load", "tomllib.loads", "tomllib.load")
+
+
+def test_documents_are_parsed_in_one_place_only() -> None:
+    """Where bounds are kept; results of a server's archive have bounds of their own."""
+    package = Path(vostool.__file__).parent
+    found = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in PARSERS
+    }
+    assert found <= {"core/reading.py", "core/toml.py", "core/options.py", VISOR}
+
+
+def test_images_are_opened_with_a_list_of_formats_only() -> None:
+    package = Path(vostool.__file__).parent
+    for path in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Image.open":
+                assert "formats" in {keyword.arg for keyword in node.keywords}, path

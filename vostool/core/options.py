@@ -53,7 +53,7 @@ class Assignment:
         """As TOML has it; a plain string where it is not TOML."""
         try:
             return tomllib.loads(f"value = {self.written}")["value"]
-        except (tomllib.TOMLDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             return self.written
 
     @property

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import httpx
 
-from vostool.core.errors import UsageError
+from vostool.core.errors import DataError, UsageError
+from vostool.core.reading import read_json
 
 
 class Refused(Exception):
@@ -79,8 +80,8 @@ def write_validator(part: Path, url: str, headers: httpx.Headers) -> None:
 
 def read_validator(part: Path, url: str) -> str | None:
     try:
-        kept = json.loads(validator_file(part).read_text())
-    except (OSError, ValueError):
+        kept = read_json(validator_file(part))
+    except DataError:
         return None
     if not isinstance(kept, dict) or kept.get("url") != url:
         return None

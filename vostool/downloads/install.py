@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vostool.core.errors import DataError
 from vostool.core.files import atomic_path, write_text
+from vostool.core.reading import read_json
 from vostool.downloads.catalogue import Archive
 from vostool.downloads.extraction import BadArchive, Limits, extract
 from vostool.downloads.fetching import FetchOptions, fetch
@@ -85,9 +86,9 @@ def _place(local: Path, folder: Path, name: str) -> dict[str, int]:
 def missing_files(archive: Archive, root: Path) -> list[str] | None:
     """Names of installed files that are gone or have another size; None if never installed."""
     try:
-        files = json.loads(_record(archive, root).read_text(encoding="utf-8"))["files"]
+        files = read_json(_record(archive, root))["files"]
         wanted = {str(name): int(size) for name, size in files.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (DataError, ValueError, KeyError, TypeError, AttributeError):
         return None
     folder = root / archive.folder
     kept = set(archive.may_differ)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from vostool.core.console import progress
 from vostool.core.errors import DataError, OutputError, UsageError
 from vostool.core.files import atomic_path, write_json, write_text
 from vostool.core.output import Output
+from vostool.core.reading import read_json
 from vostool.core.threads import ordered_map
 from vostool.datasets.layout import list_files
 from vostool.datasets.still_catalogue import load_stills
@@ -193,8 +193,8 @@ def _prepare(out: Path, record: dict[str, Any], *, resume: bool) -> None:
     path = out / RECORD
     if path.is_file():
         try:
-            earlier = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
+            earlier = read_json(path)
+        except DataError:
             earlier = None
         if resume and earlier == record:
             return

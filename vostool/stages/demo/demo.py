@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import logging
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 from vostool.core.errors import DataError, UsageError
 from vostool.core.files import write_json
 from vostool.core.output import Output
+from vostool.core.reading import read_json
 from vostool.datasets.selection import Selection
 from vostool.recipe import load_recipe
 from vostool.scoring.report import EvaluationReport
@@ -112,8 +112,8 @@ def _remember(path: Path, options: DemoOptions, resume: bool) -> None:
     text = repr(options)
     if resume and path.is_file():
         try:
-            before = json.loads(path.read_text(encoding="utf-8"))["options"]
-        except (ValueError, KeyError, TypeError):
+            before = read_json(path)["options"]
+        except (DataError, KeyError, TypeError):
             before = None
         if before != text:
             raise UsageError(
