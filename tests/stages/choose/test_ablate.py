@@ -12,7 +12,7 @@ from vostool.cli.main import main
 from vostool.core.errors import OutputError, UsageError, VostoolError
 from vostool.core.output import Output
 from vostool.inference.trackers import mil
-from vostool.recipe import load_recipe
+from vostool.recipe import build_model, load_recipe
 from vostool.stages.choose import ablate as stage
 from vostool.stages.choose.ablate import AblationRun, ablate, parse_reuse, parse_tracker_models
 from vostool.stages.choose.ablation_plan import AblationPlan, inference_of, parse_seeds, read_plan
@@ -315,6 +315,23 @@ def test_shipped_files(name: str) -> None:
         for number in row.train:
             recipe = load_recipe(number.recipe, number.set)
             assert ("mnv2" in recipe.name) == name.endswith("-small")
+
+
+def test_parts_of_one_papers_network_in_another() -> None:
+    rows = {row.name: row.train[-1] for row in read_plan("parts-small").row}
+    built = {
+        name: build_model(load_recipe(train.recipe, train.set).model, device="meta")
+        for name, train in rows.items()
+    }
+    assert [row for row, network in built.items() if network.prior is not None] == [
+        "constraint",
+        "both",
+    ]
+    assert [row for row, network in built.items() if network.refinement is not None] == [
+        "refinement",
+        "both",
+    ]
+    assert {type(net.encoder).__name__ for net in built.values()} == {"SharedEncoder"}
 
 
 @pytest.mark.parametrize("name", ["famnet", "famnet-small"])
