@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import cv2
 import pytest
 import torch
 import typer
@@ -67,6 +68,13 @@ def test_the_commands_of_the_design_are_there() -> None:
             ),
             1,
             NO_MEMORY,
+        ),
+        (cv2.error("OpenCV(5.0.0) alloc.cpp:73: error: (-4:Insufficient memory)"), 1, NO_MEMORY),
+        (
+            RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."),
+            1,
+            "error: a process that loads clips was killed, most likely for want of memory: use "
+            "fewer --workers (0 needs none), and give containers more shared memory (--shm-size)\n",
         ),
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB"), 1, NO_MEMORY),
         (

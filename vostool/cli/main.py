@@ -25,6 +25,9 @@ _NOTHING_KEPT = "nothing half-done is left"
 HELPERS = {"main", "options"}
 FAILURE = 1
 
+_LOADING_PROCESS = re.compile(r"DataLoader worker|shared memory \(shm\)")
+"""What torch says where a process that loads clips was killed, or has no room for them."""
+
 _SYSTEM_LIBRARY = re.compile(r"(\S+\.(?:so|dylib)[.\d]*): cannot open shared object file")
 """What the loader says where a Python package is installed and a library under it is not."""
 
@@ -112,6 +115,11 @@ def _sentence(error: Exception) -> str | None:
         return (
             "not enough memory: use smaller frames (--short-side), fewer views (--tta), a bounded "
             "memory (--max-memory) or a smaller batch, or close other programs"
+        )
+    if isinstance(error, RuntimeError) and _LOADING_PROCESS.search(str(error)):
+        return (
+            "a process that loads clips was killed, most likely for want of memory: use fewer "
+            "--workers (0 needs none), and give containers more shared memory (--shm-size)"
         )
     missing = _SYSTEM_LIBRARY.search(str(error)) if isinstance(error, ImportError) else None
     if missing is None:
