@@ -174,6 +174,13 @@ def parse_recipe(table: dict[str, Any], where: str) -> Recipe:
     return recipe.model_copy(update=values)
 
 
+def network_module(name: str) -> Any:
+    """A network's module, with `Config` and `build`. Raises UsageError if there is none."""
+    return registry.load(
+        "vostool.models.systems", name, kind="model", entry_point_group=ENTRY_POINT_GROUP
+    )
+
+
 def build_model(
     choice: ModelChoice, *, weights: str | None = None, device: str = "cpu"
 ) -> nn.Module:
@@ -186,9 +193,7 @@ def build_model(
     Raises:
         UsageError: no such network, or values that it does not have.
     """
-    module = registry.load(
-        "vostool.models.systems", choice.name, kind="model", entry_point_group=ENTRY_POINT_GROUP
-    )
+    module = network_module(choice.name)
     values = choice.values if weights is None else {**choice.values, "weights": weights}
     try:
         config = module.Config.model_validate(values)
@@ -258,12 +263,7 @@ def _model_config(table: Any) -> tuple[BaseModel | None, list[str]]:
     if not isinstance(table, dict) or not isinstance(table.get("name"), str):
         return None, []
     try:
-        module = registry.load(
-            "vostool.models.systems",
-            table["name"],
-            kind="model",
-            entry_point_group=ENTRY_POINT_GROUP,
-        )
+        module = network_module(table["name"])
     except UsageError as error:
         return None, [f"model.name: {error}"]
     try:

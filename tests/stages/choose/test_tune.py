@@ -17,6 +17,7 @@ from vostool.core.output import Output
 from vostool.datasets.selection import Selection
 from vostool.datasets.split import SplitFile, write_split
 from vostool.inference.crop_zoom.options import CropZoomOptions
+from vostool.inference.options import InferenceOptions
 from vostool.predictions.folder import PredictionFolder
 from vostool.stages.choose.tune import tune
 from vostool.stages.choose.tuning import TuningChoices, folder_name
@@ -358,3 +359,19 @@ def _call(*arguments: object) -> int:
     with pytest.raises(SystemExit) as caught:
         main([str(argument) for argument in arguments])
     return caught.value.code or 0
+
+
+def test_the_reference_of_inference_names_every_option_and_is_a_recipe(tmp_path, capsys) -> None:
+    assert _call("recipes", "inference") == 0
+    text = capsys.readouterr().out
+    path = tmp_path / "all.toml"
+    path.write_text(text)
+    assert read_inference_recipe(str(path)).inference == InferenceOptions()
+    names = {line.lstrip("# ").partition(" ")[0].strip("[]") for line in text.splitlines()}
+    for name, field in InferenceOptions.model_fields.items():
+        assert names & {name, f"inference.{name}"}, name
+        assert field.description.split()[0] in text
+    assert _call("recipes", "inference/yu", "--set", "seed=7") == 0
+    path.write_text(capsys.readouterr().out)
+    chosen = read_inference_recipe(str(path)).inference
+    assert (chosen.seed, chosen.short_side, chosen.views.written) == (7, 480, "flip,0.75,1.0")

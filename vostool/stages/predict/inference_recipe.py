@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from vostool.core.described_toml import described_toml
 from vostool.core.errors import UsageError
 from vostool.core.options import Options, assign, merged, read_assignment
 from vostool.inference.options import InferenceOptions, InferenceSettings
@@ -53,6 +54,22 @@ class InferenceRecipe(Options):
     tuned: dict[str, Any] = Field(
         default_factory=dict, description="where `vostool tune` has the values from"
     )
+
+
+def inference_as_toml(name: str | None = None, sets: Sequence[str] = ()) -> str:
+    """An inference recipe with all values filled in and explained, as a recipe file again.
+
+    Args:
+        name: of the recipe; without it, all options there are, with their defaults.
+        sets: `a.b=value` texts.
+
+    Raises:
+        UsageError, DataError: as `read_inference_recipe` and `combine`.
+    """
+    everything = InferenceRecipe(description="all options of inference")
+    recipe = everything if name is None else read_inference_recipe(name)
+    chosen = combine(recipe, {}, sets).inference
+    return described_toml(recipe.model_copy(update={"inference": chosen}))
 
 
 def stated(options: InferenceOptions) -> dict[str, Any]:

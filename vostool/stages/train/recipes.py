@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from vostool.core.toml import toml_text
-from vostool.recipe import Recipe, load_recipe, recipe_names
+from vostool.core.described_toml import described_toml
+from vostool.recipe import Recipe, load_recipe, network_module, recipe_names
 
 
 def list_recipes() -> list[Recipe]:
@@ -28,7 +28,6 @@ def recipe_table(recipes: Sequence[Recipe]) -> Table:
 
 
 def as_toml(recipe: Recipe) -> str:
-    """A recipe with all values filled in, as a recipe file again."""
-    table = recipe.resolved()
-    del table["name"]
-    return toml_text(table)
+    """A recipe with all values filled in and explained, as a recipe file again."""
+    config = network_module(recipe.model.name).Config
+    return described_toml(recipe, {("model",): config}, leave_out=("name",))
