@@ -11,6 +11,12 @@ from vostool.reporting.entry import Entry, ScoredObject, Scores
 from vostool.reporting.page import Best, Cell, Column, Section, Table
 from vostool.reporting.plot import plot_over_time
 
+TOLD = ("memory", "views", "tta", "feedback", "method", "steps")
+"""Settings that the provenance of a prediction names; `tta` is what `views` was called."""
+
+NOT_WRAPPERS = ("merge", "options")
+"""Groups of settings that do not mean that something was done besides."""
+
 
 def scores_section(entries: Sequence[Entry]) -> Section:
     """All predictions side by side, on the same videos."""
@@ -95,18 +101,21 @@ def _by_position(objects: Sequence[ScoredObject]) -> list[float | None]:
 
 
 def _made_by(manifest: Mapping[str, Any]) -> tuple[str, str]:
-    """Command and the settings worth knowing, from a run's manifest."""
-    settings = manifest.get("settings")
+    """Command and the settings worth knowing, from a run's manifest, which may say anything."""
+    settings, networks = manifest.get("settings"), manifest.get("checkpoints")
     settings = settings if isinstance(settings, dict) else {}
     told = []
-    for item in manifest.get("checkpoints") or []:
+    for item in networks if isinstance(networks, list) else ():
         recipe = item.get("recipe") if isinstance(item, dict) else None
         told.append(str(recipe.get("name")) if isinstance(recipe, dict) else "?")
-    for name in ("memory", "tta", "feedback", "method", "steps"):
-        value = settings.get(name)
-        if name == "steps" and isinstance(value, list):
-            value = [step.get("name") for step in value if isinstance(step, dict)]
-        if value is not None:
-            shown = " + ".join(map(str, value)) if isinstance(value, list) else str(value)
-            told.append(f"{name} {shown}")
+    told += [f"{name} {_text(settings[name])}" for name in TOLD if settings.get(name)]
+    groups = (name for name, value in settings.items() if isinstance(value, dict))
+    told += [name.replace("_", "-") for name in groups if name not in NOT_WRAPPERS]
     return str(manifest.get("command", "unknown")), ", ".join(told)
+
+
+def _text(value: Any) -> str:
+    """A setting in a few words; steps by their names."""
+    if not isinstance(value, list):
+        return str(value)
+    return " + ".join(str(v.get("name") if isinstance(v, dict) else v) for v in value)
