@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
 
+from vostool.core import registry
 from vostool.core.errors import DataError, UsageError
 from vostool.nn import torchvision_compat
 from vostool.recipe import (
@@ -17,6 +20,7 @@ from vostool.recipe import (
     with_overrides,
 )
 from vostool.stages.train.recipes import as_toml
+from vostool.training import objective
 from vostool.training.clips.curriculum import SkipCurriculum
 
 PAPER_RECIPES = [
@@ -125,6 +129,31 @@ def test_imagenet_means_the_weights_of_the_papers(name: str) -> None:
     own = "in1k" if "resnest" in values["backbone"] else "tv_in1k"
     assert config.tag == own
     assert (list(config.mean), list(config.std)) == (values["mean"], values["std"])
+
+
+def undescribed(kind: type[BaseModel], place: str) -> list[str]:
+    """Values without a description, also those of groups inside."""
+    found = []
+    for name, field in kind.model_fields.items():
+        groups = groups_in(field.annotation)
+        found += [place + name] if not groups and not field.description else []
+        for group in groups:
+            found += undescribed(group, f"{place}{name}.")
+    return found
+
+
+def groups_in(annotation: object) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [group for part in get_args(annotation) for group in groups_in(part)]
+
+
+def test_every_value_says_what_it_is() -> None:
+    """Reference and help are made of the descriptions."""
+    assert undescribed(Recipe, "") == ["name"]  # which is the file's
+    for name in registry.names(objective.PACKAGE):
+        options = registry.load(objective.PACKAGE, name, kind="loss").Options
+        assert undescribed(options, f"{name}.") == []
 
 
 def test_fifty_epochs_of_sgd() -> None:

@@ -37,9 +37,9 @@ class CurriculumOptions(Options):
 class OptimiserOptions(Options):
     """Which optimiser and how large its steps are."""
 
-    name: Literal["adam", "adamw", "sgd"] = "adam"
+    name: Literal["adam", "adamw", "sgd"] = Field("adam", description="adam, adamw or sgd")
     learning_rate: float = Field(1e-5, gt=0, description="before the schedule's factor")
-    weight_decay: float = Field(0.0, ge=0)
+    weight_decay: float = Field(0.0, ge=0, description="pull of all weights towards 0")
     momentum: float = Field(0.9, ge=0, lt=1, description="SGD only")
     nesterov: bool = Field(False, description="SGD only: Nesterov's momentum")
     betas: tuple[float, float] = Field((0.9, 0.999), description="Adam and AdamW only")
@@ -57,7 +57,9 @@ class OptimiserOptions(Options):
 class ScheduleOptions(Options):
     """The factor on the learning rate over the iterations."""
 
-    name: Literal["constant", "step", "poly", "cosine"] = "constant"
+    name: Literal["constant", "step", "poly", "cosine"] = Field(
+        "constant", description="constant, step, poly or cosine"
+    )
     warmup: int = Field(0, ge=0, description="iterations of linear growth from 0")
     step_every: float = Field(
         0.25, gt=0, lt=1, description="step: part of the training between two decays"
@@ -103,6 +105,6 @@ class LoopOptions(Options):
     batch: int = Field(4, ge=1, description="clips per process and forward pass")
     accumulation: int = Field(1, ge=1, description="forward passes per optimiser step")
     clip_norm: float | None = Field(None, gt=0, description="largest gradient norm")
-    precision: Precision = "auto"
-    seed: int = Field(0, ge=0)
+    precision: Precision = Field("auto", description="auto, fp32, bf16 or fp16")
+    seed: int = Field(0, ge=0, description="of clips, initial weights and everything else drawn")
     log_every: int = Field(20, ge=1, description="iterations between two lines of metrics")

@@ -16,9 +16,13 @@ _TO_RGB = np.linalg.inv(_TO_YIQ)
 class ColourJitter(Options):
     """How much colours vary; each factor is drawn from [1 - value, 1 + value]."""
 
-    brightness: float = Field(default=0.1, ge=0, le=1)
-    contrast: float = Field(default=0.05, ge=0, le=1)
-    saturation: float = Field(default=0.05, ge=0, le=1)
+    brightness: float = Field(default=0.1, ge=0, le=1, description="of the factor on all values")
+    contrast: float = Field(
+        default=0.05, ge=0, le=1, description="of the factor on differences from the mean grey"
+    )
+    saturation: float = Field(
+        default=0.05, ge=0, le=1, description="of the factor on differences from grey"
+    )
     hue: float = Field(
         default=0.0, ge=0, le=0.5, description="turns of the colour circle, both ways"
     )
