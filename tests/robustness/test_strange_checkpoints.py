@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import socket
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -14,6 +16,7 @@ from strangers import METADATA, MODEL, with_value, write_checkpoint, write_paylo
 from vostool.core import registry
 from vostool.core.errors import CheckpointError, DataError, VostoolError
 from vostool.models.segmenter import ENTRY_POINT_GROUP
+from vostool.nn import parts
 from vostool.recipe import ModelChoice, build_model, parse_recipe
 from vostool.stages.predict.load import load_segmenter
 from vostool.training.checkpoints.checkpoint import read_checkpoint, read_info
@@ -279,3 +282,16 @@ def test_tensors_of_another_kind_and_names_of_another_kind(tmp_path: Path) -> No
     path.write_bytes(path.read_bytes().replace(b'"F32"', b'"F99"', 1))
     with pytest.raises(CheckpointError, match=r"a\.ckpt"):
         load_segmenter(path)
+
+
+PARTS = [
+    module.name
+    for module in pkgutil.walk_packages(parts.__path__, f"{parts.__name__}.")
+    if not module.ispkg
+]
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_no_value_of_a_part_may_be_any_text(name: str) -> None:
+    config = getattr(importlib.import_module(name), "Config", None)
+    assert config is None or texts_of(config) == set()
