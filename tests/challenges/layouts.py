@@ -112,3 +112,25 @@ def write_visor(root: Path, mapping: Any = None) -> None:
     names = {VISOR_SEQUENCE: {"1": "knife", "2": "left hand"}}
     for split in ("train", "val"):
         write_json(home / f"{split}_data_mapping.json", mapping or names)
+
+
+SAV_VIDEO = "sav_000001"
+SAV_DENSE = [f"{t:05d}" for t in range(4 * COUNT - 3)]
+SAV_NAMES = SAV_DENSE[::4]
+
+
+def write_layers(folder: Path, masks: Sequence[np.ndarray], names: Sequence[str]) -> None:
+    """A folder per object, 000 for id 1, with binary masks; `masks` hold ids."""
+    for number in (1, 2):
+        planes = [(mask == number).astype(np.uint8) for mask in masks]
+        write_masks(folder / f"{number - 1:03d}", dict(zip(names, planes, strict=True)))
+
+
+def write_sav(root: Path, split: str = "val", video: str = SAV_VIDEO) -> None:
+    """The toy's objects as 000 and 001, masks in every fourth frame."""
+    folder = root / f"sav_{split}"
+    truths = toy_truths()
+    frames = {name: truths[t // 4] for t, name in enumerate(SAV_DENSE)}
+    write_frames(folder / "JPEGImages_24fps" / video, frames)
+    write_layers(folder / "Annotations_6fps" / video, truths, SAV_NAMES)
+    (folder / f"sav_{split}.txt").write_text(f"{video}\n")

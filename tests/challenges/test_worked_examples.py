@@ -79,6 +79,14 @@ def mosev2() -> None:
     assert [round(100 * value, 2) for value in summary.figures.values()] == totals
 
 
+@example("vos-benchmark")
+def vos_benchmark() -> None:
+    """Objects that are seen late or overlap: `test_sav.py`."""
+    measure, rule = load_measure("vos-benchmark"), ScoringRule("vos-benchmark", skip_last=True)
+    _, summary = score_toy(measure, rule)
+    expect(summary.figures, {"J&F": 0.65393089, "J": 0.633117, "F": 0.674745})
+
+
 @example("vost")
 def vost() -> None:
     measure, rule = load_measure("vost"), ScoringRule("vost", skip_last=True)

@@ -19,8 +19,8 @@ from small_data_sets import SIZE, block, write_davis, write_frames, write_grey, 
 from vostool.core import registry
 from vostool.core.errors import DataError, UsageError
 from vostool.datasets.still_catalogue import PACKAGE, load_still_spec, load_stills
-from vostool.datasets.stills.coco import decode_runs
 from vostool.media.masks import DAVIS_PALETTE, write_mask
+from vostool.media.rle import decode_coco
 
 ZERO_ONE = st.integers(0, 1)
 
@@ -203,6 +203,6 @@ def test_real_stills(shared_data: Path) -> None:
 @given(mask=arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=40), elements=ZERO_ONE))
 def test_run_lengths_decode_as_pycocotools_encodes(mask: np.ndarray) -> None:
     code = coco_mask.encode(np.asfortranarray(mask))
-    np.testing.assert_array_equal(decode_runs(code), mask.astype(bool))
+    np.testing.assert_array_equal(decode_coco(code), mask.astype(bool))
     text = {**code, "counts": code["counts"].decode("ascii")}
-    np.testing.assert_array_equal(decode_runs(text), mask.astype(bool))
+    np.testing.assert_array_equal(decode_coco(text), mask.astype(bool))

@@ -11,7 +11,7 @@ import pytest
 from small_data_sets import block, write_frames, write_image, write_youtube_vos
 
 from vostool.core.errors import DataError
-from vostool.datasets import catalogue as _catalogue
+from vostool.datasets import annotations as _annotations
 from vostool.datasets import objects as _objects
 from vostool.datasets.catalogue import (
     annotation,
@@ -45,7 +45,7 @@ def test_no_mask_is_decoded_at_load(youtube_root: Path, monkeypatch: pytest.Monk
         raise AssertionError("decoded a mask")
 
     monkeypatch.setattr(_objects, "read_mask", refuse)
-    monkeypatch.setattr(_catalogue, "read_mask", refuse)
+    monkeypatch.setattr(_annotations, "read_mask", refuse)
     (video,) = load_videos("youtubevos2018", youtube_root, "valid")
     with pytest.raises(AssertionError, match="decoded"):
         given_mask(video, "00000")

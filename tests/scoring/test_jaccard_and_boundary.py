@@ -124,7 +124,7 @@ def test_neighbouring_rows_frames_and_objects_are_not_mixed_up():
     left[:, 0] = 1
     right[:, -1] = 1
     pairs = [MaskPair.of(left, right), MaskPair.of(right, left), MaskPair.of(right, right)]
-    scores = Boundaries(pairs, (1, 2), reach=5).scores(whole_disk(5))
+    scores = Boundaries([(pairs, 1), (pairs, 2)], reach=5).scores(whole_disk(5))
     np.testing.assert_array_equal(scores, [[0, 1], [0, 1], [1, 1]])
 
 

@@ -69,6 +69,34 @@ class ObjectIds:
 
 
 @dataclass(frozen=True)
+class EncodedMask:
+    """A mask as a run-length code (COCO's text form).
+
+    Attributes:
+        size: (height, width) that it says it has.
+        counts: the code.
+    """
+
+    size: tuple[int, int]
+    counts: bytes
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The mask of one object in one frame, apart from those of other objects.
+
+    Attributes:
+        id: of the object.
+        source: a mask file whose non-zero pixels are the object, or a run-length code.
+        where: file and frame, for messages.
+    """
+
+    id: int
+    source: Path | EncodedMask
+    where: str
+
+
+@dataclass(frozen=True)
 class Frame:
     """One frame of a video on disk.
 
@@ -77,12 +105,20 @@ class Frame:
         image: image file, or a movie file when `movie_index` is given.
         annotation: mask file of this frame, or None where the frame has none.
         movie_index: position of the frame in the movie file, from 0.
+        layers: the masks of the objects apart, where they may overlap (then `annotation` is None);
+            an object without one is absent. None where the frame has none.
     """
 
     name: str
     image: Path
     annotation: Path | None = None
     movie_index: int | None = None
+    layers: tuple[Layer, ...] | None = None
+
+    @property
+    def annotated(self) -> bool:
+        """Whether there are masks of this frame, one for all objects or one per object."""
+        return self.annotation is not None or self.layers is not None
 
 
 @dataclass(frozen=True)

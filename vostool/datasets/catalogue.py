@@ -11,12 +11,12 @@ from vostool.core import registry
 from vostool.core.errors import DataError, UsageError
 from vostool.core.listing import some
 from vostool.core.types import Frame, Video
+from vostool.datasets.annotations import annotation_place, read_annotation
 from vostool.datasets.layout import FaultyVideos
 from vostool.datasets.objects import empty_first_mask, ids_in
 from vostool.datasets.spec import ScoringRule, VideoDatasetSpec
 from vostool.datasets.split import SplitFile, is_split_file, read_split
 from vostool.media.images import frame_size
-from vostool.media.masks import read_mask
 
 PACKAGE = "vostool.datasets.sets"
 
@@ -113,19 +113,21 @@ def scoring_rule(name: str, root: Path, split: str) -> ScoringRule:
 def annotation(video: Video, frame: Frame | str) -> np.ndarray | None:
     """Annotation of a frame as stored (void is 0), uint8 `[H, W]`, or None if it has none.
 
+    Of objects that overlap in the annotation, the smaller one lies on top.
+
     Raises:
         DataError: the file is unreadable or is not of the frame's size.
     """
     frame = _frame(video, frame)
-    if frame.annotation is None:
+    if not frame.annotated:
         return None
-    mask = read_mask(frame.annotation, video.encoding)
+    mask = read_annotation(video, frame)
     size = frame_size(frame)
     if mask.shape != size:
         raise DataError(
             f"the mask is {mask.shape[0]} x {mask.shape[1]}, but frame {frame.name} of video "
             f"{video.name} is {size[0]} x {size[1]} (height x width)",
-            where=frame.annotation,
+            where=annotation_place(frame),
             remedy="give the mask at the size of the frame",
         )
     return mask
@@ -163,7 +165,7 @@ def given_mask(video: Video, frame: Frame | str) -> np.ndarray:
         if value not in found and not _in_any_annotation(video, value):
             raise DataError(
                 f"object {value} of video {video.name} is listed but no annotation shows it",
-                where=frame.annotation,
+                where=annotation_place(frame),
                 remedy="correct the mask, or remove the object from meta.json",
             )
     return given
@@ -180,5 +182,5 @@ def _first_given(video: Video) -> str:
 
 def _in_any_annotation(video: Video, object_id: int) -> bool:
     """Whether some annotation has pixels of an object; reads files, so only for rare cases."""
-    files = (frame.annotation for frame in video.frames)
-    return any((read_mask(path, video.encoding) == object_id).any() for path in files if path)
+    frames = (frame for frame in video.frames if frame.annotated)
+    return any((read_annotation(video, frame) == object_id).any() for frame in frames)

@@ -13,6 +13,7 @@ import numpy as np
 
 from vostool.core.errors import DataError
 from vostool.core.types import Frame, Video
+from vostool.datasets.annotations import annotation_place, annotation_size
 from vostool.datasets.catalogue import annotation, given_mask
 from vostool.datasets.still_spec import Still
 from vostool.media.images import frame_size, image_size, open_image, read_frame
@@ -82,7 +83,7 @@ def check_video(video: Video, quick: bool) -> Inventory:
     item = Inventory(
         video.name,
         frames=len(video.frames),
-        annotated=sum(frame.annotation is not None for frame in video.frames),
+        annotated=sum(frame.annotated for frame in video.frames),
         objects=len(video.objects),
         late=sum(found.first_frame != first for found in video.objects),
     )
@@ -96,7 +97,7 @@ def check_video(video: Video, quick: bool) -> Inventory:
             + ", ".join(sorted(set(sizes)))
         )
     for frame in video.frames:
-        if frame.annotation is not None:
+        if frame.annotated:
             _check_masks(video, frame, quick, item)
     return item
 
@@ -123,7 +124,6 @@ def _decoded_sizes(video: Video, item: Inventory) -> Iterator[tuple[int, int]]:
 
 def _check_masks(video: Video, frame: Frame, quick: bool, item: Inventory) -> None:
     """Check one annotation; in quick mode only the header, unless objects start there."""
-    assert frame.annotation is not None
     encoding = _try(lambda: _encoding(frame), item)
     if encoding is None:
         return
@@ -157,13 +157,16 @@ def _encoding(frame: Frame) -> str:
     Raises:
         DataError: unreadable, or of another size.
     """
-    assert frame.annotation is not None
-    with open_image(frame.annotation) as image:
-        text, size = f"{image.format} {image.mode}", (image.height, image.width)
+    text, size = "one mask per object", annotation_size(frame)
+    if frame.annotation is not None:
+        with open_image(frame.annotation) as image:
+            text, size = f"{image.format} {image.mode}", (image.height, image.width)
+    if size is None:
+        return text
     if frame.movie_index is None and size != image_size(frame.image):
         raise DataError(
             f"the mask is {_text(size)}, but its frame is {_text(image_size(frame.image))}",
-            where=frame.annotation,
+            where=annotation_place(frame),
             remedy="give the mask at the size of the frame",
         )
     return text

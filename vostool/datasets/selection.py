@@ -125,7 +125,7 @@ def places(videos: Iterable[Video]) -> set[Path]:
         (path, frame.movie_index is None)
         for video in videos
         for frame in video.frames
-        for path in (frame.image, frame.annotation)
-        if path is not None
+        for path in (frame.image, frame.annotation, *(item.source for item in frame.layers or ()))
+        if isinstance(path, Path)
     }
     return {path.parent if in_folder else path for path, in_folder in files}

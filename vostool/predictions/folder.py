@@ -11,7 +11,7 @@ from __future__ import annotations
 import lzma
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,11 @@ import numpy as np
 from vostool.core.errors import DataError
 from vostool.core.files import atomic_path
 from vostool.core.reading import open_regular
-from vostool.core.types import VOID, MaskEncoding, ObjectIds
+from vostool.core.types import VOID, Layer, MaskEncoding, ObjectIds
 from vostool.media.images import MAX_PIXELS, image_size
+from vostool.media.layers import flatten, read_layer
 from vostool.media.masks import read_predicted_mask, write_mask
+from vostool.predictions.layers import layer_folder, layered_videos
 from vostool.predictions.manifest import read_manifest
 
 DAMAGED = (
@@ -60,6 +62,12 @@ class PredictionWriter:
         """Write uint8 `[H, W]` object ids."""
         write_mask(self.mask_path(video, frame), ids)
 
+    def write_layers(self, video: str, frame: str, layers: Mapping[int, np.ndarray]) -> None:
+        """Write the masks of objects that may overlap, bool `[H, W]` per id."""
+        for number, mask in layers.items():
+            path = self.root / MASKS / video / layer_folder(number) / f"{frame}.png"
+            write_mask(path, mask.astype(np.uint8))
+
     def write_probabilities(
         self, video: str, frame: str, planes: np.ndarray, ids: ObjectIds
     ) -> None:
@@ -95,7 +103,8 @@ class PredictionFolder:
     """Reads a prediction folder; `Annotations` alone, from any tool, is enough for masks.
 
     Accepts `root/Annotations/VIDEO/FRAME.png`, `root/Annotations/480p/VIDEO/FRAME.png` and
-    `root/VIDEO/FRAME.png`.
+    `root/VIDEO/FRAME.png`; and, where objects may overlap, `VIDEO/OBJECT/FRAME.png` in these
+    places, OBJECT being the object's id less one with three digits, as in SA-V.
 
     Raises:
         DataError: no folder, or no masks in it.
@@ -110,6 +119,10 @@ class PredictionFolder:
             folder.name: tuple(sorted(path.stem for path in folder.glob("*.png")))
             for folder in sorted(_video_folders(self._masks))
         }
+        self._layers = layered_videos(self._masks, self._videos)
+        for name, objects in self._layers.items():
+            self._videos[name] = tuple(sorted(frozenset().union(*objects.values())))
+        self._videos = dict(sorted(self._videos.items()))
         if not self._videos:
             raise DataError(
                 "no predicted masks here",
@@ -139,8 +152,28 @@ class PredictionFolder:
         """Names of a video's frames, sorted. Raises KeyError if the video is not here."""
         return self._videos[video]
 
+    def is_layered(self, video: str) -> bool:
+        """Whether the objects of a video have masks of their own, which may overlap."""
+        return video in self._layers
+
+    def layer_ids(self, video: str, frame: str) -> tuple[int, ...]:
+        """Ids of the objects that have a mask of their own in this frame."""
+        return tuple(i for i, frames in self._layers[video].items() if frame in frames)
+
+    def layers(self, video: str, frame: str) -> dict[int, np.ndarray]:
+        """Masks of the objects of a layered video, bool `[H, W]` per id."""
+        paths = {i: self.layer_path(video, i, frame) for i in self.layer_ids(video, frame)}
+        return {i: read_layer(Layer(i, path, str(path))) for i, path in paths.items()}
+
+    def layer_path(self, video: str, number: int, frame: str) -> Path:
+        """File of the mask of one object."""
+        return self._masks / video / layer_folder(number) / f"{frame}.png"
+
     def mask_path(self, video: str, frame: str) -> Path:
-        """File of a mask."""
+        """File of a mask; of the first object's where objects have masks of their own."""
+        if video in self._layers:
+            first = next(iter(self.layer_ids(video, frame)), min(self._layers[video]))
+            return self.layer_path(video, first, frame)
         return self._masks / video / f"{frame}.png"
 
     def probabilities_path(self, video: str, frame: str) -> Path:
@@ -154,14 +187,17 @@ class PredictionFolder:
     def mask(
         self, video: str, frame: str, encoding: MaskEncoding = MaskEncoding.INDEXED
     ) -> np.ndarray:
-        """uint8 `[H, W]` object ids.
+        """uint8 `[H, W]` object ids; of overlapping objects the smaller one.
 
         Args:
             encoding: what the data set's masks mean; with BINARY one object may be 0 and 255.
 
         Raises:
-            DataError: unreadable; 255, which is no id; not of one object where there is one.
+            DataError: unreadable; 255, which is no id; not of one object where there is one; masks
+                of one frame that differ in size.
         """
+        if video in self._layers:
+            return self._flat(video, frame)
         path = self.mask_path(video, frame)
         ids = read_predicted_mask(path, encoding)
         if ids.max(initial=0) == VOID:
@@ -172,6 +208,17 @@ class PredictionFolder:
                 "object (--dataset)",
             )
         return ids
+
+    def _flat(self, video: str, frame: str) -> np.ndarray:
+        layers, size = self.layers(video, frame), self.size(video, frame)
+        for number, mask in layers.items():
+            if mask.shape != size:
+                raise DataError(
+                    f"object {number} has a mask of another size than the others of its frame",
+                    where=self.layer_path(video, number, frame),
+                    remedy="make all masks of a frame of one size",
+                )
+        return flatten(layers, size)
 
     def probabilities(self, video: str, frame: str) -> tuple[np.ndarray, ObjectIds]:
         """uint8 planes `[K+1, H, W]`, and the ids that planes 1..K stand for.
@@ -189,7 +236,11 @@ class PredictionFolder:
 def _mask_root(root: Path) -> Path:
     base = root / MASKS if (root / MASKS).is_dir() else root
     nested = base / NESTED
-    return nested if nested.is_dir() and _video_folders(nested) else base
+    return nested if nested.is_dir() and _holds_videos(nested) else base
+
+
+def _holds_videos(base: Path) -> bool:
+    return bool(_video_folders(base) or layered_videos(base, ()))
 
 
 def _video_folders(base: Path) -> list[Path]:

@@ -29,31 +29,33 @@ class Boundaries:
     What does not depend on the disk is found once, so that several disks cost little more than one.
 
     Args:
-        pairs: of T frames of one size.
-        ids: of N objects.
+        columns: per object, the pairs of T frames of one size that show it, and its id in them.
         reach: no disk that `scores` is asked for reaches further than so many pixels.
 
     Raises:
         ValueError: the frames differ in size, or there is no frame.
     """
 
-    def __init__(self, pairs: Sequence[MaskPair], ids: Sequence[int], reach: int):
-        height, width = pairs[0].size
-        if any(pair.size != (height, width) for pair in pairs):
+    def __init__(self, columns: Sequence[tuple[Sequence[MaskPair], int]], reach: int):
+        height, width = columns[0][0][0].size
+        if any(pair.size != (height, width) for pairs, _ in columns for pair in pairs):
             raise ValueError("frames of differing sizes must be scored apart")
         self.reach = reach
-        self._grid = _Grid(height, width, reach, len(pairs), len(ids))
+        self._grid = _Grid(height, width, reach, len(columns[0][0]), len(columns))
         self._predicted, self._truth = _Contours(self._grid), _Contours(self._grid)
-        grid = self._grid
-        keys = np.concatenate([grid.keys(frame, pair.position) for frame, pair in enumerate(pairs)])
-        in_predicted = np.concatenate([pair.predicted for pair in pairs], axis=1)
-        in_truth = np.concatenate([pair.truth for pair in pairs], axis=1)
-        for row, value in enumerate(ids):
-            on_predicted = _is_boundary(in_predicted, value)
-            on_truth = _is_boundary(in_truth, value)
-            these, those = _pick(keys, on_predicted), _pick(keys, on_truth)
-            self._predicted.add(row, these, keys, on_predicted & ~on_truth, on_truth, those)
-            self._truth.add(row, those, keys, on_truth & ~on_predicted, on_predicted, these)
+        known: _Blocks | None = None
+        for row, (pairs, value) in enumerate(columns):
+            if known is None or known.pairs is not pairs:
+                known = _Blocks.of(pairs, self._grid)
+            self._add(row, known, value)
+
+    def _add(self, row: int, blocks: _Blocks, value: int) -> None:
+        keys = blocks.keys
+        on_predicted = _is_boundary(blocks.predicted, value)
+        on_truth = _is_boundary(blocks.truth, value)
+        these, those = _pick(keys, on_predicted), _pick(keys, on_truth)
+        self._predicted.add(row, these, keys, on_predicted & ~on_truth, on_truth, those)
+        self._truth.add(row, those, keys, on_truth & ~on_predicted, on_predicted, these)
 
     def scores(self, disk: Disk, chosen: np.ndarray | None = None) -> np.ndarray:
         """F with one disk, float64 `[T, N]`.
@@ -69,6 +71,32 @@ class Boundaries:
         if cells is not None:
             scores[~cells] = np.nan
         return scores.reshape(-1, grid.frames).T
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """All places of some frames where any boundary may be.
+
+    Attributes:
+        pairs: the frames.
+        keys: `[M]`, ascending.
+        predicted, truth: uint8 `[4, M]`, ids in the 2 x 2 block at each place.
+    """
+
+    pairs: Sequence[MaskPair]
+    keys: np.ndarray
+    predicted: np.ndarray
+    truth: np.ndarray
+
+    @classmethod
+    def of(cls, pairs: Sequence[MaskPair], grid: _Grid) -> _Blocks:
+        keys = [grid.keys(frame, pair.position) for frame, pair in enumerate(pairs)]
+        return cls(
+            pairs,
+            np.concatenate(keys),
+            np.concatenate([pair.predicted for pair in pairs], axis=1),
+            np.concatenate([pair.truth for pair in pairs], axis=1),
+        )
 
 
 class _Grid:

@@ -14,6 +14,7 @@ import numpy as np
 from vostool.scoring.boundary import Boundaries
 from vostool.scoring.disk import Disk, tolerance_pixels, whole_disk
 from vostool.scoring.jaccard import similarity_of_areas
+from vostool.scoring.layered import LayeredPair
 from vostool.scoring.mask_pair import MaskPair
 
 Nearness = Callable[[tuple[int, int], np.ndarray], list[tuple[Disk, np.ndarray]]]
@@ -37,11 +38,12 @@ class ComparedFrames:
     """Predicted and true masks of T frames of one video.
 
     Args:
-        pairs: compared id masks; the size may change between frames.
+        pairs: compared id masks, or, in all frames, compared masks of objects that may overlap; the
+            size may change between frames.
         ids: of the N objects to score, matched by id.
     """
 
-    def __init__(self, pairs: Sequence[MaskPair], ids: Sequence[int]):
+    def __init__(self, pairs: Sequence[MaskPair | LayeredPair], ids: Sequence[int]):
         self._pairs, self.ids = pairs, tuple(ids)
         self._boundaries: dict[tuple[int, int], Boundaries] = {}
 
@@ -56,6 +58,15 @@ class ComparedFrames:
         for position, pair in enumerate(self._pairs):
             rows[position] = pair.areas(ids)
         return Areas(rows[:, 0], rows[:, 1], rows[:, 2])
+
+    @cached_property
+    def overlaps(self) -> np.ndarray:
+        """Pixels that each true object shares with each predicted one, float64 `[T, N, N]`."""
+        ids = np.asarray(self.ids, np.int64)
+        found = np.zeros((len(self._pairs), len(ids), len(ids)))
+        for position, pair in enumerate(self._pairs):
+            found[position] = pair.overlaps(ids)
+        return found
 
     @cached_property
     def j(self) -> np.ndarray:
@@ -92,9 +103,18 @@ class ComparedFrames:
         known = self._boundaries.get(size)
         if known is None or known.reach < reach:
             reach = max(reach, tolerance_pixels(*size))
-            known = Boundaries([self._pairs[row] for row in rows], self.ids, reach)
+            known = Boundaries(self._columns(rows), reach)
             self._boundaries[size] = known
         return known
+
+    def _columns(self, rows: list[int]) -> list[tuple[list[MaskPair], int]]:
+        """Per object, the pairs that show it, and its id in them."""
+        chosen = [self._pairs[row] for row in rows]
+        flat = [pair for pair in chosen if isinstance(pair, MaskPair)]
+        if len(flat) == len(chosen):
+            return [(flat, number) for number in self.ids]
+        layered = [pair for pair in chosen if isinstance(pair, LayeredPair)]
+        return [([pair.pairs[k] for pair in layered], 1) for k in range(len(self.ids))]
 
 
 def davis_nearness(size: tuple[int, int], areas: np.ndarray) -> list[tuple[Disk, np.ndarray]]:

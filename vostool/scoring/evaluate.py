@@ -117,7 +117,7 @@ def counted_frames(video: Video, rule: ScoringRule) -> dict[str, frozenset[int]]
     from the frame in which it is given (or the next) on, up to the last annotated frame (or the one
     before), in the frames that are listed for it, or in all annotated ones where none is.
     """
-    annotated = [frame.name for frame in video.frames if frame.annotation is not None]
+    annotated = [frame.name for frame in video.frames if frame.annotated]
     kept = frozenset(annotated[: len(annotated) - rule.skip_last])
     counted: dict[int, frozenset[str]] = {}
     for item in video.objects:

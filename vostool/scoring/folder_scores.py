@@ -11,19 +11,18 @@ from vostool.core.errors import DataError
 from vostool.core.threads import ordered_map
 from vostool.core.types import Frame, Video
 from vostool.datasets.spec import ScoringRule
-from vostool.media.images import frame_size
-from vostool.media.masks import NotBinaryError, read_mask, read_predicted_mask
+from vostool.media.masks import NotBinaryError
 from vostool.predictions.folder import PredictionFolder
-from vostool.predictions.mask_fit import size_difference, unknown_ids
 from vostool.scoring.compared import ComparedFrames
 from vostool.scoring.evaluate import BATCH, ScoredPart, counted_frames, object_scores
+from vostool.scoring.folder_pairs import read_pair
+from vostool.scoring.layered import LayeredPair
 from vostool.scoring.mask_pair import MaskPair, Workspace
 from vostool.scoring.measure import Measure, ObjectScores
 from vostool.scoring.problems import Problems
 
-EXTRA_IDS = "masks with unknown object ids"
 NOT_BINARY = "masks of several objects or with grey levels"
-WRONG_SIZE, UNREADABLE = "masks of the wrong size", "unreadable masks"
+UNREADABLE = "unreadable masks"
 
 
 @dataclass(frozen=True)
@@ -88,11 +87,13 @@ class FolderScorer:
         """Scores of a few frames of one video, and what is wrong with their masks."""
         plan, frames = task
         names: list[str] = []
-        pairs: list[MaskPair] = []
+        pairs: list[MaskPair | LayeredPair] = []
         problems: list[tuple[str, str]] = []
         for frame in frames:
             try:
-                pair = self._read_pair(plan, frame, problems)
+                counts = frame.name in plan.counted
+                workspace = self._workspace()
+                pair = read_pair(self._folder, plan.video, frame, counts, problems, workspace)
             except NotBinaryError as error:
                 problems.append((NOT_BINARY, f"{plan.video.name}/{frame.name}: {error.values}"))
                 continue
@@ -104,27 +105,6 @@ class FolderScorer:
                 pairs.append(pair)
         values = self._measure.score_frames(ComparedFrames(pairs, plan.video.ids.values))
         return ScoredPart(tuple(names), values), problems
-
-    def _read_pair(
-        self, plan: ScoringPlan, frame: Frame, problems: list[tuple[str, str]]
-    ) -> MaskPair | None:
-        """Compare a frame's masks; None where the frame does not count or its masks do not fit."""
-        video = plan.video
-        place = f"{video.name}/{frame.name}"
-        path = self._folder.mask_path(video.name, frame.name)
-        predicted = read_predicted_mask(path, video.encoding)
-        counts = frame.name in plan.counted
-        truth = read_mask(frame.annotation, video.encoding) if counts and frame.annotation else None
-        size = truth.shape if truth is not None else frame_size(frame)
-        difference = size_difference(predicted.shape, size)
-        if difference is not None:
-            problems.append((WRONG_SIZE, f"{place}: {difference}"))
-            return None
-        pair = MaskPair.of(predicted, predicted if truth is None else truth, self._workspace())
-        unknown = unknown_ids(pair.predicted_ids().tolist(), video.ids)
-        if unknown:
-            problems.append((EXTRA_IDS, f"{place}: {', '.join(map(str, unknown))}"))
-        return None if truth is None else pair
 
     def _workspace(self) -> Workspace:
         """Each thread's own."""

@@ -42,7 +42,7 @@ def _unannotated(videos: Sequence[Video]) -> list[str]:
     """Frames that the data set lists for an object and that have no annotation."""
     found = []
     for video in videos:
-        there = {frame.name for frame in video.frames if frame.annotation is not None}
+        there = {frame.name for frame in video.frames if frame.annotated}
         listed = {name for item in video.objects for name in item.frames}
         listed |= {name for item in video.objects if item.scored for name in item.scored.names}
         found += [f"{video.name}/{name}" for name in sorted(listed - there)]

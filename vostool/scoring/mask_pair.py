@@ -86,6 +86,13 @@ class MaskPair:
         both = np.where(ids < min(sides), self.overlap[predicted, truth], 0.0)
         return in_predicted, in_truth, both
 
+    def overlaps(self, ids: np.ndarray) -> np.ndarray:
+        """Pixels that each true object (rows) shares with each predicted one, float64 `[N, N]`."""
+        side = max(*self.overlap.shape, int(ids.max(initial=0)) + 1)
+        whole = np.zeros((side, side))
+        whole[: self.overlap.shape[0], : self.overlap.shape[1]] = self.overlap
+        return whole[np.ix_(ids, ids)].T
+
     def predicted_ids(self) -> np.ndarray:
         """Ids in the prediction, background left out, ascending."""
         return np.flatnonzero(self.overlap[1:].sum(1)) + 1

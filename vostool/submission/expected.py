@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from vostool.core.errors import DataError, UsageError
 from vostool.core.types import Video
+from vostool.datasets.annotations import annotation_size
 from vostool.datasets.catalogue import parse_split
 from vostool.datasets.selection import Selection
 from vostool.datasets.spec import SubmissionProfile, VideoDatasetSpec
-from vostool.media.images import frame_size, image_size
+from vostool.media.images import frame_size
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,7 @@ def _expect(video: Video) -> ExpectedVideo:
 def _size(video: Video) -> tuple[int, int]:
     """The size of the ground truth; of the first frame where no mask is given."""
     for frame in video.frames:
-        if frame.annotation is not None:
-            return image_size(frame.annotation)
+        size = annotation_size(frame)
+        if size is not None:
+            return size
     return frame_size(video.frames[0])

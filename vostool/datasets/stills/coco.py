@@ -13,6 +13,7 @@ from vostool.core.errors import DataError
 from vostool.core.types import VOID
 from vostool.datasets.layout import read_json
 from vostool.datasets.still_spec import Still, StillSpec
+from vostool.media.rle import decode_coco
 
 REMEDY = "download instances_*.json of COCO again"
 
@@ -45,7 +46,7 @@ class CocoMask:
             if isinstance(shape, tuple):
                 polygons = [points.tolist() for points in shape]
                 shape = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
-            mask = decode_runs(shape)
+            mask = decode_coco(shape)
         except Exception as error:  # pycocotools raises bare Exception
             raise DataError(
                 f"an instance cannot be drawn, {error}", where=self.source, remedy=REMEDY
@@ -57,45 +58,6 @@ class CocoMask:
                 remedy=REMEDY,
             )
         return mask
-
-
-def decode_runs(code: dict[str, Any]) -> np.ndarray:
-    """A COCO run-length code as bool `[H, W]`.
-
-    pycocotools has this too, but its results come through an interface that NumPy 2 deprecates.
-
-    Raises:
-        KeyError, TypeError, ValueError: malformed.
-    """
-    height, width = code["size"]
-    counts = code["counts"]
-    runs = counts if isinstance(counts, list) else _unpack_counts(counts)
-    values = np.arange(len(runs)) % 2 == 1
-    columns = np.repeat(values, runs)
-    return columns.reshape(width, height).T
-
-
-def _unpack_counts(text: str | bytes) -> list[int]:
-    """Run lengths from COCO's text form.
-
-    A number is written five bits per character (code minus 48), lowest first, with bit 5 set in
-    all characters but the last and bit 4 of the last as the sign; from the fourth number on it is
-    the difference to the last but one.
-    """
-    data = text.encode("ascii") if isinstance(text, str) else text
-    runs: list[int] = []
-    number = shift = 0
-    for character in data:
-        bits = character - 48
-        number |= (bits & 31) << shift
-        shift += 5
-        if bits & 32:
-            continue
-        if bits & 16:
-            number -= 1 << shift
-        runs.append(number + runs[-2] if len(runs) > 2 else number)
-        number = shift = 0
-    return runs
 
 
 def _load(root: Path) -> list[Still]:

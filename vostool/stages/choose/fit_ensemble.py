@@ -21,6 +21,7 @@ from vostool.core.errors import DataError, UsageError
 from vostool.core.listing import some
 from vostool.core.output import Output
 from vostool.core.types import VOID, Video
+from vostool.datasets.annotations import read_annotation
 from vostool.datasets.selection import Selection
 from vostool.ensembling.fitted import Fitted, FittedAbout
 from vostool.ensembling.fitting import FitFrame, FitOptions, fit_network, fit_weights
@@ -28,7 +29,6 @@ from vostool.ensembling.folder_members import FolderMembers
 from vostool.ensembling.fusion import FusionNetwork
 from vostool.ensembling.method import Members, choose_method
 from vostool.ensembling.weights import as_text
-from vostool.media.masks import read_mask
 from vostool.scoring.evaluate import compare, counted_frames
 from vostool.scoring.ground_truth import require_ground_truth
 from vostool.scoring.measure import Measure, load_measure
@@ -174,9 +174,7 @@ def _load(
 
 def _frame(folders: FolderMembers, video: Video, name: str) -> FitFrame:
     """Planes and true labels of a frame at half its size."""
-    annotation = video.frames[video.index(name)].annotation
-    assert annotation is not None  # frames that count are annotated
-    truth = read_mask(annotation, video.encoding)
+    truth = read_annotation(video, video.frames[video.index(name)])
     ids = folders.ids(video.name)
     labels = ids.to_rows(truth)
     labels[truth == VOID] = VOID

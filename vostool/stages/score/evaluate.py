@@ -16,7 +16,8 @@ from vostool.datasets.spec import ScoringRule
 from vostool.media.masks import NotBinaryError
 from vostool.predictions.comparison import Difference, ExpectedFrames, compare
 from vostool.predictions.folder import PredictionFolder
-from vostool.scoring.folder_scores import EXTRA_IDS, NOT_BINARY, FolderScorer, ScoringPlan
+from vostool.scoring.folder_pairs import EXTRA_IDS
+from vostool.scoring.folder_scores import NOT_BINARY, FolderScorer, ScoringPlan
 from vostool.scoring.ground_truth import require_ground_truth
 from vostool.scoring.measure import Measure, load_measure
 from vostool.scoring.problems import Problems

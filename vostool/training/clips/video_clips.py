@@ -12,8 +12,8 @@ from torch.utils.data import Dataset
 from vostool.core.errors import DataError
 from vostool.core.options import Options
 from vostool.core.types import Clip, Frame, Video
+from vostool.datasets.annotations import read_annotation
 from vostool.media.images import read_frame
-from vostool.media.masks import read_mask
 from vostool.training.augmentation import colour
 from vostool.training.augmentation.colour import ColourJitter
 from vostool.training.augmentation.crop import draw_window, moved_box, union_box
@@ -223,15 +223,13 @@ def draw_previous(rng: np.random.Generator, raw: np.ndarray, positions: list[int
 
 
 def _annotated(video: Video) -> _Annotated:
-    indices = [i for i, frame in enumerate(video.frames) if frame.annotation is not None]
+    indices = [i for i, frame in enumerate(video.frames) if frame.annotated]
     raw = np.array(indices, int) * video.frame_step
     return _Annotated(video, tuple(video.frames[i] for i in indices), raw)
 
 
 def _mask(source: _Annotated, position: int) -> np.ndarray:
-    annotation = source.frames[position].annotation
-    assert annotation is not None
-    return read_mask(annotation, source.video.encoding)
+    return read_annotation(source.video, source.frames[position])
 
 
 def _picture(source: _Annotated, position: int, expected: tuple[int, ...]) -> np.ndarray:
