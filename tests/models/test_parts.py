@@ -155,3 +155,13 @@ def test_a_recipe_crosses_systems() -> None:
         "ASPP",
     ]
     assert load_recipe("famnet-mnv2-small").model.values["prior"]["name"] == NONE
+
+
+def test_compiling_reaches_the_modules_that_are_called(monkeypatch) -> None:
+    """An encoder has two entrances of its own; compiling it whole would compile neither."""
+    compiled: list[str] = []
+    monkeypatch.setattr(nn.Module, "compile", lambda part: compiled.append(type(part).__name__))
+    prepare(build(stm), torch.device("cpu"), compile_parts=True)
+    assert compiled.count("Trunk") == compiled.count("KeyValueHead") == 2
+    assert {"Convolution", "Decoder"} <= set(compiled)
+    assert "SeparateEncoders" not in compiled

@@ -21,6 +21,7 @@ from vostool.nn import part_choice
 from vostool.nn.aggregation import soft_aggregate
 from vostool.nn.folding import freeze_statistics
 from vostool.nn.memory import ObjectMemory
+from vostool.nn.part_protocols import Decoder, Encoder, Mixer, Prior
 
 PAIRS_AT_ONCE = 8
 """Objects that go through encoder and decoder together at inference: bounds the peak memory."""
@@ -62,11 +63,11 @@ class SpaceTimeNetwork(nn.Module):
     parts_that_may_be_new = frozenset({"mixer", "prior", "refinement"})
     """So that training can start from a network without them, or with others."""
 
-    encoder: Any
+    encoder: Encoder
     memory: nn.Module
-    mixer: Any
-    prior: Any
-    decoder: Any
+    mixer: Mixer
+    prior: Prior | None
+    decoder: Decoder
     refinement: nn.Module | None
 
     def __init__(self, config: SpaceTimeConfig):

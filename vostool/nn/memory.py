@@ -74,7 +74,8 @@ class ObjectMemory:
     def write(self, key: torch.Tensor, value: torch.Tensor, fate: Fate, time: int) -> None:
         """Store one frame: key `[V, hw, Ck]`, value `[V, hw, Cv]`.
 
-        A replaceable frame of an earlier time is dropped first, also by SKIP.
+        It stays if it is GIVEN or to be kept. A replaceable frame of an earlier time is dropped
+        first, also by SKIP.
         """
         self.replaceable = None
         if fate is Fate.SKIP:

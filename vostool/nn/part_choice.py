@@ -110,8 +110,8 @@ class Kind:
             raise ValueError("; ".join(explain_mistakes(error, module.Config))) from error
         return PartChoice(name=name, **config.model_dump(mode="json"))
 
-    def build(self, choice: PartChoice, *arguments: Any) -> nn.Module:
-        """The part of a checked choice; what it is given depends on the kind."""
+    def build(self, choice: PartChoice, *arguments: Any) -> Any:
+        """The part of a checked choice; what it is given, and can do, depends on the kind."""
         module = self.module(choice.name)
         return module.build(module.Config.model_validate(choice.options), *arguments)
 
@@ -128,7 +128,7 @@ MIXER = Kind("mixer", "mixers")
 PRIOR = Kind("prior", "priors", optional=True)
 """`build(config, sizes)`; see `Prior`."""
 DECODER = Kind("decoder", "decoders")
-"""`build(config, sizes)`; see `vostool.nn.decoder.Decoder`."""
+"""`build(config, sizes)`; see `Decoder`."""
 REFINEMENT = Kind("refinement", "refinements", optional=True)
 """`build(config)`: logits `[M, 2, H, W]` -> the same shape."""
 

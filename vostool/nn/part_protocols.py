@@ -68,6 +68,16 @@ class Prior(Protocol):
         """`[M, C, h, w]`, prior `[M, h, w]` -> `[M, C, h, w]`."""
 
 
+class Decoder(Protocol):
+    """From the mixed features to full size."""
+
+    def prepare(self, skip4: torch.Tensor, skip8: torch.Tensor) -> Any:
+        """Features at strides 4 and 8 -> what no object changes; once per frame."""
+
+    def __call__(self, x: torch.Tensor, skips: Any, owner: torch.Tensor) -> torch.Tensor:
+        """`[M, C, h, w]` -> logits `[M, 2, H, W]`, object second."""
+
+
 @runtime_checkable
 class Foldable(Protocol):
     """A part that has a quicker form for inference. Parts without `fold` stay as they are."""
