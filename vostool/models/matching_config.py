@@ -19,64 +19,94 @@ Windows = tuple[int, ...]
 
 
 class MatchingConfig(BaseModel):
-    """Choices of CFBI, CFBI+ and CAMN.
-
-    Attributes:
-        backbone: any timm architecture with features at strides 4 and 8; its last stages are
-            dilated, so that they stay at stride 16.
-        backbone_options: changes to that architecture.
-        weights: "none", "imagenet", or a file in timm's names.
-        multi_grid: factors on the dilation of the last stage's blocks, in a ResNet.
-        mean, std: normalisation that the backbone's weights were trained with.
-        width: channels of the backbone's head, of the pyramid and of the ensembler's first stage.
-        neck: "none" matches at stride 4 alone (CFBI), "fpn" at three scales (CFBI+); "fpn+pan"
-            adds PANet's way back up.
-        embedding: channels of the embedding without a neck.
-        plane_channels: what the matched planes are mapped to without a neck.
-        matched: channels of the pyramid that are compared, at strides 4, 8 and 16.
-        windows: of local matching at the three scales.
-        halved_windows: of local matching without a neck.
-        global_rates: of the reference grid at the three scales; CFBI+ trains with (2, 1, 1).
-        local_rates: of local matching at the three scales.
-        object_context: "base" adds OCNet's context to the map at stride 16, "asp" puts ASP-OC
-            in the place of the ASPP.
-        pyramid_attention: "head" puts FPA in the place of the ensembler's ASPP; "head-transposed"
-            the public code's form of it.
-        memory: scheme of the foreground-background memory, see `ForegroundBackgroundMemory`.
-        memory_key_channels, memory_value_channels, shared_key, weighted: of that memory.
-        shortcut: channels of the ensembler's shortcut.
-        pad: pad frames (True) or resize them (False), as CFBI does.
-        checkpoint_frames: compute a frame's activations again for its gradient, one frame at a
-            time, instead of holding those of the whole clip.
-    """
+    """Choices of CFBI, CFBI+ and CAMN."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    backbone: str = "resnet101"
-    backbone_options: TrunkOptions = TrunkOptions()
-    weights: str = "none"
-    multi_grid: tuple[int, ...] = (1, 2, 4)
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
-    width: int = Field(256, ge=128, multiple_of=128)
-    neck: Literal["none", "fpn", "fpn+pan"] = "fpn"
-    embedding: int = Field(100, ge=4, multiple_of=4)
-    plane_channels: int = Field(64, ge=4, multiple_of=4)
-    matched: tuple[int, int, int] = (32, 64, 128)
-    windows: tuple[Windows, Windows, Windows] = WINDOWS
-    halved_windows: Windows = HALVED_WINDOWS
-    global_rates: tuple[int, int, int] = (1, 1, 1)
-    local_rates: tuple[int, int, int] = (2, 1, 1)
-    object_context: Literal["off", "base", "asp"] = "off"
-    pyramid_attention: Literal["off", "head", "head-transposed"] = "off"
-    memory: Literal["off", "multiply", "prior"] = "off"
-    memory_key_channels: int = Field(128, ge=1)
-    memory_value_channels: int = Field(256, ge=1)
-    shared_key: bool = False
-    weighted: bool = True
-    shortcut: int = Field(64, ge=4, multiple_of=4)
-    pad: bool = False
-    checkpoint_frames: bool = False
+    backbone: str = Field(
+        "resnet101",
+        description="any timm architecture with features at strides 4 and 8; its last stages are "
+        "dilated, so that they stay at stride 16",
+    )
+    backbone_options: TrunkOptions = Field(
+        TrunkOptions(), description="changes to that architecture"
+    )
+    weights: str = Field("none", description='"none", "imagenet", or a file in timm\'s names')
+    multi_grid: tuple[int, ...] = Field(
+        (1, 2, 4), description="factors on the dilation of the last stage's blocks, in a ResNet"
+    )
+    mean: tuple[float, float, float] = Field(
+        (0.485, 0.456, 0.406),
+        description="normalisation that the backbone's weights were trained with",
+    )
+    std: tuple[float, float, float] = Field(
+        (0.229, 0.224, 0.225),
+        description="normalisation that the backbone's weights were trained with",
+    )
+    width: int = Field(
+        256,
+        ge=128,
+        multiple_of=128,
+        description="channels of the backbone's head, of the pyramid and of the ensembler's first"
+        " stage",
+    )
+    neck: Literal["none", "fpn", "fpn+pan"] = Field(
+        "fpn",
+        description='"none" matches at stride 4 alone (CFBI), "fpn" at three scales (CFBI+); '
+        '"fpn+pan" adds PANet\'s way back up',
+    )
+    embedding: int = Field(
+        100, ge=4, multiple_of=4, description="channels of the embedding without a neck"
+    )
+    plane_channels: int = Field(
+        64, ge=4, multiple_of=4, description="what the matched planes are mapped to without a neck"
+    )
+    matched: tuple[int, int, int] = Field(
+        (32, 64, 128),
+        description="channels of the pyramid that are compared, at strides 4, 8 and 16",
+    )
+    windows: tuple[Windows, Windows, Windows] = Field(
+        WINDOWS, description="of local matching at the three scales"
+    )
+    halved_windows: Windows = Field(HALVED_WINDOWS, description="of local matching without a neck")
+    global_rates: tuple[int, int, int] = Field(
+        (1, 1, 1),
+        description="of the reference grid at the three scales; CFBI+ trains with (2, 1, 1)",
+    )
+    local_rates: tuple[int, int, int] = Field(
+        (2, 1, 1), description="of local matching at the three scales"
+    )
+    object_context: Literal["off", "base", "asp"] = Field(
+        "off",
+        description='"base" adds OCNet\'s context to the map at stride 16, "asp" puts ASP-OC in '
+        "the place of the ASPP",
+    )
+    pyramid_attention: Literal["off", "head", "head-transposed"] = Field(
+        "off",
+        description='"head" puts FPA in the place of the ensembler\'s ASPP; "head-transposed" the '
+        "public code's form of it",
+    )
+    memory: Literal["off", "multiply", "prior"] = Field(
+        "off",
+        description="scheme of the foreground-background memory, see `ForegroundBackgroundMemory`",
+    )
+    memory_key_channels: int = Field(128, ge=1, description="of the memory's keys")
+    memory_value_channels: int = Field(256, ge=1, description="of the memory's values")
+    shared_key: bool = Field(
+        False, description="of the memory: one key of the whole embedding for both sides"
+    )
+    weighted: bool = Field(
+        True, description="of the memory: pixels count as much as they belong to a side"
+    )
+    shortcut: int = Field(
+        64, ge=4, multiple_of=4, description="channels of the ensembler's shortcut"
+    )
+    pad: bool = Field(False, description="pad frames (True) or resize them (False), as CFBI does")
+    checkpoint_frames: bool = Field(
+        False,
+        description="compute a frame's activations again for its gradient, one frame at a time, "
+        "instead of holding those of the whole clip",
+    )
 
     @model_validator(mode="after")
     def _windows_can_be_searched(self) -> MatchingConfig:

@@ -16,30 +16,33 @@ Channels = Annotated[int, Field(ge=1, le=8192)]
 
 
 class TrunkOptions(BaseModel):
-    """Changes to a timm architecture; what is not given stays as the architecture has it.
-
-    Attributes:
-        layers: blocks per stage of a ResNet-like network.
-        channels: their widths before the blocks' expansion.
-        cardinality, base_width: groups of the 3x3 convolutions, and their width at 64 channels.
-        stem_type: "deep" puts three 3x3 convolutions for the 7x7 one.
-        stem_width: channels of the first of them.
-        norm_layer: normalisation instead of BatchNorm; "groupnorm1" has one group.
-        pad_type: "same" pads as TensorFlow does, which weights trained there need.
-        output_stride: of the last stages, which are dilated instead of strided.
-    """
+    """Changes to a timm architecture; what is not given stays as the architecture has it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    layers: Annotated[tuple[Blocks, ...], Stages] | None = None
-    channels: Annotated[tuple[Channels, ...], Stages] | None = None
-    cardinality: Channels | None = None
-    base_width: Channels | None = None
-    stem_type: Literal["deep"] | None = None
-    stem_width: Channels | None = None
-    norm_layer: Literal["groupnorm1"] | None = None
-    pad_type: Literal["same"] | None = None
-    output_stride: Literal[8, 16, 32] | None = None
+    layers: Annotated[tuple[Blocks, ...], Stages] | None = Field(
+        None, description="blocks per stage of a ResNet-like network"
+    )
+    channels: Annotated[tuple[Channels, ...], Stages] | None = Field(
+        None, description="widths of the stages before the blocks' expansion"
+    )
+    cardinality: Channels | None = Field(None, description="groups of the 3x3 convolutions")
+    base_width: Channels | None = Field(None, description="width of a group at 64 channels")
+    stem_type: Literal["deep"] | None = Field(
+        None, description='"deep" puts three 3x3 convolutions for the 7x7 one'
+    )
+    stem_width: Channels | None = Field(
+        None, description="channels of a deep stem's first convolution"
+    )
+    norm_layer: Literal["groupnorm1"] | None = Field(
+        None, description='normalisation instead of BatchNorm; "groupnorm1" has one group'
+    )
+    pad_type: Literal["same"] | None = Field(
+        None, description='"same" pads as TensorFlow does, which weights trained there need'
+    )
+    output_stride: Literal[8, 16, 32] | None = Field(
+        None, description="stride of the last stages, which are dilated to keep it"
+    )
 
     @model_serializer(mode="wrap")
     def _given(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -65,8 +65,12 @@ class Config(BaseModel):
     backbone: str = Field("resnet50", description="timm network with features at 4, 8 and 16")
     backbone_options: TrunkOptions = Field(TrunkOptions(), description="changes to it")
     weights: str = Field("none", description='"none", "imagenet", or a file in timm\'s names')
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    mean: tuple[float, float, float] = Field(
+        (0.485, 0.456, 0.406), description="of the normalisation the backbone was trained with"
+    )
+    std: tuple[float, float, float] = Field(
+        (0.229, 0.224, 0.225), description="of the normalisation the backbone was trained with"
+    )
     channels: int = Field(256, ge=8, description="of the features at stride 16")
     key_channels: int = Field(128, ge=1, description="of keys in memory")
     value_channels: int = Field(256, ge=1, description="of values in memory, and of templates")

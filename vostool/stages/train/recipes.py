@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pydantic import BaseModel
 from rich.table import Table
 
 from vostool.core.described_toml import described_toml
 from vostool.recipe import Recipe, load_recipe, network_module, recipe_names
+from vostool.training.objective import objective_of
 
 
 def list_recipes() -> list[Recipe]:
@@ -29,5 +31,9 @@ def recipe_table(recipes: Sequence[Recipe]) -> Table:
 
 def as_toml(recipe: Recipe) -> str:
     """A recipe with all values filled in and explained, as a recipe file again."""
-    config = network_module(recipe.model.name).Config
-    return described_toml(recipe, {("model",): config}, leave_out=("name",))
+    kinds: dict[tuple[str, ...], type[BaseModel]] = {
+        ("model",): network_module(recipe.model.name).Config
+    }
+    for term in objective_of(recipe.losses).terms:
+        kinds["losses", term.name] = type(term.options)
+    return described_toml(recipe, kinds, leave_out=("name",))
