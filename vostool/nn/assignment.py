@@ -149,15 +149,6 @@ def starting_point(cost: torch.Tensor, valid: torch.Tensor, start: Start) -> tor
     return torch.zeros_like(cost).scatter(-1, chosen, 1) * mask
 
 
-class HardAssignment(enum.Enum):
-    """How each template gets one proposal when results are wanted, not gradients."""
-
-    EXACT = "lsa"
-    """The cheapest assignment in which no proposal is taken twice."""
-    ARGMAX = "argmax"
-    """Each row's largest entry of the soft assignment, as DMM-Net; may take a proposal twice."""
-
-
 def exact_assignment(cost: torch.Tensor) -> torch.Tensor:
     """Column of each row of `[n, m]`, n <= m, in the cheapest assignment; int64 `[n]`.
 
