@@ -32,22 +32,24 @@ def defined_read(part, query_embedding, frames, masks):
         keys, values, weights = [], [], []
         for frame, mask in zip(frames, masks):
             own = mask if side == 0 else 1 - mask
-            if part.prior:
-                gate = torch.sigmoid(part.prior[side](torch.cat([frame, own[None, None]], 1)))
+            if part.memory.prior:
+                gate = torch.sigmoid(
+                    part.memory.prior[side](torch.cat([frame, own[None, None]], 1))
+                )
             else:
                 gate = own
             keys.append(
-                part.key[0 if part.shared_key else side](
-                    frame if part.shared_key else frame * gate
+                part.memory.key[0 if part.memory.shared_key else side](
+                    frame if part.memory.shared_key else frame * gate
                 )[0].flatten(1)
             )
-            values.append(part.value[side](frame * gate)[0].flatten(1))
+            values.append(part.memory.value[side](frame * gate)[0].flatten(1))
             weights.append(own.flatten().clamp(min=1e-6))
         key, value, weight = torch.cat(keys, 1), torch.cat(values, 1), torch.cat(weights)
         found = torch.zeros(value.shape[0], query.shape[1])
         for pixel in range(query.shape[1]):
             affinity = (query[:, pixel, None] * key).sum(0) / math.sqrt(len(key))
-            if part.weighted:
+            if part.memory.weighted:
                 affinity = affinity + weight.log()
             found[:, pixel] = value @ affinity.softmax(0)
         sides.append(found.unflatten(1, SIZE))

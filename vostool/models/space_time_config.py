@@ -30,9 +30,9 @@ class SpaceTimeConfig(BaseModel):
         mean, std: normalisation that the backbone's weights were trained with.
         key_channels, value_channels: of keys and values in memory.
         decoder_channels: width of the decoder.
-        encoder: "separate" or "shared".
+        encoder: "separate", "shared" or "foreground-background", which needs a memory "two-sided".
         context: added to the backbone; "pyramid" makes "resnet50" Refine-50 of paper 004.
-        memory: how memory is read.
+        memory: how memory is read, "attention" or "two-sided".
         mixer: what sees read-out and query value first, "convolution" or "aspp".
         prior: "spatial-constraint" weighs features by the previous frame's mask.
         decoder: from there to full size.
@@ -74,6 +74,19 @@ class SpaceTimeConfig(BaseModel):
     def _known_part(cls, value: Any, info: ValidationInfo) -> PartChoice:
         (kind,) = (kind for kind in KINDS if kind.word == info.field_name)
         return kind.check(value, cls.model_fields[kind.word].default)
+
+    @model_validator(mode="after")
+    def _memory_reads_what_is_stored(self) -> SpaceTimeConfig:
+        stored = getattr(part_choice.ENCODER.module(self.encoder.name), "STORES", "pixels")
+        read = getattr(part_choice.MEMORY.module(self.memory.name), "READS", "pixels")
+        if stored != read:
+            raise ValueError(
+                f"memory {self.memory.name} reads {read}, and encoder {self.encoder.name} stores "
+                f"{stored}"
+            )
+        if stored == "sides" and self.value_channels % 2:
+            raise ValueError(f"two sides cannot share {self.value_channels} value_channels")
+        return self
 
     def build_trunk(self, mask_channels: int) -> Trunk | RefineTrunk:
         """A trunk as configured, with its context, which takes so many masks besides RGB."""

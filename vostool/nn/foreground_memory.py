@@ -25,13 +25,12 @@ SMALLEST_WEIGHT = 1e-6
 Scheme = Literal["multiply", "prior"]
 
 
-class ForegroundBackgroundMemory(nn.Module):
-    """Keys and values of both sides of a mask, and what a frame reads from them.
+class SplitKeyValue(nn.Module):
+    """Keys and values of both sides of a mask.
 
     Args:
         channels: C, of the embedding.
-        key_channels, value_channels: Ck and Cv.
-        out_channels: of what is read.
+        key_channels, value_channels: Ck and Cv, of each side.
         scheme: how a mask splits an embedding. "multiply": by itself; "prior": by a 1x1 convolution
             over embedding and mask, and a sigmoid.
         shared_key: one key of the whole embedding for both sides.
@@ -41,38 +40,23 @@ class ForegroundBackgroundMemory(nn.Module):
 
     def __init__(
         self,
-        channels: int = 256,
-        key_channels: int = 128,
-        value_channels: int = 256,
-        out_channels: int = 256,
+        channels: int,
+        key_channels: int,
+        value_channels: int,
         *,
         scheme: Scheme = "multiply",
         shared_key: bool = False,
         weighted: bool = True,
     ):
         super().__init__()
-        self.key_channels, self.value_channels = key_channels, value_channels
         self.shared_key, self.weighted = shared_key, weighted
         keys = 1 if shared_key else 2
         self.key = nn.ModuleList(_conv(channels, key_channels) for _ in range(keys))
         self.value = nn.ModuleList(_conv(channels, value_channels) for _ in range(2))
-        self.query_key, self.query_value = (
-            _conv(channels, key_channels),
-            _conv(channels, value_channels),
-        )
         priors = 2 if scheme == "prior" else 0
         self.prior = nn.ModuleList(nn.Conv2d(channels + 1, 1, 1) for _ in range(priors))
-        self.out = nn.Sequential(
-            nn.Conv2d(3 * value_channels, out_channels, 1, bias=False),
-            nn.GroupNorm(GROUPS, out_channels),
-            nn.ReLU(),
-        )
 
-    def query(self, embedding: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Embedding `[V, C, h, w]` of a frame -> key `[V, hw, Ck]` and value `[V, Cv, h, w]`."""
-        return _tokens(self.query_key(embedding)), self.query_value(embedding)
-
-    def memory(
+    def forward(
         self, embedding: torch.Tensor, masks: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """What is stored of a frame.
@@ -82,8 +66,8 @@ class ForegroundBackgroundMemory(nn.Module):
             masks: soft, in [0, 1], `[V, K, H, W]`; reduced to `h x w` by their means.
 
         Returns:
-            keys `[V, K, hw, key_width]` with both sides' log weights in the last two channels, and
-            values `[V, K, hw, 2 Cv]`.
+            keys `[V, K, hw, Ck + 2 or 2 Ck + 2]` with both sides' log weights in the last two
+            channels, and values `[V, K, hw, 2 Cv]`, foreground first.
         """
         instances = masks.shape[1]
         mask = F.interpolate(masks.float(), embedding.shape[2:], mode="area").flatten(0, 1)[:, None]
@@ -108,6 +92,83 @@ class ForegroundBackgroundMemory(nn.Module):
             return embedding * mask
         return embedding * self.prior[index](torch.cat([embedding, mask], 1)).sigmoid()
 
+
+def read_sides(
+    query_key: torch.Tensor, memory_key: torch.Tensor, memory_value: torch.Tensor
+) -> torch.Tensor:
+    """STM's read of each side: softmax over memory pixels of k.q / sqrt(Ck) + log weight.
+
+    Args:
+        query_key: `[V, q, Ck]`.
+        memory_key, memory_value: of `SplitKeyValue`, frames joined along the pixels: `[V, n, ...]`
+            with Ck + 2 (shared keys) or 2 Ck + 2 channels, and `[V, n, 2 Cv]`.
+
+    Returns:
+        `[V, q, 2 Cv]`, foreground first.
+
+    Raises:
+        ValueError: keys of other widths.
+    """
+    width = query_key.shape[-1]
+    shared = memory_key.shape[-1] == width + 2
+    if not shared and memory_key.shape[-1] != 2 * width + 2:
+        raise ValueError(f"keys of {memory_key.shape[-1]} channels are not those of two sides")
+    # memory_read divides by the root of all channels, that of the weights included.
+    scale = math.sqrt(width + 1)
+    sought = torch.cat(
+        [query_key * (scale / math.sqrt(width)), torch.full_like(query_key[..., :1], scale)], -1
+    )
+    found = []
+    for side, value in enumerate(memory_value.chunk(2, dim=-1)):
+        start = 0 if shared else side * width
+        weight = memory_key[..., memory_key.shape[-1] - 2 + side, None]
+        key = torch.cat([memory_key[..., start : start + width], weight], -1)
+        found.append(memory_read(sought, key, value.contiguous()))
+    return torch.cat(found, -1)
+
+
+class ForegroundBackgroundMemory(nn.Module):
+    """Both sides' keys and values, and what a frame makes of what it reads.
+
+    Args:
+        channels: C, of the embedding.
+        key_channels, value_channels: Ck and Cv, of each side and of the frame that reads.
+        out_channels: of the result.
+        scheme, shared_key, weighted: see `SplitKeyValue`.
+    """
+
+    def __init__(
+        self,
+        channels: int = 256,
+        key_channels: int = 128,
+        value_channels: int = 256,
+        out_channels: int = 256,
+        *,
+        scheme: Scheme = "multiply",
+        shared_key: bool = False,
+        weighted: bool = True,
+    ):
+        super().__init__()
+        self.memory = SplitKeyValue(
+            channels,
+            key_channels,
+            value_channels,
+            scheme=scheme,
+            shared_key=shared_key,
+            weighted=weighted,
+        )
+        self.query_key = _conv(channels, key_channels)
+        self.query_value = _conv(channels, value_channels)
+        self.out = nn.Sequential(
+            nn.Conv2d(3 * value_channels, out_channels, 1, bias=False),
+            nn.GroupNorm(GROUPS, out_channels),
+            nn.ReLU(),
+        )
+
+    def query(self, embedding: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Embedding `[V, C, h, w]` of a frame -> key `[V, hw, Ck]` and value `[V, Cv, h, w]`."""
+        return _tokens(self.query_key(embedding)), self.query_value(embedding)
+
     def read(
         self,
         query: tuple[torch.Tensor, torch.Tensor],
@@ -117,32 +178,15 @@ class ForegroundBackgroundMemory(nn.Module):
         """What one instance's memory says of a frame.
 
         Args:
-            query: of `query`, key `[V, hw, Ck]` and value `[V, Cv, h, w]`.
-            key, value: of `memory`, frames joined along the pixels: `[V, n, key_width]`,
-                `[V, n, 2 Cv]`.
+            query: of `query`.
+            key, value: see `read_sides`.
 
         Returns:
             `[V, C', h, w]`, ReLU applied.
         """
         query_key, query_value = query
-        # memory_read divides by the root of all channels, that of the weights included.
-        scale = math.sqrt(self.key_channels + 1)
-        sought = torch.cat(
-            [
-                query_key * (scale / math.sqrt(self.key_channels)),
-                torch.full_like(query_key[..., :1], scale),
-            ],
-            -1,
-        )
-        found = []
-        for side in range(2):
-            start = 0 if self.shared_key else side * self.key_channels
-            weight = key[..., key.shape[-1] - 2 + side, None]
-            keys = torch.cat([key[..., start : start + self.key_channels], weight], -1)
-            values = value[..., side * self.value_channels : (side + 1) * self.value_channels]
-            read = memory_read(sought, keys, values)
-            found.append(read.transpose(1, 2).unflatten(2, query_value.shape[2:]))
-        return self.out(torch.cat([*found, query_value], 1))
+        found = read_sides(query_key, key, value).transpose(1, 2)
+        return self.out(torch.cat([found.unflatten(2, query_value.shape[2:]), query_value], 1))
 
 
 def _conv(in_channels: int, channels: int) -> nn.Conv2d:

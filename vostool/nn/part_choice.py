@@ -117,7 +117,10 @@ class Kind:
 
 
 ENCODER = Kind("encoder", "encoders")
-"""`build(config, make_trunk, sizes)`, `make_trunk(mask channels)` giving a trunk; see `Encoder`."""
+"""`build(config, make_trunk, sizes)`, `make_trunk(mask channels)` giving a trunk; see `Encoder`.
+
+`STORES`, "pixels" by default, says what its keys and values are of; a memory's `READS` fits it.
+"""
 CONTEXT = Kind("context", "contexts", optional=True)
 """`STRIDES` that it needs of a trunk and `build(config, trunk)`, itself used as a trunk."""
 MEMORY = Kind("memory", "memories")
