@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from vostool.core.errors import UsageError
+from vostool.core.types import ObjectIds
 from vostool.postprocess.chain import describe_steps, parse_steps, step_names
+from vostool.postprocess.sequence import FrameEdit, MaskSequence
 
 
 def test_the_folder_is_the_registry():
@@ -47,3 +50,20 @@ def test_every_parameter_is_described():
     for name, about, fields in describe_steps():
         assert about, name
         assert all(meaning for _, _, meaning in fields), name
+
+
+def test_steps_note_what_they_changed():
+    far, hole = np.zeros((100, 160), np.uint8), np.zeros((100, 160), np.uint8)
+    far[20:30, 20:30] = hole[20:30, 20:30] = 1
+    hole[24, 24] = 0
+    hole[90:93, 150:153] = 1
+    frames = tuple(map(FrameEdit, (far, hole)))
+    sequence = MaskSequence(frames, ObjectIds.of((1,)), (frozenset({1}), frozenset()))
+    for step in parse_steps(["keep-near-last", "fill-holes"]):
+        sequence = step(sequence)
+    first, second = sequence.frames
+    assert first.changes == ()
+    assert [(change.step, change.pixels) for change in second.changes] == [
+        ("keep-near-last", 9),
+        ("fill-holes", -1),
+    ]

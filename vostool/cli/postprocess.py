@@ -45,6 +45,10 @@ def run(
     ] = None,
     root: Annotated[Path | None, typer.Option(help="Folder that holds the data set.")] = None,
     split: Annotated[str | None, typer.Option(help="Split, such as val.")] = None,
+    explain: Annotated[
+        Path | None,
+        typer.Option(help="New folder: per video what was changed and why, with overlays."),
+    ] = None,
     list_steps: Annotated[
         bool, typer.Option("--list", callback=show_steps, is_eager=True, help="Show the steps.")
     ] = False,
@@ -71,5 +75,6 @@ def run(
         Output(out, resume, overwrite),
         settings=values,
         selection=Selection.of(dataset, root, split),
+        explain=None if explain is None else Output(explain, resume, overwrite),
     )
     print(f"{result.folder} ({result.changed_fraction:.2%} of the pixels changed)")

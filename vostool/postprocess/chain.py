@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -12,7 +12,7 @@ from vostool.core import registry
 from vostool.core.errors import UsageError
 from vostool.core.options import read_assignment
 from vostool.core.suggest import did_you_mean
-from vostool.postprocess.sequence import MaskSequence
+from vostool.postprocess.sequence import Change, FrameEdit, MaskSequence
 
 PACKAGE = "vostool.postprocess.steps"
 
@@ -26,8 +26,13 @@ class Step:
     apply: Callable[[MaskSequence, Any], MaskSequence]
 
     def __call__(self, sequence: MaskSequence) -> MaskSequence:
-        """Run the step."""
-        return self.apply(sequence, self.params)
+        """Run the step; changes that it notes get its name."""
+        result = self.apply(sequence, self.params)
+        frames = tuple(replace(frame, changes=self._named(frame)) for frame in result.frames)
+        return replace(result, frames=frames)
+
+    def _named(self, frame: FrameEdit) -> tuple[Change, ...]:
+        return tuple(item if item.step else replace(item, step=self.name) for item in frame.changes)
 
 
 def step_names() -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,8 +17,38 @@ from vostool.core.types import ObjectIds
 Planes = Callable[[int], tuple[np.ndarray, ObjectIds] | None]
 """Frame index -> (uint8 or float `[K+1, H, W]`, their ids), or None where the frame has none."""
 
-FindLost = Callable[[int, np.ndarray], np.ndarray | None]
-"""(object id, its mask bool `[H, W]`) -> the pixels that it is to lose, or None for none."""
+
+class Lost(NamedTuple):
+    """What an object is to lose.
+
+    Attributes:
+        pixels: bool `[H, W]`.
+        why: for people, such as "smaller than 64 pixels".
+    """
+
+    pixels: np.ndarray
+    why: str
+
+
+FindLost = Callable[[int, np.ndarray], Lost | None]
+"""(object id, its mask bool `[H, W]`) -> what it is to lose, or None for nothing."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a step did to an object in a frame.
+
+    Attributes:
+        object_id: the object.
+        pixels: that it lost, or gained where negative.
+        why: for people.
+        step: name of the step, "" until a chain has run it.
+    """
+
+    object_id: int
+    pixels: int
+    why: str
+    step: str = ""
 
 
 @dataclass(frozen=True)
@@ -27,10 +58,12 @@ class FrameEdit:
     Attributes:
         mask: uint8 ids `[H, W]`.
         excluded: per object id, bool `[H, W]`, pixels that were taken from it.
+        changes: what was done so far, in order.
     """
 
     mask: np.ndarray
     excluded: Mapping[int, np.ndarray] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,9 +119,9 @@ class MaskSequence:
         while True:
             lost = {}
             for object_id in self.free_ids(index, edit.mask):
-                pixels = find_lost(object_id, edit.mask == object_id)
-                if pixels is not None and pixels.any():
-                    lost[object_id] = pixels
+                found = find_lost(object_id, edit.mask == object_id)
+                if found is not None and found.pixels.any():
+                    lost[object_id] = found
             if not lost:
                 return edit
             edit = self._relabel(index, edit, lost)
@@ -98,15 +131,18 @@ class MaskSequence:
         edits = tuple(self.remove(index, find_lost) for index in range(len(self.frames)))
         return replace(self, frames=edits)
 
-    def _relabel(self, index: int, edit: FrameEdit, lost: Mapping[int, np.ndarray]) -> FrameEdit:
+    def _relabel(self, index: int, edit: FrameEdit, lost: Mapping[int, Lost]) -> FrameEdit:
         excluded = dict(edit.excluded)
-        for object_id, pixels in lost.items():
+        for object_id, (pixels, _) in lost.items():
             before = excluded.get(object_id)
             excluded[object_id] = pixels if before is None else before | pixels
         mask = edit.mask.copy()
-        removed = np.logical_or.reduce(list(lost.values()))
+        removed = np.logical_or.reduce([item.pixels for item in lost.values()])
         mask[removed] = self._best_left(index, removed, excluded)
-        return FrameEdit(mask, excluded)
+        changes = [
+            Change(object_id, int(item.pixels.sum()), item.why) for object_id, item in lost.items()
+        ]
+        return FrameEdit(mask, excluded, (*edit.changes, *changes))
 
     def _best_left(
         self, index: int, removed: np.ndarray, excluded: Mapping[int, np.ndarray]

@@ -12,8 +12,9 @@ from vostool.core.errors import DataError, OutputError, UsageError
 from vostool.core.output import Output
 from vostool.core.types import ObjectIds
 from vostool.datasets.selection import Selection
-from vostool.media.masks import read_mask, write_mask
+from vostool.media.masks import DAVIS_PALETTE, read_mask, write_mask
 from vostool.predictions.folder import PredictionFolder, PredictionWriter
+from vostool.reporting.changes import draw_changes
 from vostool.stages.demo.demo_data import DemoDataOptions, make_demo_data
 from vostool.stages.predict.postprocess import postprocess
 
@@ -165,3 +166,31 @@ def test_masks_of_0_and_255_are_not_taken_for_empty_ones(predictions, tmp_path):
         write_mask(path, (read_mask(path) > 0).astype(np.uint8) * np.uint8(255))
     with pytest.raises(DataError, match=r"255.*no object id.*dog"):
         postprocess(predictions, ["drop-small"], Output(tmp_path / "out"))
+
+
+def test_explain_says_what_went_and_why(predictions, tmp_path):
+    explain = tmp_path / "why"
+    steps = ["keep-near-last", "drop-small"]
+    postprocess(predictions, steps, Output(tmp_path / "out"), explain=Output(explain))
+    entries = json.loads((explain / "cat.json").read_text())
+    assert [(item["frame"], item["object"], item["step"]) for item in entries] == [
+        (frame, 4, "keep-near-last") for frame in FRAMES[1:]
+    ]
+    assert all((item["what"], item["pixels"]) == ("removed", 100) for item in entries)
+    assert "pixels from where it was or should be" in entries[0]["why"]
+    pictures = sorted(path.name for path in (explain / "cat").iterdir())
+    assert pictures == [f"{frame}.jpg" for frame in FRAMES[1:]]
+    with pytest.raises(OutputError, match="not empty"):
+        postprocess(predictions, steps, Output(tmp_path / "new"), explain=Output(explain))
+    with pytest.raises(UsageError, match="what is read"):
+        inside = Output(predictions / "why")
+        postprocess(predictions, steps, Output(tmp_path / "other"), explain=inside)
+
+
+def test_changes_are_striped_in_the_former_colour():
+    before, after = square((5, 5), (30, 40)), square((5, 5))
+    drawn = draw_changes(np.zeros((60, 80, 3), np.uint8), before, after)
+    gone = drawn[30:40, 40:50].reshape(-1, 3)
+    colours = {tuple(pixel) for pixel in gone.tolist()}
+    assert colours == {(255, 255, 255), tuple(DAVIS_PALETTE[4].tolist())}
+    assert (drawn[50:, :30] == 0).all()

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from vostool.postprocess.components import Components
-from vostool.postprocess.sequence import MaskSequence
+from vostool.postprocess.sequence import Lost, MaskSequence
 
 
 class Params(BaseModel):
@@ -25,11 +25,13 @@ class Params(BaseModel):
 def apply(sequence: MaskSequence, params: Params) -> MaskSequence:
     """Remove components of fewer than `min_area` pixels."""
 
-    def small(object_id: int, mask: np.ndarray) -> np.ndarray | None:
+    why = f"pieces smaller than {params.min_area} pixels"
+
+    def small(object_id: int, mask: np.ndarray) -> Lost | None:
         components = Components.of(mask)
         chosen = components.areas < params.min_area
         if params.keep_largest:
             chosen[components.areas.argmax()] = False
-        return components.select(chosen) if chosen.any() else None
+        return Lost(components.select(chosen), why) if chosen.any() else None
 
     return sequence.remove_everywhere(small)

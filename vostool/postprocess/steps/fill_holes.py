@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from vostool.postprocess.sequence import FrameEdit, MaskSequence
+from vostool.postprocess.sequence import Change, MaskSequence
 
 
 class Params(BaseModel):
@@ -27,12 +27,13 @@ def apply(sequence: MaskSequence, params: Params) -> MaskSequence:
     """
     edits = []
     for index, edit in enumerate(sequence.frames):
-        filled = edit.mask
+        filled, changes = edit.mask, list(edit.changes)
         for object_id in sequence.free_ids(index, edit.mask):
             hole = _holes(filled, object_id, params.max_area)
             if hole.any():
                 filled = np.where(hole, np.uint8(object_id), filled)
-        edits.append(edit if filled is edit.mask else FrameEdit(filled, edit.excluded))
+                changes.append(Change(object_id, -int(hole.sum()), "holes filled"))
+        edits.append(replace(edit, mask=filled, changes=tuple(changes)))
     return replace(sequence, frames=tuple(edits))
 
 

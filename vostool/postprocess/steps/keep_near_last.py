@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from vostool.postprocess.components import Components
-from vostool.postprocess.sequence import FrameEdit, MaskSequence
+from vostool.postprocess.sequence import Change, FrameEdit, Lost, MaskSequence
 
 FORGET_VELOCITY_AFTER = 10
 """Frames without the object after which its velocity says nothing any more."""
@@ -84,11 +84,12 @@ def apply(sequence: MaskSequence, params: Params) -> MaskSequence:
 
 
 def _filter_frame(sequence: MaskSequence, index: int, tracks: dict[int, _Track]) -> FrameEdit:
-    def far(object_id: int, mask: np.ndarray) -> np.ndarray | None:
+    def far(object_id: int, mask: np.ndarray) -> Lost | None:
         track = tracks.get(object_id)
         if track is None:
             return None
-        return mask & ~track.judge(mask, partial(sequence.probability, index, object_id)).kept
+        judgement = track.judge(mask, partial(sequence.probability, index, object_id))
+        return Lost(mask & ~judgement.kept, track.why(judgement))
 
     return sequence.remove(index, far)
 
@@ -113,7 +114,8 @@ def _back_fill(edits: list[FrameEdit], track: _Track, object_id: int) -> None:
         filled = np.where(free, np.uint8(object_id), edits[index].mask)
         excluded = {**edits[index].excluded}
         excluded[object_id] = excluded.get(object_id, np.zeros_like(free)) & ~free
-        edits[index] = FrameEdit(filled, excluded)
+        change = Change(object_id, -int(free.sum()), "believed later on, given back")
+        edits[index] = FrameEdit(filled, excluded, (*edits[index].changes, change))
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,18 @@ class _Track:
         )
         grown = own * (1 + self.params.growth * self.gap)
         return min(grown, self.params.max_radius * self.diagonal) * self.params.frame_gap**0.5
+
+    def why(self, judgement: _Judgement) -> str:
+        """Why what a judgement does not keep goes."""
+        away = f"more than {self.radius:.0f} pixels from where it was or should be"
+        if judgement.near or judgement.kept.any():
+            return f"pieces {away}"
+        count = 0 if judgement.candidate is None else judgement.candidate.count
+        needed = self.params.reacquire_after
+        credible = (
+            "no piece is believed" if not count else f"believed in {count} of {needed} frames"
+        )
+        return f"all of it is {away}; {credible}"
 
     def restart(self, mask: np.ndarray) -> None:
         """A given mask: position known, no velocity, nothing pending."""

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from vostool.postprocess.components import Components
-from vostool.postprocess.sequence import MaskSequence
+from vostool.postprocess.sequence import Lost, MaskSequence
 
 
 class Params(BaseModel):
@@ -18,10 +18,11 @@ class Params(BaseModel):
 def apply(sequence: MaskSequence, params: Params) -> MaskSequence:
     """Remove all but the largest component; of equal ones the first in raster order stays."""
 
-    def smaller(object_id: int, mask: np.ndarray) -> np.ndarray | None:
+    def smaller(object_id: int, mask: np.ndarray) -> Lost | None:
         components = Components.of(mask)
         if len(components) < 2:
             return None
-        return components.select(np.arange(len(components)) != components.areas.argmax())
+        others = np.arange(len(components)) != components.areas.argmax()
+        return Lost(components.select(others), "not the largest piece")
 
     return sequence.remove_everywhere(smaller)

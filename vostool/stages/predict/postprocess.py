@@ -25,6 +25,7 @@ from vostool.predictions.comparison import refuse_unknown
 from vostool.predictions.folder import PredictionFolder
 from vostool.predictions.manifest import video_entries
 from vostool.predictions.run import Planned, PredictionRun
+from vostool.stages.predict.explain import explain_video
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ def postprocess(
     *,
     settings: Sequence[str] = (),
     selection: Selection | None = None,
+    explain: Output | None = None,
 ) -> PostprocessResult:
     """Run steps over every video of a prediction folder and write the masks into `output`.
 
@@ -72,6 +74,9 @@ def postprocess(
         settings: parameters, such as "drop-small.min-area=64".
         selection: says in which frames masks are given; those are never changed. Without it the
             first frame with an object is taken as given, per video.
+        explain: folder for `VIDEO.json`, what each step changed in which frame and why, and
+            `VIDEO/FRAME.jpg` of every changed frame: the new mask, and stripes where pixels went;
+            over the frame's image, where the selection says which that is.
 
     Raises:
         UsageError: unknown step or parameter; overlapping folders; resuming with other steps.
@@ -95,7 +100,8 @@ def postprocess(
             "no --dataset given: the first frame with an object is taken as the given one, and "
             "objects that come later are not protected where they start"
         )
-    counts = _run_all(_Task(source, plan, run, described))
+    where = None if explain is None else explain.claim_folder([source.root, *read])
+    counts = _run_all(_Task(source, plan, run, described, where))
     changed, pixels = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
     return PostprocessResult(output.path, len(counts), changed, pixels)
 
@@ -118,6 +124,7 @@ class _Task:
     steps: list[Step]
     prediction_run: PredictionRun
     described: dict[str, Video] | None
+    explain: Path | None = None
 
     def run(self, video: str) -> tuple[int, int, float]:
         """Filter and write one video; returns (changed pixels, pixels, seconds)."""
@@ -131,6 +138,8 @@ class _Task:
             sequence = step(sequence)
         for frame, mask in zip(frames, sequence.masks, strict=True):
             self.prediction_run.writer.write_mask(video, frame, mask)
+        if self.explain is not None:
+            explain_video(self.explain, video, frames, before, sequence.frames, described)
         changed = sum(int((a != b).sum()) for a, b in zip(before, sequence.masks, strict=True))
         return changed, sum(mask.size for mask in before), time.monotonic() - start
 
