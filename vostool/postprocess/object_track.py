@@ -1,0 +1,281 @@
+"""Where an object is believed to be, frame by frame (CAMN, arXiv 2205.08075, post-processing).
+
+The radius, the velocity and the rules for objects that come back elsewhere are this project's.
+Lengths are in pixels; D is the image diagonal, d the diagonal of the last accepted mask's box, g
+the number of frames since then, v the object's velocity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from vostool.postprocess.components import Components
+
+FORGET_VELOCITY_AFTER = 10
+"""Frames without the object after which its velocity says nothing any more."""
+
+
+Box = tuple[slice, slice]
+"""Rows and columns of a part of a frame."""
+ReadPlane = Callable[[], np.ndarray | None]
+"""Reads an object's probability `[H, W]` where it is needed, as files are slow."""
+
+
+class Rules(BaseModel):
+    """How far an object may be, and when it is believed elsewhere."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_radius: float = Field(
+        0.05, gt=0, le=1, description="Least radius (fraction of the image diagonal)."
+    )
+    object_radius: float = Field(
+        1.0, ge=0, description="Radius (multiple of the object's box diagonal)."
+    )
+    growth: float = Field(
+        0.5, ge=0, description="Growth of the radius per frame without the object (fraction)."
+    )
+    max_radius: float = Field(
+        0.5, gt=0, description="Largest radius (fraction of the image diagonal)."
+    )
+    frame_gap: float = Field(
+        1.0,
+        gt=0,
+        description="Frames between neighbouring masks, as a multiple of the usual; the radius "
+        "grows with its root.",
+    )
+    reacquire_after: int = Field(
+        3, ge=1, description="Frames in a row that a far component must be seen to be believed."
+    )
+    reacquire_probability: float = Field(
+        0.8, ge=0, le=1, description="Least mean probability of a far component, where known."
+    )
+    reacquire_area_ratio: float = Field(
+        4.0, ge=1, description="Largest ratio of a far component's area to the last one's."
+    )
+    back_fill: bool = Field(
+        False, description="Give a far component that is believed the frames withheld before."
+    )
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is kept of a mask, bool `[H, W]`, and why."""
+
+    kept: np.ndarray
+    near: bool = False
+    candidate: Candidate | None = None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A far component that may be the object: how often in a row it was seen, and where."""
+
+    mask: np.ndarray
+    centroid: np.ndarray
+    count: int
+
+
+@dataclass
+class ObjectTrack:
+    """Where one object was last, bool `[H, W]`, and what speaks for it being elsewhere."""
+
+    params: Rules
+    diagonal: float
+    last: np.ndarray | None = None
+    gap: int = 0
+    velocity: np.ndarray = field(default_factory=lambda: np.zeros(2))
+    candidate: Candidate | None = None
+    withheld: list[tuple[int, np.ndarray]] = field(default_factory=list)
+    believed: list[tuple[int, np.ndarray]] = field(default_factory=list)
+    _judged: list[tuple[np.ndarray, Judgement]] = field(default_factory=list)
+    _area: int = 0
+    _box_diagonal: float = 0.0
+    _centroid: np.ndarray = field(default_factory=lambda: np.zeros(2))
+
+    @property
+    def radius(self) -> float:
+        """How far from the last position the object may be, in pixels."""
+        own = max(
+            self.params.min_radius * self.diagonal, self.params.object_radius * self._box_diagonal
+        )
+        grown = own * (1 + self.params.growth * self.gap)
+        return min(grown, self.params.max_radius * self.diagonal) * self.params.frame_gap**0.5
+
+    def why(self, judgement: Judgement) -> str:
+        """Why what a judgement does not keep goes."""
+        away = f"more than {self.radius:.0f} pixels from where it was or should be"
+        if judgement.near or judgement.kept.any():
+            return f"pieces {away}"
+        count = 0 if judgement.candidate is None else judgement.candidate.count
+        needed = self.params.reacquire_after
+        credible = (
+            "no piece is believed" if not count else f"believed in {count} of {needed} frames"
+        )
+        return f"all of it is {away}; {credible}"
+
+    def restart(self, mask: np.ndarray) -> None:
+        """A given mask: position known, no velocity, nothing pending."""
+        self.believed = []
+        self._move_to(mask, still=True)
+
+    def judge(self, mask: np.ndarray, probability: ReadPlane) -> Judgement:
+        """What of this frame's mask is believed, without changing where the object was.
+
+        Without a last position (or one in a frame of another size) all of it is.
+        """
+        for seen, judgement in self._judged:  # a frame's mask comes again, whole or filtered
+            if np.array_equal(seen, mask):
+                return judgement
+        judgement = self._judge(mask, probability)
+        self._judged.append((mask, judgement))
+        if judgement.near:
+            self._judged.append((judgement.kept, judgement))
+        return judgement
+
+    def _judge(self, mask: np.ndarray, probability: ReadPlane) -> Judgement:
+        if not mask.any() or self.last is None or self.last.shape != mask.shape:
+            return Judgement(mask, near=bool(mask.any()))
+        box = _bounding_box(mask)
+        components = Components.of(mask[box])
+        near = self._near(components, box)
+        if near.all():
+            return Judgement(mask, near=True)
+        if near.any():
+            return Judgement(_placed(components.select(near), box, mask.shape), near=True)
+        plane = probability()
+        means = components.means(None if plane is None else plane[box])
+        candidate = self._candidate(components, means, box)
+        if candidate is not None and candidate.count >= self.params.reacquire_after:
+            return Judgement(candidate.mask, candidate=candidate)
+        return Judgement(np.zeros_like(mask), candidate=candidate)
+
+    def accept(self, judgement: Judgement, index: int) -> None:
+        """Take a frame's judgement into the state."""
+        self.believed, self._judged = [], []
+        if judgement.near:
+            self._move_to(judgement.kept, still=False)
+        elif judgement.kept.any():
+            self.believed = self.withheld
+            self._move_to(judgement.kept, still=True)
+        else:
+            self.gap += 1
+            self.candidate = judgement.candidate
+            if self.candidate is None or self.candidate.count == 1:
+                self.withheld = []
+            if self.candidate is not None:
+                self.withheld = [*self.withheld, (index, self.candidate.mask)]
+
+    def _move_to(self, mask: np.ndarray, *, still: bool) -> None:
+        known, before, frames = self.last is not None, self._centroid, self.gap + 1
+        self.candidate, self.withheld, self._judged = None, [], []
+        if mask.any():
+            self.last = mask
+            self._area, self._centroid, self._box_diagonal = _measured(mask)
+        else:
+            self.last = None
+        if still or not known or self.gap >= FORGET_VELOCITY_AFTER:
+            self.velocity = np.zeros(2)
+        else:
+            self.velocity = (self.velocity + (self._centroid - before) / frames) / 2
+        self.gap = 0
+
+    def _near(self, components: Components, box: Box) -> np.ndarray:
+        """Which components, of a part of the frame, are within the radius of where the object was
+        or should be by now; bool `[N]`.
+        """
+        assert self.last is not None
+        expected = self.last | self._shifted()
+        close = np.zeros(len(components) + 1, bool)
+        close[components.labels[expected[box]]] = True
+        if close[1:].all():
+            return close[1:]
+        # Beyond a window around it, everything is further away than the radius.
+        window = _grown(_bounding_box(expected), int(np.ceil(self.radius)) + 1, expected.shape)
+        away = cv2.distanceTransform(
+            (~expected[window]).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
+        )
+        within = np.zeros(expected.shape, bool)
+        within[window] = away <= self.radius
+        close[components.labels[within[box]]] = True
+        return close[1:]
+
+    def _shifted(self) -> np.ndarray:
+        """The last mask moved on by its velocity, at most by the radius."""
+        assert self.last is not None
+        shift = self.velocity * (self.gap + 1)
+        length = float(np.hypot(*shift))
+        if length > self.radius:
+            shift = shift * (self.radius / length)
+        columns, rows = (int(value) for value in np.rint(shift))
+        moved = np.zeros_like(self.last)
+        height, width = self.last.shape
+        target = (
+            slice(max(rows, 0), height + min(rows, 0)),
+            slice(max(columns, 0), width + min(columns, 0)),
+        )
+        source = (
+            slice(max(-rows, 0), height + min(-rows, 0)),
+            slice(max(-columns, 0), width + min(-columns, 0)),
+        )
+        moved[target] = self.last[source]
+        return moved
+
+    def _candidate(self, components: Components, means: np.ndarray, box: Box) -> Candidate | None:
+        """The likeliest far component, of a part of the frame, if it is credible."""
+        assert self.last is not None
+        best = int((components.areas * means).argmax())
+        area, ratio = components.areas[best], self.params.reacquire_area_ratio
+        credible = means[best] >= self.params.reacquire_probability and (
+            self._area / ratio <= area <= self._area * ratio
+        )
+        if not credible:
+            return None
+        centroid = components.centroids[best] + (box[1].start, box[0].start)
+        reach = max(self.params.min_radius * self.diagonal, float(components.diagonals[best]))
+        before, count = self.candidate, 1
+        if before is not None and np.hypot(*(centroid - before.centroid)) <= reach:
+            count = before.count + 1
+        mask = _placed(components.labels == best + 1, box, self.last.shape)
+        return Candidate(mask, centroid, count)
+
+
+def _bounding_box(mask: np.ndarray) -> Box:
+    """Rows and columns of a mask that is not empty."""
+    left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
+    return slice(top, top + height), slice(left, left + width)
+
+
+def _grown(box: Box, margin: int, size: tuple[int, ...]) -> Box:
+    rows, columns = (
+        slice(max(0, part.start - margin), min(side, part.stop + margin))
+        for part, side in zip(box, size, strict=True)
+    )
+    return rows, columns
+
+
+def _placed(part: np.ndarray, box: Box, size: tuple[int, ...]) -> np.ndarray:
+    """A part of a mask in an otherwise empty one."""
+    whole = np.zeros(size, bool)
+    whole[box] = part
+    return whole
+
+
+def _measured(mask: np.ndarray) -> tuple[int, np.ndarray, float]:
+    """Area, centroid (x, y) and the box's diagonal of a mask that is not empty."""
+    rows, columns = box = _bounding_box(mask)
+    inside = mask[box]
+    per_column, per_row = inside.sum(0), inside.sum(1)
+    area = int(per_row.sum())
+    centroid = np.array(
+        [
+            per_column @ np.arange(columns.start, columns.stop) / area,
+            per_row @ np.arange(rows.start, rows.stop) / area,
+        ]
+    )
+    return area, centroid, float(np.hypot(*inside.shape))
