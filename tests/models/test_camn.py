@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from vostool.core.types import Clip, Fate
+from vostool.inference.engine import Member, run_video
+from vostool.inference.prepare import prepare
+from vostool.inference.propagation_options import PropagationOptions
+from vostool.inference.run import Context, Propagation, Report, Request
+from vostool.inference.source import ArraySource
+from vostool.inference.strategy import parse_strategies
+from vostool.inference.wrappers import small_objects
 from vostool.models import FrameViews, Segmenter
-from vostool.models.systems import camn
+from vostool.models.systems import camn, stm
 
 SMALL = {
     "backbone": "mobilenetv2_035",
@@ -281,3 +289,69 @@ def test_one_clip_can_be_learned() -> None:
         mine, true = found == row, clip.labels[0, 1:] == row
         assert float((mine & true).sum() / (mine | true).sum()) > 0.95
     assert float(loss.detach()) < 0.05
+
+
+# In the engine
+
+
+def squares(frames: int = 5):
+    """A video of two squares, the second of which comes later; images, true masks, given masks."""
+    rng = np.random.default_rng(0)
+    images, truth = [], []
+    for index in range(frames):
+        image = rng.integers(90, 130, (48, 72, 3)).astype(np.uint8)
+        mask = np.zeros((48, 72), np.uint8)
+        mask[8:26, 6 + 3 * index : 26 + 3 * index] = 4
+        if index >= 2:
+            mask[26:44, 44:64] = 9
+        image[mask == 4], image[mask == 9] = (220, 40, 40), (40, 220, 60)
+        images.append(image)
+        truth.append(mask)
+    given = {0: truth[0], 2: np.where(truth[2] == 9, truth[2], 0).astype(np.uint8)}
+    return ArraySource("v", images, given), truth
+
+
+@pytest.mark.parametrize("feedback", ["own", "merged"])
+def test_views_strategies_late_objects_and_another_network_in_step(feedback) -> None:
+    source, truth = squares()
+    model = network()
+    with torch.no_grad():
+        wake(model)
+    other = stm.build(stm.Config(backbone="mobilenetv2_035", key_channels=4, value_channels=8))
+    members = [
+        Member(model, parse_strategies(("every:2", "first-previous")), name="camn"),
+        Member(other.eval(), parse_strategies(("every:2",)), name="stm"),
+    ]
+    options = PropagationOptions(views="flip,0.75,1.0", feedback=feedback, max_memory=3)
+    results = list(run_video(source, members, options, probabilities=True))
+    assert len(results) == 5
+    assert np.array_equal(results[0].mask, truth[0])
+    assert np.array_equal(results[2].mask == 9, truth[2] == 9)
+    for result in results:
+        assert torch.allclose(result.probabilities.sum(0), torch.ones(48, 72), atol=1e-5)
+
+
+def test_made_ready_for_inference_it_computes_the_same() -> None:
+    source, _ = squares()
+    model = network()
+    with torch.no_grad():
+        wake(model)
+    strategies = parse_strategies(("every:2",))
+    ready = prepare(model, torch.device("cpu"))
+    plain, folded = (
+        [r.probabilities for r in run_video(source, [Member(n, strategies)], probabilities=True)]
+        for n in (model, ready)
+    )
+    for one, two in zip(plain, folded):
+        assert (one - two).abs().max() < 5e-3
+
+
+def test_small_objects_are_cropped_and_zoomed() -> None:
+    source, truth = squares()
+    report = Report()
+    inside = Propagation([Member(network(), parse_strategies(("every:2",)))], PropagationOptions())
+    options = small_objects.Options(largest_area=0.9, target_side=30)
+    wrapped = small_objects.wrap(inside, options, Context(torch.device("cpu")))
+    results = list(wrapped(source, Request(report=report)))
+    assert {entry["object"] for entry in report.entries["small_objects"]} == {4, 9}
+    assert np.array_equal(results[0].mask, truth[0]) and len(results) == 5
