@@ -66,4 +66,8 @@ def test_rows_of_table_2(name: str) -> None:
 
 
 def test_inference_is_with_the_scales_of_cfbi() -> None:
-    assert read_inference_recipe("camn").values["tta"] == "flip,1.0,1.15,1.3,1.5"
+    options = read_inference_recipe("camn").inference
+    assert options.long_side == 800
+    views = options.views
+    assert [view.scale for view in views if not view.flip] == [1.0, 1.15, 1.3, 1.5]
+    assert sum(view.flip for view in views) == 4
