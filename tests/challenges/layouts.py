@@ -12,6 +12,7 @@ from PIL import Image
 from toy import COUNT, toy_predictions, toy_truths
 
 from vostool.media.masks import write_mask
+from vostool.media.rle import encode_runs
 
 
 def only(masks: Sequence[np.ndarray], id: int) -> list[np.ndarray]:
@@ -134,3 +135,47 @@ def write_sav(root: Path, split: str = "val", video: str = SAV_VIDEO) -> None:
     write_frames(folder / "JPEGImages_24fps" / video, frames)
     write_layers(folder / "Annotations_6fps" / video, truths, SAV_NAMES)
     (folder / f"sav_{split}.txt").write_text(f"{video}\n")
+
+
+BURST_VIDEO = "LaSOT-toy"
+BURST_NAMES = [f"frame{30 * t:04d}" for t in range(COUNT)]
+
+
+def burst_codes(masks: Sequence[np.ndarray], tracks: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Run-length codes by track, for each frame; empty masks are left out."""
+    frames = []
+    for mask in masks:
+        planes = {track: mask == number for track, number in tracks.items()}
+        frames.append(
+            {
+                track: {"rle": encode_runs(plane).counts.decode(), "is_gt": True, "score": 1.0}
+                for track, plane in planes.items()
+                if plane.any()
+            }
+        )
+    return frames
+
+
+def write_burst(root: Path, split: str = "val", tracks: Sequence[int] = (1, 2)) -> dict[str, Any]:
+    """The toy's objects as tracks of the categories 4 (common) and 1 (uncommon)."""
+    names = dict(zip(map(str, tracks), (1, 2), strict=True))
+    write_frames(root / split / "LaSOT/toy", dict(zip(BURST_NAMES, toy_truths(), strict=True)))
+    images = [f"{name}.jpg" for name in BURST_NAMES]
+    sequence = {
+        "width": 128,
+        "height": 96,
+        "id": 17,
+        "seq_name": "toy",
+        "dataset": "LaSOT",
+        "fps": 30,
+        "all_image_paths": images,
+        "annotated_image_paths": images,
+        "neg_category_ids": [],
+        "not_exhaustive_category_ids": [],
+        "track_category_ids": dict(zip(names, (4, 1), strict=True)),
+        "segmentations": burst_codes(toy_truths(), names),
+    }
+    categories = [{"id": 4, "name": "airplane"}, {"id": 1, "name": "aerosol_can"}]
+    value = {"sequences": [sequence], "categories": categories, "split": split}
+    write_json(root / split / "all_classes.json", value)
+    return value

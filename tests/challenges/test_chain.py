@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from layouts import (
+    write_burst,
     write_lvos,
     write_mosev2,
     write_sav,
@@ -23,7 +24,7 @@ class Case:
     """A data set, its layout, the split that is scored, and the one that is handed in."""
 
     dataset: str
-    write: Callable[[Path], None]
+    write: Callable[[Path], object]
     split: str
     ranking: str
     archive: str = "a.zip"
@@ -35,6 +36,7 @@ CASES = [
     Case("mosev2", lambda root: write_mosev2(root, names=("a", "b")), "train", "F_new"),
     Case("vost", write_vost, "val", "J_last-Mean", rehearse=False),
     Case("sav", write_sav, "val", "J&F", rehearse=False),
+    Case("burst", write_burst, "val", "HOTA-common", archive="a.json", rehearse=False),
     Case("visor", write_visor, "val", "F-Decay"),
 ]
 

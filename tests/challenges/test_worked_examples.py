@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from toy import score_toy
+from toy import score_toy, toy_video
 
 from vostool.core import registry
+from vostool.core.types import VideoObject
 from vostool.datasets.spec import ScoringRule
 from vostool.scoring.measure import ENTRY_POINT_GROUP, PACKAGE, Better, load_measure
 
@@ -85,6 +86,16 @@ def vos_benchmark() -> None:
     measure, rule = load_measure("vos-benchmark"), ScoringRule("vos-benchmark", skip_last=True)
     _, summary = score_toy(measure, rule)
     expect(summary.figures, {"J&F": 0.65393089, "J": 0.633117, "F": 0.674745})
+
+
+@example("hota")
+def hota() -> None:
+    """Reading and writing run-length codes: `test_burst.py`."""
+    objects = (VideoObject(1, "00000", "4:airplane"), VideoObject(2, "00000", "1:aerosol_can"))
+    rule = ScoringRule("hota", skip_first=False, skip_last=False)
+    _, summary = score_toy(load_measure("hota"), rule, toy_video(objects))
+    wanted = {"HOTA": 0.59402517, "HOTA-common": 0.38619275, "HOTA-uncommon": 0.80185759}
+    expect(summary.figures, wanted)
 
 
 @example("vost")

@@ -167,6 +167,7 @@ class Video:
         output_frames: names of the frames whose masks are written by default and submitted.
         encoding: what pixel values of the annotations mean.
         frame_step: raw video frames between two neighbouring `frames` (5 for sparse YouTube-VOS).
+        listing: the file that lists the video, where result files repeat parts of it (BURST).
     """
 
     name: str
@@ -175,6 +176,7 @@ class Video:
     output_frames: tuple[str, ...]
     encoding: MaskEncoding = MaskEncoding.INDEXED
     frame_step: int = 1
+    listing: Path | None = None
     _position: Mapping[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from vostool.core.errors import DataError, UsageError
 from vostool.core.types import Video
@@ -25,6 +26,7 @@ class ExpectedVideo:
         other_frames: frames of the video that the server does not take.
         starts: per id, the name of the frame in which its mask is given.
         labels: per id, what result files call the object.
+        listing: the file that lists the video, where result files repeat parts of it.
     """
 
     name: str
@@ -33,6 +35,7 @@ class ExpectedVideo:
     other_frames: frozenset[str]
     starts: dict[int, str]
     labels: dict[int, str]
+    listing: Path | None = None
 
     @property
     def frames(self) -> tuple[str, ...]:
@@ -139,7 +142,7 @@ def _expect(video: Video) -> ExpectedVideo:
         allowed[name] = frozenset(i for i, start in starts.items() if video.index(start) <= now)
     others = frozenset(video.frame_names) - allowed.keys()
     labels = {item.id: item.label or str(item.id) for item in video.objects}
-    return ExpectedVideo(video.name, _size(video), allowed, others, starts, labels)
+    return ExpectedVideo(video.name, _size(video), allowed, others, starts, labels, video.listing)
 
 
 def _size(video: Video) -> tuple[int, int]:
