@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from vostool.core.console import progress
 from vostool.core.files import write_text
 from vostool.core.output import Output
-from vostool.core.types import Frame, ObjectProposals, ProposalSource, Video
+from vostool.core.types import Frame, ObjectProposals, Video
 from vostool.datasets.catalogue import annotation
 from vostool.datasets.selection import Selection
 from vostool.inference.proposing import open_source
@@ -85,9 +85,7 @@ def propose(
 
 def _write_down(found: Proposed, proposals: ObjectProposals, name: str) -> None:
     height, width = proposals.masks.shape[-2:]
-    found.images.append(
-        {"id": name, "file_name": f"{name}.jpg", "height": height, "width": width}
-    )
+    found.images.append({"id": name, "file_name": f"{name}.jpg", "height": height, "width": width})
     for box, score, mask in zip(proposals.boxes, proposals.scores, proposals.masks, strict=True):
         x0, y0, x1, y1 = box.tolist()
         code = encode_runs(mask.numpy())
