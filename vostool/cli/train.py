@@ -34,6 +34,10 @@ def run(
     split_file: Annotated[
         Path | None, typer.Option("--split-file", help="Offline split, from `vostool split`.")
     ] = None,
+    proposals: Annotated[
+        list[str] | None,
+        typer.Option(help="Proposals of an entry's frames (`vostool propose`): ENTRY=FILE."),
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Processes that load clips.")] = 1,
     max_minutes: Annotated[
@@ -56,7 +60,7 @@ def run(
     chosen = load_recipe(recipe, overrides or [])
     task = TrainingRun(
         Output(out or Path("runs") / chosen.name, resume, overwrite),
-        data=DataFolders.parse(data or [], split_file),
+        data=DataFolders.parse(data or [], split_file, proposals or ()),
         init=init,
         weights=weights,
         device=device,

@@ -224,12 +224,14 @@ class Clip:
         labels: int64 `[B, T, H, W]`, rows 0..N; objects absent from frame 0 are background.
         present: bool `[B, N]`, whether a clip has that object.
         previous: int64 `[B, T, H, W]`, labels of the annotated frame before each frame, or None.
+        proposals: per clip, one for each frame, or None for a clip without.
     """
 
     images: torch.Tensor
     labels: torch.Tensor
     present: torch.Tensor
     previous: torch.Tensor | None = None
+    proposals: tuple[tuple[ObjectProposals, ...] | None, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.images.ndim != 5 or self.images.shape[2] != 3:
@@ -242,6 +244,11 @@ class Clip:
                 )
         if self.present.ndim != 2 or self.present.shape[0] != batch:
             raise ValueError(f"present must be [{batch}, N], got {tuple(self.present.shape)}")
+        if self.proposals is not None and len(self.proposals) != batch:
+            raise ValueError(f"proposals must be of {batch} clips, got {len(self.proposals)}")
+        for of_clip in self.proposals or ():
+            if of_clip is not None and len(of_clip) != frames:
+                raise ValueError(f"proposals must be of {frames} frames, got {len(of_clip)}")
 
     @classmethod
     def collate(cls, clips: Sequence[Clip]) -> Clip:
@@ -252,18 +259,31 @@ class Clip:
             for clip in clips
         ]
         previous = [clip.previous for clip in clips if clip.previous is not None]
+        proposals = [
+            of_clip
+            for clip in clips
+            for of_clip in clip.proposals or (None,) * clip.present.shape[0]
+        ]
         return cls(
             torch.cat([clip.images for clip in clips]),
             torch.cat([clip.labels for clip in clips]),
             torch.cat(present),
             torch.cat(previous) if len(previous) == len(clips) else None,
+            tuple(proposals) if any(item is not None for item in proposals) else None,
         )
 
     def to(self, device: torch.device) -> Clip:
         """Copy to a device."""
         previous = None if self.previous is None else self.previous.to(device)
+        proposals = self.proposals and tuple(
+            of_clip and tuple(item.to(device) for item in of_clip) for of_clip in self.proposals
+        )
         return Clip(
-            self.images.to(device), self.labels.to(device), self.present.to(device), previous
+            self.images.to(device),
+            self.labels.to(device),
+            self.present.to(device),
+            previous,
+            proposals,
         )
 
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from vostool.core.console import Advance, progress
 from vostool.core.errors import DataError
-from vostool.core.types import Video
+from vostool.core.types import ProposalSource, Video
 from vostool.datasets.catalogue import annotation
 from vostool.datasets.spec import ScoringRule
 from vostool.inference.engine import Member
@@ -20,6 +20,7 @@ from vostool.inference.files import VideoSource
 from vostool.inference.prepare import prepare
 from vostool.inference.propagation_options import PropagationOptions
 from vostool.inference.run import Propagation, Request, Run
+from vostool.inference.wrappers.proposals import WithDetector
 from vostool.models import Segmenter
 from vostool.scoring.evaluate import counted_frames, score_video
 from vostool.scoring.measure import Measure, ObjectScores, load_measure
@@ -34,12 +35,14 @@ class Validation:
         rule: which frames count and how they are summed up.
         options: how networks are run over them.
         max_frames: score the first frames only.
+        proposals: of the videos' frames, for networks that ask for them.
     """
 
     videos: Sequence[Video]
     rule: ScoringRule
     options: PropagationOptions = dataclasses.field(default_factory=PropagationOptions)
     max_frames: int | None = None
+    proposals: ProposalSource | None = None
 
     def score(self, model: nn.Module, dtype: torch.dtype | None = None) -> dict[str, float]:
         """Figures in [0, 1] by their usual names, the one that ranks first.
@@ -53,7 +56,9 @@ class Validation:
         """
         device = next(model.parameters()).device
         ready = cast(Segmenter, prepare(model, device))
-        run = Propagation((Member(ready),), self.options, dtype)
+        run: Run = Propagation((Member(ready),), self.options, dtype)
+        if self.proposals is not None:
+            run = WithDetector(run, self.proposals)
         videos = [first_frames(video, self.max_frames) for video in self.videos]
         objects: list[ObjectScores] = []
         measure = load_measure(self.rule.measure)

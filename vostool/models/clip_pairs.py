@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 
-from vostool.core.types import Clip
+from vostool.core.types import Clip, ObjectProposals
 
 
 class ClipPairs:
@@ -35,6 +35,11 @@ class ClipPairs:
         rows = torch.arange(1, present.shape[1] + 1, device=present.device)
         masks = self._clip.labels[:, frame, None] == rows[:, None, None]
         return (masks & present[..., None, None]).float()
+
+    def proposals(self, index: int, frame: int) -> ObjectProposals | None:
+        """Those of a clip's frame, or None for a clip without."""
+        of_clip = self._clip.proposals and self._clip.proposals[index]
+        return of_clip[frame] if of_clip else None
 
     def by_object(self, of_pairs: torch.Tensor) -> torch.Tensor:
         """`[M, ...]` -> `[B, N, ...]`, 0 for objects that a clip does not have."""

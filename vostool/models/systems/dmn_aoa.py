@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 from torch.nn import functional as F
 
@@ -80,8 +80,10 @@ class Config(BaseModel):
         "deterministic",
         description="made of the last masks and what memory reads, or given with each frame",
     )
-    training_proposals: Literal["deterministic", "oracle-jitter", "both"] = Field(
-        "both", description="in training; the oracle moves true masks about, and is never used else"
+    training_proposals: Literal["deterministic", "oracle-jitter", "both", "detector"] = Field(
+        "both",
+        description="in training; the oracle moves true masks about, and is never used else; "
+        "detector: those that come with a clip, and both for clips without (still images)",
     )
     template_mode: TemplateMode = Field(
         TemplateMode.BOTH, description="first: without dynamic memory; dynamic; both"
@@ -102,6 +104,12 @@ class Config(BaseModel):
         0.5, ge=0, le=1, description="how often the last mask in training is the true one"
     )
     pad: bool = Field(True, description="pad frames to multiples of 16 (True) or resize them")
+
+    @model_validator(mode="after")
+    def _same_source(self) -> Config:
+        if self.training_proposals == "detector" and self.proposals != "detector":
+            raise ValueError('training_proposals = "detector" needs proposals = "detector"')
+        return self
 
 
 @dataclass(frozen=True)
@@ -377,16 +385,23 @@ class DMNAOA(nn.Module):
         result = []
         for index, scene in enumerate(scenes):
             image = features.of(index * training.frames + frame)
-            given = self._training_candidates(image, scene, truth[index])
+            found = training.proposals(index, frame) if self.input_spec.proposals else None
+            given = None if found is None else candidates_of(found)
+            if self.training:
+                given = self._training_candidates(image, scene, truth[index], given)
             result.append(self._matching.compare(image, scene, given))
         return result
 
     def _training_candidates(
-        self, image: ImageFeatures, scene: Scene, truth: torch.Tensor
-    ) -> Candidates | None:
+        self,
+        image: ImageFeatures,
+        scene: Scene,
+        truth: torch.Tensor,
+        given: Candidates | None,
+    ) -> Candidates:
         """Proposals to learn from; `truth` `[N, h4, w4]` of all objects of the clip."""
-        if not self.training:
-            return None
+        if self.config.training_proposals == "detector" and given is not None:
+            return given
         parts = []
         if self.config.training_proposals != "oracle-jitter":
             parts.append(self._matching.candidates(image, scene, None))

@@ -13,6 +13,7 @@ from torch import nn
 from vostool.core.errors import UsageError
 from vostool.core.files import write_json
 from vostool.core.output import Output
+from vostool.models import InputSpec
 from vostool.nn.precision import resolve_device
 from vostool.recipe import Recipe, build_model, parse_recipe
 from vostool.stages.train.training_data import DataFolders, held_out_videos, training_clips
@@ -133,6 +134,11 @@ def _network(recipe: Recipe, run: TrainingRun, processes: Processes) -> nn.Modul
         raise UsageError(
             f"{recipe.model.name} cannot be trained: the network has no training pass",
             remedy="give it a forward(clip) and parameters, or run it with vostool infer --network",
+        )
+    if getattr(model, "input_spec", InputSpec()).proposals and not run.data.proposals:
+        raise UsageError(
+            f"{recipe.model.name} learns from proposals, and there are none",
+            remedy="pass --proposals ENTRY=FILE (`vostool propose` makes the file)",
         )
     if run.init is None:
         return model.to(processes.device)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from torch.utils.data import Dataset
 
 from vostool.core.errors import DataError, UsageError
 from vostool.core.typed import parse_as
-from vostool.core.types import Clip, Video
+from vostool.core.types import Clip, ProposalSource, Video
 from vostool.datasets.catalogue import load_videos, scoring_rule
 from vostool.datasets.split import read_split
 from vostool.datasets.still_catalogue import load_stills
 from vostool.inference.propagation_options import PropagationOptions
 from vostool.inference.validation import Validation
+from vostool.proposals import coco
 from vostool.recipe import DataEntry, Recipe
 from vostool.training.clips.curriculum import SkipCurriculum
 from vostool.training.clips.mixture import Mixture
@@ -33,25 +35,59 @@ class DataFolders:
     Attributes:
         folders: entry name -> folder.
         split_file: offline split written by `vostool split`, for entries with a section.
+        proposals: entry name -> file of its frames' proposals, for networks that choose among them.
     """
 
     folders: Mapping[str, Path]
     split_file: Path | None = None
+    proposals: Mapping[str, Path] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, texts: Sequence[str], split_file: Path | None = None) -> DataFolders:
-        """Read `ENTRY=FOLDER` texts. Raises UsageError for anything else or a missing folder."""
-        folders: dict[str, Path] = {}
-        for text in texts:
-            name, separator, folder = text.partition("=")
-            if not separator or not name or not folder or name in folders:
-                raise UsageError(
-                    f"cannot use --data {text!r}", remedy="write --data ENTRY=FOLDER, once each"
-                )
-            if not Path(folder).is_dir():
+    def parse(
+        cls,
+        texts: Sequence[str],
+        split_file: Path | None = None,
+        proposals: Sequence[str] = (),
+    ) -> DataFolders:
+        """Read `ENTRY=FOLDER` and `ENTRY=FILE` texts.
+
+        Raises:
+            UsageError: anything else, or a missing folder or file.
+        """
+        folders, files = (
+            _by_entry("--data", "FOLDER", texts),
+            _by_entry("--proposals", "FILE", proposals),
+        )
+        for name, folder in folders.items():
+            if not folder.is_dir():
                 raise UsageError(f"there is no folder for --data {name}", where=folder)
-            folders[name] = Path(folder)
-        return cls(folders, split_file)
+        for name, file in files.items():
+            if name not in folders:
+                raise UsageError(
+                    f"--proposals names {name}, for which there is no data",
+                    remedy=f"--data {name}=FOLDER, too",
+                )
+            if not file.is_file():
+                raise UsageError(f"there is no file for --proposals {name}", where=file)
+        return cls(folders, split_file, files)
+
+    def source(self, entry: str) -> ProposalSource | None:
+        """Proposals of an entry's frames. Raises what the file's reader raises."""
+        if entry not in self.proposals:
+            return None
+        return coco.open_source([self.proposals[entry]], torch.device("cpu"))
+
+
+def _by_entry(flag: str, what: str, texts: Sequence[str]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for text in texts:
+        name, separator, path = text.partition("=")
+        if not separator or not name or not path or name in found:
+            raise UsageError(
+                f"cannot use {flag} {text!r}", remedy=f"write {flag} ENTRY={what}, once each"
+            )
+        found[name] = Path(path)
+    return found
 
 
 def check_folders(recipe: Recipe, places: DataFolders) -> list[str]:
@@ -117,7 +153,13 @@ def held_out_videos(recipe: Recipe, places: DataFolders) -> Validation:
     propagation = parse_as(
         PropagationOptions, chosen, "validation", remedy="correct the recipe", error=UsageError
     )
-    return Validation(videos[: options.max_videos], rule, propagation, options.max_frames)
+    return Validation(
+        videos[: options.max_videos],
+        rule,
+        propagation,
+        options.max_frames,
+        places.source(options.data),
+    )
 
 
 def _named(videos: list[Video], names: Sequence[str], root: Path) -> list[Video]:
@@ -135,6 +177,8 @@ def _clips(recipe: Recipe, name: str, places: DataFolders, samples: int) -> Data
     entry, root = recipe.data[name], places.folders[name]
     held_out = set(recipe.validation.videos) | _held_out_by_split(places)
     if entry.stills is not None:
+        if name in places.proposals:
+            raise UsageError(f"--proposals names {name}, whose still images take none")
         if entry.section is not None:
             _split_of(places, entry.stills)
         stills = load_stills(entry.stills, root, held_out)
@@ -150,7 +194,12 @@ def _clips(recipe: Recipe, name: str, places: DataFolders, samples: int) -> Data
         recipe.curriculum.max_skip, samples, recipe.curriculum.previous_until
     )
     return VideoClips(
-        videos, recipe.clip, curriculum=curriculum, samples=samples, seed=recipe.loop.seed
+        videos,
+        recipe.clip,
+        curriculum=curriculum,
+        samples=samples,
+        seed=recipe.loop.seed,
+        proposals=places.source(name),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from vostool.core.types import Clip
+from vostool.core.types import Clip, ObjectProposals
 
 SOURCE_ATTEMPTS = 20
 """Sources tried for one sample before it is an error that none has an object."""
@@ -20,7 +20,12 @@ def generator(seed: int, sample: int) -> np.random.Generator:
     return np.random.default_rng((seed, sample))
 
 
-def clip_of(images: np.ndarray, labels: np.ndarray, previous: np.ndarray | None = None) -> Clip:
+def clip_of(
+    images: np.ndarray,
+    labels: np.ndarray,
+    previous: np.ndarray | None = None,
+    proposals: tuple[ObjectProposals, ...] | None = None,
+) -> Clip:
     """One clip (B = 1) of uint8 images `[T, H, W, 3]` and label rows `[T, H, W]`.
 
     N is the number of rows in frame 0, which are 1..N.
@@ -32,4 +37,5 @@ def clip_of(images: np.ndarray, labels: np.ndarray, previous: np.ndarray | None 
         labels=torch.from_numpy(labels.astype(np.int64))[None],
         present=torch.ones(1, count, dtype=torch.bool),
         previous=None if previous is None else torch.from_numpy(previous.astype(np.int64))[None],
+        proposals=None if proposals is None else (proposals,),
     )

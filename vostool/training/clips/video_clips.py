@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from pydantic import Field, model_validator
 from torch.utils.data import Dataset
 
 from vostool.core.errors import DataError
 from vostool.core.options import Options
-from vostool.core.types import Clip, Frame, Video
+from vostool.core.types import Clip, Frame, ObjectProposals, ProposalSource, Video
 from vostool.datasets.annotations import read_annotation
 from vostool.media.images import read_frame
+from vostool.nn.mask_proposals import tight_boxes
 from vostool.training.augmentation import colour
 from vostool.training.augmentation.colour import ColourJitter
 from vostool.training.augmentation.crop import draw_window, moved_box, union_box
@@ -92,6 +94,7 @@ class VideoClips(Dataset[Clip]):
         curriculum: largest gap by sample number.
         samples: length.
         seed: together with the sample's number, decides everything.
+        proposals: of the videos' frames; clips then come with them, seen through the same warps.
 
     Raises:
         DataError: no video has two annotated frames; while sampling, many draws in a row without
@@ -106,6 +109,7 @@ class VideoClips(Dataset[Clip]):
         curriculum: SkipCurriculum,
         samples: int,
         seed: int = 0,
+        proposals: ProposalSource | None = None,
     ):
         annotated = [_annotated(video) for video in videos]
         self.videos = tuple(item for item in annotated if len(item.frames) >= 2)
@@ -115,16 +119,12 @@ class VideoClips(Dataset[Clip]):
                 remedy="choose a split whose annotations are public, such as train",
             )
         self.options, self.curriculum = options, curriculum
-        self.samples, self.seed = samples, seed
+        self.samples, self.seed, self.proposals = samples, seed, proposals
 
     def __len__(self) -> int:
         return self.samples
 
     def __getitem__(self, sample: int) -> Clip:
-        return clip_of(*self.arrays(sample))
-
-    def arrays(self, sample: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """Images uint8 `[T, H, W, 3]`, labels and previous labels uint8 `[T, H, W]`."""
         rng = generator(self.seed, sample)
         max_skip = self.curriculum.max_skip(sample)
         for _ in range(SOURCE_ATTEMPTS):
@@ -149,7 +149,7 @@ class VideoClips(Dataset[Clip]):
         source: _Annotated,
         positions: list[int],
         with_previous: bool,
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
+    ) -> Clip | None:
         """Read and crop the frames at `positions`; None if no object is left in the first."""
         options = self.options
         masks = [_mask(source, position) for position in positions]
@@ -174,7 +174,34 @@ class VideoClips(Dataset[Clip]):
         for warp, picture in zip(warps, pictures):
             own = colour.draw_jitter(rng, options.frame_colour, grey)
             images.append(colour.recolour(warp.image(picture), colour.compose(own, clip_colour)))
-        return np.stack(images), labels, previous
+        proposals = self._proposals(source, positions, pictures, warps)
+        return clip_of(np.stack(images), labels, previous, proposals)
+
+    def _proposals(
+        self,
+        source: _Annotated,
+        positions: Sequence[int],
+        pictures: Sequence[np.ndarray],
+        warps: Sequence[Warp],
+    ) -> tuple[ObjectProposals, ...] | None:
+        """Of each frame, where the clip sees them."""
+        if self.proposals is None:
+            return None
+        name, found = source.video.name, []
+        for position, picture, warp in zip(positions, pictures, warps):
+            frame = source.frames[position].name
+            found.append(warped(self.proposals.proposals(picture, name, frame), warp))
+        return tuple(found)
+
+
+def warped(proposals: ObjectProposals, warp: Warp) -> ObjectProposals:
+    """Proposals as the output of a warp shows them: those that have a pixel there, boxed anew."""
+    masks = [warp.labels(mask.numpy().astype(np.uint8)) for mask in proposals.masks]
+    if not masks:
+        return ObjectProposals.none(*warp.size)
+    moved = torch.from_numpy(np.stack(masks) > 0)
+    seen = moved.flatten(1).any(1)
+    return ObjectProposals(tight_boxes(moved[seen]), proposals.scores[seen], moved[seen])
 
 
 def draw_positions(
