@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vostool.core.errors import DataError
-from vostool.core.types import Clip, Frame, ObjectIds, Video, VideoObject
+from vostool.core.types import Clip, Frame, ObjectIds, ObjectProposals, Video, VideoObject
 
 IDS = st.sets(st.integers(1, 254), max_size=30)
 
@@ -74,6 +75,20 @@ def test_collate_pads_objects() -> None:
     joined = Clip.collate([clip(1), clip(3)])
     assert joined.images.shape == (2, 2, 3, 4, 4)
     assert joined.present.tolist() == [[True, False, False], [True, True, True]]
+
+
+def test_clips_with_and_without_proposals_are_joined() -> None:
+    none = ObjectProposals.none(4, 4)
+    with_some = dataclasses.replace(clip(1), proposals=((none, none),))
+    joined = Clip.collate([clip(1), with_some]).to(torch.device("cpu"))
+    assert joined.proposals is not None
+    assert joined.proposals[0] is None
+    assert [len(item) for item in joined.proposals[1] or ()] == [0, 0]
+    assert Clip.collate([clip(1), clip(1)]).proposals is None
+    with pytest.raises(ValueError, match="proposals must be of 2 frames"):
+        dataclasses.replace(clip(1), proposals=((none,),))
+    with pytest.raises(ValueError, match="proposals must be of 1 clips"):
+        dataclasses.replace(clip(1), proposals=())
 
 
 def test_clip_names_the_wrong_field() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from itertools import pairwise
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from vostool.core.types import Clip, Fate, ObjectProposals
 from vostool.models import FrameViews, Prediction, Segmenter
@@ -212,3 +214,34 @@ def test_one_clip_is_learned() -> None:
     for row in (1, 2):
         one, other = labels == row, clip.labels[:, 1:] == row
         assert (one & other).sum() / (one | other).sum() > 0.9
+
+
+def test_training_matches_the_proposals_that_come_with_a_clip() -> None:
+    model = network(proposals="detector", training_proposals="detector").train()
+    clip = moving_clip(clips=2)
+    of_first = tuple(true_proposals(clip, frame, [1, 2]) for frame in range(3))
+    found = model(dataclasses.replace(clip, proposals=(of_first, None)))
+    for frame, (first, second) in enumerate(found.extras["matching"], start=1):
+        for row in range(2):
+            true = F.avg_pool2d((clip.labels[0, frame] == row + 1)[None, None].float(), 4)[0, 0]
+            assert torch.equal(first.masks[row], true)
+        # The second clip has none: they are made for it, true masks moved about among them.
+        assert len(second.masks) > 5
+    ignored = network(proposals="deterministic", training_proposals="deterministic").eval()
+    with_proposals = ignored(dataclasses.replace(clip, proposals=(of_first, None)))
+    assert torch.equal(with_proposals.logits, ignored(clip).logits)
+
+
+def test_in_evaluation_given_proposals_are_used_as_frame_by_frame() -> None:
+    model = network(proposals="detector")
+    clip = moving_clip(frames=2)
+    given = tuple(true_proposals(clip, frame, [2, 1]) for frame in range(2))
+    whole = model(dataclasses.replace(clip, proposals=(given,)))
+    assert torch.allclose(
+        whole.probabilities[:, 0], one_step(model, clip, (given[1],)).probabilities, atol=1e-5
+    )
+
+
+def test_learning_from_a_detector_needs_one() -> None:
+    with pytest.raises(ValueError, match="needs proposals"):
+        dmn_aoa.Config(training_proposals="detector")

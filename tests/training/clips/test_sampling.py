@@ -14,8 +14,15 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader, Dataset
 
 from vostool.core.errors import DataError
-from vostool.core.types import Clip, Frame, MaskEncoding, Video, VideoObject
-from vostool.media.masks import write_mask
+from vostool.core.types import (
+    Clip,
+    Frame,
+    MaskEncoding,
+    ObjectProposals,
+    Video,
+    VideoObject,
+)
+from vostool.media.masks import read_mask, write_mask
 from vostool.training.augmentation.colour import ColourJitter
 from vostool.training.augmentation.motion import Motion
 from vostool.training.clips.curriculum import MASK_PROPAGATION, SkipCurriculum
@@ -422,3 +429,55 @@ def test_real_davis_frames(shared_data: Path) -> None:
         assert (clip.labels[0, 0] == 1).sum() >= 100
         assert clip.labels.max() == 1
         assert clip.images.std() > 0.05
+
+
+class TrueMasks:
+    """A source that proposes each true object."""
+
+    def __init__(self, video: Video):
+        self.frames = {frame.name: frame for frame in video.frames}
+
+    def proposals(self, image: np.ndarray, video: str, frame: str) -> ObjectProposals:
+        annotation = self.frames[frame].annotation
+        assert annotation is not None and image.shape == (64, 80, 3)
+        mask = read_mask(annotation)
+        ids = [value for value in np.unique(mask) if value]
+        masks = torch.from_numpy(np.stack([mask == value for value in ids]))
+        scores = torch.arange(1, len(ids) + 1) / 10
+        return ObjectProposals(torch.zeros(len(ids), 4), scores, masks)
+
+
+def test_proposals_go_through_the_warps_of_the_clip(tmp_path: Path) -> None:
+    masks = [square((4 + 8 * t, 4), (50 - 6 * t, 40)) for t in range(5)]
+    video = make_video(tmp_path, [*masks])
+    options = FIXED.model_copy(
+        update={
+            "aspect": 0.2,
+            "flip": 0.5,
+            "crop": (48, 56),
+            "motion": Motion(rotation=20, scale=(0.8, 1.2), shear=10, shift=0.1, thin_plate=0),
+        }
+    )
+    clips = VideoClips(
+        [video], options, curriculum=constant(5), samples=12, proposals=TrueMasks(video)
+    )
+    seen = 0
+    for sample in range(12):
+        clip = clips[sample]
+        assert clip.proposals is not None and clip.proposals[0] is not None
+        for labels, found in zip(clip.labels[0], clip.proposals[0], strict=True):
+            rows = [row for row in labels.unique().tolist() if row]
+            for row in rows:
+                true = labels == row
+                assert sum(torch.equal(mask, true) for mask in found.masks) == 1
+                seen += 1
+            for mask, box in zip(found.masks, found.boxes, strict=True):
+                ys, xs = mask.nonzero(as_tuple=True)
+                tight = [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]
+                assert box.tolist() == [float(value) for value in tight]
+    assert seen > 30
+
+
+def test_clips_without_a_source_have_no_proposals(tmp_path: Path) -> None:
+    video = make_video(tmp_path, [square((4, 4))] * 3)
+    assert clips_of(video)[0].proposals is None
