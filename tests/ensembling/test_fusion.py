@@ -195,11 +195,12 @@ def test_damaged_files_are_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_run_and_the_folder_that_it_wrote_have_the_same_mark() -> None:
-    digest = "0123456789abcdef"
+    digest = "0123456789abcdef" * 4
     settings = {"checkpoints": [digest], "networks": [], "memory": ["every:5"]}
     assert folder_mark("x", {"settings": settings}) == run_mark(digest, "every:5")
-    named = {"checkpoints": [], "networks": [{"name": "copycat"}], "memory": ["every:5"]}
-    assert folder_mark("x", {"settings": named}) == run_mark("copycat", "every:5")
+    assert run_mark(digest, "every:5") == "0123456789ab every:5"
+    named = {"checkpoints": [], "networks": [{"name": "a.long.module.name"}], "memory": ["every:5"]}
+    assert folder_mark("x", {"settings": named}) == run_mark("a.long.module.name", "every:5")
     for manifest in (None, {}, {"settings": []}, {"settings": {"members": ["a"]}}):
         assert folder_mark("x", manifest) == "x"
     both = {**settings, "memory": ["every:5", "visible"]}

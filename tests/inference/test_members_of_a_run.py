@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -13,7 +15,7 @@ from vostool.inference.strategy import parse_strategies
 
 def test_a_member_is_a_network_with_one_memory_strategy():
     strategies = parse_strategies(["every:5", "first-previous"])
-    networks = [("a", strategies), ("", strategies)]
+    networks = [("a", "", strategies), ("", "", strategies)]
     assert start_of_merging(networks, MergeOptions(weights="4,3,2,1"))
     with pytest.raises(
         UsageError,
@@ -32,3 +34,14 @@ def test_member_means_are_in_the_order_of_members(rng):
     assert (zero, one) == (0, 1)
     assert torch.allclose(first, (views[1] + views[3]) / 2)
     assert torch.allclose(second, (views[0] + views[2]) / 2)
+
+
+def test_a_member_is_marked_by_its_checkpoint_and_strategy(monkeypatch):
+    seen = []
+    monkeypatch.setattr(MergeOptions, "choose", lambda self: SimpleNamespace(prepare=seen.append))
+    strategies = parse_strategies(["every:5"])
+    start_of_merging(
+        [("a", "0123456789abcdef" * 4, strategies), ("b", "", strategies), ("", "", strategies)],
+        MergeOptions(),
+    )
+    assert seen[0].marks == ("0123456789ab every:5", "b every:5", "network 3 every:5")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-SHOWN = 12
-"""Characters of a digest."""
+DIGEST, SHOWN = 64, 12
+"""Characters of a SHA-256 digest, and those of it that a mark has."""
 
 
-def run_mark(digest: str, strategy: str) -> str:
+def run_mark(network: str, strategy: str) -> str:
     """Mark of a network (its checkpoint's digest, or its name) with a memory strategy."""
-    return f"{digest[:SHOWN]} {strategy}"
+    return f"{_short(network)} {strategy}"
 
 
 def folder_mark(name: str, manifest: Mapping[str, Any] | None) -> str:
@@ -26,11 +26,15 @@ def folder_mark(name: str, manifest: Mapping[str, Any] | None) -> str:
     names = [
         item.get("name") for item in settings.get("networks") or [] if isinstance(item, Mapping)
     ]
-    made_of = [digest[:SHOWN] for digest in digests] + _texts(names)
+    made_of = [_short(text) for text in digests + _texts(names)]
     strategies = _texts(settings.get("memory"))
     if not made_of or not strategies:
         return name
     return f"{'+'.join(made_of)} {'+'.join(strategies)}"
+
+
+def _short(network: str) -> str:
+    return network[:SHOWN] if len(network) == DIGEST else network
 
 
 def _texts(values: Any) -> list[str]:

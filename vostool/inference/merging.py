@@ -25,16 +25,12 @@ def start_of_merging(
     Raises:
         UsageError: unknown method or option, or one that does not fit these members.
     """
-    names = [
-        f"{name or f'network {number}'} {strategy_text(strategy)}"
-        for number, (name, _, strategies) in enumerate(networks, start=1)
-        for strategy in strategies
-    ]
-    marks = [
-        run_mark(digest or name, strategy_text(strategy))
-        for name, digest, strategies in networks
-        for strategy in strategies
-    ]
+    names, marks = [], []
+    for number, (name, digest, strategies) in enumerate(networks, start=1):
+        known = name or f"network {number}"
+        texts = [strategy_text(strategy) for strategy in strategies]
+        names += [f"{known} {text}" for text in texts]
+        marks += [run_mark(digest or known, text) for text in texts]
     return options.choose().prepare(Members(tuple(names), marks=tuple(marks)))
 
 

@@ -135,7 +135,7 @@ def test_in_step_it_takes_the_place_of_the_mean(tmp_path) -> None:
     source = ArraySource("v", images, given)
     memory = parse_strategies(["every:2"])
     members = [
-        Member(ColourStub(60.0), memory, name="a", digest="0123456789abcdef"),
+        Member(ColourStub(60.0), memory, name="a", digest="0123456789abcdef" * 4),
         Member(ColourStub(5.0), memory, name="b"),
     ]
     options = PropagationOptions(merge=MergeOptions(method="learned", weights=str(path)))
