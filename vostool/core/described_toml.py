@@ -50,7 +50,8 @@ def _lines(
         place = (*path, name)
         made = inner() if value is None and inner is not None else None
         shown = value if made is None else made.model_dump(mode="json")
-        part = ["", *_comment(_description(kind, name)), *_header(place, shown)]
+        meaning = _description(kind, name) or _about(inner)
+        part = ["", *_comment(meaning), *_header(place, shown)]
         part += _lines(shown, inner, place, kinds)
         yield from part if made is None else map(_commented_out, part)
 
@@ -85,6 +86,11 @@ def _commented_out(line: str) -> str:
 def _description(kind: Any, name: str) -> str:
     field = kind.model_fields.get(name) if _is_group(kind) else None
     return (field.description or "") if field is not None else ""
+
+
+def _about(kind: Any) -> str:
+    """First line of a group's own docstring."""
+    return (kind.__doc__ or "").partition("\n")[0] if _is_group(kind) else ""
 
 
 def _kind_of(kind: Any, name: str) -> Any:

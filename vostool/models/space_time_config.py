@@ -19,48 +19,66 @@ class SpaceTimeConfig(BaseModel):
 
     A part is a name, such as `mixer = "aspp"`, or a table of name and options, such as
     `mixer = { name = "aspp", rates = [2, 4, 8] }`; `vostool/nn/parts/` has a folder for each kind.
-
-    Attributes:
-        backbone: any timm architecture with features at strides 4, 8, 16.
-        backbone_options: changes to that architecture.
-        weights: "none", "imagenet", or a file in timm's names.
-        mask_weights: factor on the initial weights of the masks' first convolutions; 0 for an
-            encoder that sees no mask before training. One encoder for memory and query begins
-            with keys that match best where the masks are alike; less weight lets images count.
-        mean, std: normalisation that the backbone's weights were trained with.
-        key_channels, value_channels: of keys and values in memory.
-        decoder_channels: width of the decoder.
-        encoder: "separate", "shared" or "foreground-background", which needs a memory "two-sided".
-        context: added to the backbone; "pyramid" makes "resnet50" Refine-50 of paper 004.
-        memory: how memory is read, "attention" or "two-sided".
-        mixer: what sees read-out and query value first, "convolution" or "aspp".
-        prior: "spatial-constraint" weighs features by the previous frame's mask.
-        decoder: from there to full size.
-        refinement: "residual" improves each object's map at full size.
-        pad: pad frames to multiples of 16 (True) or resize them (False).
-        detach_memory: cut the gradient at the predicted mask that goes back into memory.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
-    backbone: str = "resnet50"
-    backbone_options: TrunkOptions = TrunkOptions()
-    weights: str = "none"
-    mask_weights: float = Field(1.0, ge=0)
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
-    key_channels: int = Field(128, ge=1)
-    value_channels: int = Field(512, ge=1)
-    decoder_channels: int = Field(256, ge=1)
-    encoder: PartChoice = PartChoice(name="separate")
-    context: PartChoice = PartChoice(name="none")
-    memory: PartChoice = PartChoice(name="attention")
-    mixer: PartChoice = PartChoice(name="convolution")
-    prior: PartChoice = PartChoice(name="none")
-    decoder: PartChoice = PartChoice(name="skip")
-    refinement: PartChoice = PartChoice(name="none")
-    pad: bool = True
-    detach_memory: bool = False
+    backbone: str = Field(
+        "resnet50", description="any timm architecture with features at strides 4, 8, 16"
+    )
+    backbone_options: TrunkOptions = Field(
+        TrunkOptions(), description="changes to that architecture"
+    )
+    weights: str = Field("none", description='"none", "imagenet", or a file in timm\'s names')
+    mask_weights: float = Field(
+        1.0,
+        ge=0,
+        description="factor on the initial weights of the masks' first convolutions; 0 for an "
+        "encoder that sees no mask before training. One encoder for memory and query "
+        "begins with keys that match best where the masks are alike; less weight lets "
+        "images count",
+    )
+    mean: tuple[float, float, float] = Field(
+        (0.485, 0.456, 0.406),
+        description="per RGB channel, with which the backbone's weights were trained",
+    )
+    std: tuple[float, float, float] = Field(
+        (0.229, 0.224, 0.225),
+        description="per RGB channel, with which the backbone's weights were trained",
+    )
+    key_channels: int = Field(128, ge=1, description="of keys in memory")
+    value_channels: int = Field(512, ge=1, description="of values in memory")
+    decoder_channels: int = Field(256, ge=1, description="width of the decoder")
+    encoder: PartChoice = Field(
+        PartChoice(name="separate"),
+        description='"separate", "shared" or "foreground-background", which needs a memory "two- '
+        'sided"',
+    )
+    context: PartChoice = Field(
+        PartChoice(name="none"),
+        description='added to the backbone; "pyramid" makes "resnet50" Refine-50 of paper 004',
+    )
+    memory: PartChoice = Field(
+        PartChoice(name="attention"), description='how memory is read, "attention" or "two-sided"'
+    )
+    mixer: PartChoice = Field(
+        PartChoice(name="convolution"),
+        description='what sees read-out and query value first, "convolution" or "aspp"',
+    )
+    prior: PartChoice = Field(
+        PartChoice(name="none"),
+        description='"spatial-constraint" weighs features by the previous frame\'s mask',
+    )
+    decoder: PartChoice = Field(PartChoice(name="skip"), description="from there to full size")
+    refinement: PartChoice = Field(
+        PartChoice(name="none"), description='"residual" improves each object\'s map at full size'
+    )
+    pad: bool = Field(
+        True, description="pad frames to multiples of 16 (True) or resize them (False)"
+    )
+    detach_memory: bool = Field(
+        False, description="cut the gradient at the predicted mask that goes back into memory"
+    )
 
     @model_validator(mode="before")
     @classmethod
