@@ -2,7 +2,8 @@
 
 The held-out videos are used as `--split split.json:val`, the others as `--split split.json:train`.
 With --unseen-categories, whole categories are kept out of training, so that the unseen part of
-the YouTube-VOS measure can be imitated.
+the YouTube-VOS measure can be imitated. With --favour, the held-out part shows more of the cases
+that challenges measure: long, crowded, small, vanishing, returning.
 
 Example: `vostool split --dataset youtubevos2019 --root data/YouTubeVOS --holdout 150 --out s.json`
 """
@@ -30,6 +31,10 @@ Unseen = Annotated[
         help="Categories to keep out of training: a number, or names with commas.",
     ),
 ]
+Favour = Annotated[
+    str | None,
+    typer.Option("--favour", help="Cases to hold out more of, with commas: small,returning ..."),
+]
 
 
 def run(
@@ -40,6 +45,7 @@ def run(
     holdout: Holdout = None,
     seed: Seed = 0,
     unseen_categories: Unseen = None,
+    favour: Favour = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -54,4 +60,5 @@ def run(
         holdout=holdout,
         seed=seed,
         unseen_categories=unseen_categories,
+        favour=[name.strip() for name in (favour or "").split(",") if name.strip()],
     )

@@ -27,6 +27,7 @@ class SplitFile:
         val: videos to validate on; disjoint from `train`.
         unseen_categories: categories of which no video is in `train`.
         left_out: videos with an unseen category that did not find room in `val`.
+        favoured: cases of which videos were drawn into `val` before others.
     """
 
     dataset: str
@@ -36,6 +37,7 @@ class SplitFile:
     val: tuple[str, ...]
     unseen_categories: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    favoured: tuple[str, ...] = ()
 
     def part(self, name: str) -> tuple[str, ...]:
         """The videos of "train" or "val".
@@ -58,16 +60,24 @@ def is_split_file(split: str) -> bool:
 
 
 def draw_split(
-    categories: Mapping[str, frozenset[str]], *, holdout: int, seed: int, unseen: Sequence[str] = ()
+    categories: Mapping[str, frozenset[str]],
+    *,
+    holdout: int,
+    seed: int,
+    unseen: Sequence[str] = (),
+    favoured: Sequence[frozenset[str]] = (),
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """Draw validation videos at random.
 
     Without unseen categories, `holdout` videos. With them, all videos that show one of them leave
     training; half of the `holdout` (fewer if there are fewer) is drawn from those, the rest from
-    the others, so that seen and unseen categories are both scored.
+    the others, so that seen and unseen categories are both scored. Of the others, favoured groups
+    have equal shares of the draw, and so have all videos together.
 
     Args:
         categories: of the objects of each video.
+        favoured: groups of videos; a group that is smaller than its share is not drawn whole where
+            that would leave none of it to train on.
 
     Returns:
         Names for training, for validation, and of videos with an unseen category that are in
@@ -87,7 +97,13 @@ def draw_split(
             remedy="choose a smaller --holdout, at least 1",
         )
     generator = random.Random(seed)
-    chosen = set(generator.sample(open_names, from_open))
+    chosen: set[str] = set()
+    share = from_open // (len(favoured) + 1)
+    for group in favoured:
+        rest = [name for name in open_names if name in group and name not in chosen]
+        chosen |= set(generator.sample(rest, min(share, (len(rest) + 1) // 2)))
+    others = [name for name in open_names if name not in chosen]
+    chosen |= set(generator.sample(others, from_open - len(chosen)))
     shown_hidden = set(generator.sample(hidden, from_hidden))
     train = tuple(name for name in open_names if name not in chosen)
     left_out = tuple(name for name in hidden if name not in shown_hidden)
@@ -142,7 +158,7 @@ def read_split(path: Path) -> SplitFile:
     if not isinstance(value, dict) or not needed <= set(value) <= names:
         raise DataError("this is not a split file", where=path, remedy=remedy)
     lists = {}
-    for key in ("train", "val", "unseen_categories", "left_out"):
+    for key in ("train", "val", "unseen_categories", "left_out", "favoured"):
         items = value.get(key, [])
         if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
             raise DataError(f"{key} must be a list of names", where=path, remedy=remedy)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from vostool.core.errors import UsageError
 from vostool.core.output import Output
 from vostool.datasets.selection import Selection
 from vostool.datasets.split import SplitFile, choose_unseen, draw_split, read_split, write_split
+from vostool.datasets.traits import TRAITS, video_traits, with_trait
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +25,7 @@ def split(
     holdout: int | None = None,
     seed: int = 0,
     unseen_categories: str | None = None,
+    favour: Sequence[str] = (),
 ) -> SplitFile:
     """Draw an offline validation set and store it as lists of names.
 
@@ -35,12 +38,14 @@ def split(
             else what the data set suggests, else a tenth.
         unseen_categories: categories to keep out of training: a number, drawn at random, or names
             separated by commas. Videos that show one of them leave training.
+        favour: cases (`vostool.datasets.traits`) of which more is held out than chance would;
+            needs the masks of the split.
 
     Returns:
         The split as written to `output`.
 
     Raises:
-        UsageError: unknown data set, split or categories; impossible numbers.
+        UsageError: unknown data set, split, categories or cases; impossible numbers.
         DataError: the data set cannot be read.
         DataError: what would be replaced is no split file.
         OutputError: `output` exists and is not to be overwritten.
@@ -52,11 +57,30 @@ def split(
     unseen = choose_unseen(categories, unseen_categories, seed)
     if holdout is None:
         holdout = spec.holdout or max(1, len(categories) // DEFAULT_FRACTION)
-    train, val, left_out = draw_split(categories, holdout=holdout, seed=seed, unseen=unseen)
-    result = SplitFile(spec.name, selection.split, seed, train, val, unseen, left_out)
+    groups = _groups(selection, favour)
+    train, val, left_out = draw_split(
+        categories, holdout=holdout, seed=seed, unseen=unseen, favoured=groups
+    )
+    cases = tuple(favour)
+    result = SplitFile(spec.name, selection.split, seed, train, val, unseen, left_out, cases)
     write_split(out, result)
     log.info(_summary(result, out))
     return result
+
+
+def _groups(selection: Selection, favour: Sequence[str]) -> list[frozenset[str]]:
+    """The videos that show each favoured case; empty groups are said."""
+    if not favour:
+        return []
+    unknown = sorted(set(favour) - set(TRAITS))
+    if unknown:
+        raise UsageError(f"unknown case {unknown[0]!r}", remedy=f"known: {', '.join(TRAITS)}")
+    traits = video_traits(selection.load())
+    groups = [with_trait(traits, name) for name in favour]
+    for name, group in zip(favour, groups, strict=True):
+        if not group:
+            log.warning(f"no video of {selection} is {name}")
+    return groups
 
 
 def _categories(selection: Selection) -> dict[str, frozenset[str]]:
@@ -79,6 +103,8 @@ def _summary(result: SplitFile, out: Path) -> str:
     parts = [f"{len(result.train)} videos to train on, {len(result.val)} held out"]
     if result.unseen_categories:
         parts.append(f"unseen in training: {', '.join(result.unseen_categories)}")
+    if result.favoured:
+        parts.append(f"favoured in the held-out part: {', '.join(result.favoured)}")
     if result.left_out:
         parts.append(f"{len(result.left_out)} videos with unseen categories in neither")
     return f"{'; '.join(parts)} -> {out} (use it as --split {out}:train and --split {out}:val)"
