@@ -26,7 +26,7 @@ def test_archives(archive: Archive):
     assert archive.urls
     for url in archive.urls:
         require_http(url)
-    suffix = r"(zip|tar|tgz|tar\.gz)" if archive.extracted else "onnx"
+    suffix = r"(zip|tar|tgz|tar\.gz)" if archive.extracted else "(onnx|json)"
     assert re.fullmatch(rf"[\w.-]+\.{suffix}", archive.file)
     assert archive.sha256 is None or re.fullmatch(r"[0-9a-f]{64}", archive.sha256)
     assert archive.md5 is None or re.fullmatch(r"[0-9a-f]{32}", archive.md5)

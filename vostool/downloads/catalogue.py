@@ -4,7 +4,8 @@ Sizes and checksums stand here only where somebody published them: those of DAVI
 COCO 2017 and VOC 2012 in the checksum lists of TensorFlow Datasets (and torchvision, for VOC's
 MD5), that of ECSSD's images in public download scripts, that of VitTrack in opencv_zoo's large-file
 pointer, those of NanoTrack in OpenCV's list of test data (as SHA-1, which the files were checked
-against). An archive without them is still protected
+against), that of VOST's size is what its server says, those of MOSEv1 are on its page (as steps,
+because it needs a login). An archive without them is still protected
 by the server's content length and by the checksums inside the archive.
 """
 
@@ -374,12 +375,71 @@ def _youtubevos(year: int) -> Source:
     )
 
 
+_MOSE_V2 = "https://huggingface.co/datasets/FudanCVL/MOSEv2/resolve/main/"
+
+_CHALLENGES = (
+    Source(
+        name="mosev2-valid",
+        title="MOSEv2 valid, the split that its server scores",
+        page="https://mose.video",
+        licence="CC BY-NC-SA 4.0",
+        archives=(
+            Archive("MOSEv2-valid.tar.gz", (f"{_MOSE_V2}valid.tar.gz",), folder="MOSEv2"),
+            Archive(
+                "meta_valid.json",
+                (f"{_MOSE_V2}meta_valid.json",),
+                folder="MOSEv2",
+                extracted=False,
+            ),
+        ),
+        layout=(
+            "MOSEv2/valid/JPEGImages/VIDEO/00000.jpg",
+            "MOSEv2/valid/Annotations/VIDEO/00000.png",
+            "MOSEv2/meta_valid.json",
+        ),
+        check="vostool check-data --dataset mosev2 --root ROOT/MOSEv2 --split valid",
+    ),
+    Source(
+        name="vost",
+        title="VOST train and val, objects that change their shape",
+        page="https://www.vostdataset.org",
+        licence="CC BY-NC-SA 4.0",
+        archives=(
+            Archive(
+                "VOST.zip",
+                ("https://tri-ml-public.s3.amazonaws.com/datasets/VOST.zip",),
+                size=54_012_104_924,
+            ),
+        ),
+        layout=("VOST/JPEGImages/VIDEO/*.jpg", "VOST/Annotations/VIDEO/*.png"),
+        check="vostool check-data --dataset vost --root ROOT --split val",
+    ),
+    Source(
+        name="burst-annotations",
+        title="BURST, run-length codes of train, val and test (without the frames)",
+        page="https://github.com/Ali2500/BURST-benchmark",
+        licence=_RESEARCH,
+        archives=(
+            Archive(
+                "BURST-annotations.zip",
+                ("https://omnomnom.vision.rwth-aachen.de/data/BURST/annotations.zip",),
+                folder="BURST/annotations",
+            ),
+        ),
+        layout=(
+            "BURST/annotations/val/all_classes.json",
+            "BURST/frames/val/DATASET/SEQUENCE/*.jpg (from motchallenge.net, TAO, with a login)",
+        ),
+        check="vostool check-data --dataset burst --root ROOT/BURST --split val",
+    ),
+)
+
 _LOGIN = (
     _youtubevos(2018),
     _youtubevos(2019),
     Source(
         name="mose",
-        title="MOSE (complex video object segmentation)",
+        title="MOSEv1 (complex video object segmentation)",
         page="https://henghuiding.github.io/MOSE/",
         licence="CC BY-NC-SA 4.0",
         layout=(
@@ -390,24 +450,72 @@ _LOGIN = (
         ),
         check="vostool check-data --dataset mose --root ROOT/MOSE --split valid",
         steps="download train.tar.gz and valid.tar.gz from the links on its page (a cloud drive "
-        "with sign-in), and extract both into ROOT/MOSE",
+        "with sign-in), and extract both into ROOT/MOSE; published SHA-256: "
+        "3f805e66ecb576fdd37a1ab2b06b08a428edd71994920443f70d09537918270b train.tar.gz, "
+        "884baecf7d7e85cd35486e45d6c474dc34352a227ac75c49f6d5e4afb61b331c valid.tar.gz",
     ),
     Source(
-        name="lvos",
-        title="LVOS (long videos)",
-        page="https://lingyihongfd.github.io/lvos.github.io/",
+        name="mosev2-train",
+        title="MOSEv2 train",
+        page="https://mose.video",
         licence="CC BY-NC-SA 4.0",
         layout=(
-            "LVOS/valid/JPEGImages/VIDEO/00000001.jpg",
-            "LVOS/valid/Annotations/VIDEO/00000001.png",
+            "MOSEv2/train/JPEGImages/VIDEO/00000.jpg",
+            "MOSEv2/train/Annotations/VIDEO/00000.png",
         ),
-        check="vostool check-data --dataset lvos --root ROOT/LVOS --split valid",
-        steps="download the archives of your splits from the links on its page (a cloud drive "
-        "with sign-in), and extract them into ROOT/LVOS",
+        check="vostool check-data --dataset mosev2 --root ROOT/MOSEv2 --split train",
+        steps="download all parts of train.tar.gz from its Hugging Face data set, join them (cat "
+        "train.tar.gz.* > train.tar.gz), and extract the result into ROOT/MOSEv2",
+    ),
+    *(
+        Source(
+            name=name,
+            title=f"LVOS {edition} (long videos)",
+            page="https://lingyihongfd.github.io/lvos.github.io/",
+            licence="annotations CC BY 4.0, data for non-commercial use",
+            layout=(
+                f"{folder}/valid/JPEGImages/VIDEO/00000001.jpg",
+                f"{folder}/valid/Annotations/VIDEO/00000001.png",
+                f"{folder}/valid/valid_meta.json",
+            ),
+            check=f"vostool check-data --dataset {name} --root ROOT/{folder} --split valid",
+            steps="download the archives of your splits and their meta files from the links on its "
+            f"page (a cloud drive with sign-in), and extract them into ROOT/{folder}",
+        )
+        for name, edition, folder in (("lvos", "v1", "LVOS"), ("lvosv2", "v2", "LVOSv2"))
+    ),
+    Source(
+        name="visor",
+        title="VISOR (kitchens seen from the cook's head)",
+        page="https://epic-kitchens.github.io/VISOR/",
+        licence="CC BY-NC 4.0",
+        layout=(
+            "VISOR_2022/JPEGImages/480p/SEQUENCE/*.jpg",
+            "VISOR_2022/Annotations/480p/SEQUENCE/*.png",
+            "VISOR_2022/ImageSets/2022/*.txt",
+            "VISOR_2022/val_data_mapping.json",
+        ),
+        check="vostool check-data --dataset visor --root ROOT --split val",
+        steps="download images and polygons from its page, and write VISOR_2022 into ROOT with "
+        "visor_to_davis.py of github.com/epic-kitchens/VISOR-VOS",
+    ),
+    Source(
+        name="sav",
+        title="SA-V val and test (objects that may overlap)",
+        page="https://ai.meta.com/datasets/segment-anything-video/",
+        licence="CC BY 4.0",
+        layout=(
+            "sav_val/JPEGImages_24fps/VIDEO/00000.jpg",
+            "sav_val/Annotations_6fps/VIDEO/000/00000.png",
+            "sav_val/sav_val.txt",
+        ),
+        check="vostool check-data --dataset sav --root ROOT --split val",
+        steps="accept the licence on its page, download sav_val.tar and sav_test.tar, and extract "
+        "both into ROOT",
     ),
 )
 
-SOURCES: tuple[Source, ...] = _DIRECT + _TRACKERS + _LOGIN
+SOURCES: tuple[Source, ...] = _DIRECT + _CHALLENGES + _TRACKERS + _LOGIN
 """All data sets and models, those with a direct address first."""
 
 
