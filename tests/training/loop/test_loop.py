@@ -27,7 +27,8 @@ from vostool.training.config import (
 )
 from vostool.training.loop.distributed import Processes
 from vostool.training.loop.metrics_log import read_metrics
-from vostool.training.loop.trainer import Trainer, TrainingOptions, TrainingStopped
+from vostool.training.loop.run import TrainingOptions, TrainingStopped
+from vostool.training.loop.trainer import Trainer
 
 RECIPE = {"loop": {"seed": 0}, "model": {"name": "stub"}}
 

@@ -23,12 +23,8 @@ from vostool.training.checkpoints.run_folder import RECIPE
 from vostool.training.clips.feeding import total_samples
 from vostool.training.finetuning.finetuner import can_be_trained
 from vostool.training.loop.distributed import Processes, process_group
-from vostool.training.loop.trainer import (
-    Trainer,
-    TrainingOptions,
-    TrainingResult,
-    Validate,
-)
+from vostool.training.loop.run import TrainingOptions, TrainingResult, Validate
+from vostool.training.loop.trainer import Trainer
 from vostool.training.objective import objective_of
 
 log = logging.getLogger(__name__)

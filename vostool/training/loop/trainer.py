@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +22,11 @@ from vostool.training.checkpoints.checkpoint import describe, load_weights
 from vostool.training.checkpoints.resuming import Progress, ResumeState, load_optimiser
 from vostool.training.checkpoints.run_folder import RunFolder
 from vostool.training.clips.feeding import clip_loader, end_workers, next_clip
-from vostool.training.config import (
-    CheckpointOptions,
-    LoopOptions,
-    OptimiserOptions,
-    ScheduleOptions,
-)
 from vostool.training.loop.distributed import Processes, without_averaging, wrap
 from vostool.training.loop.interrupt import StopRequest, listen
 from vostool.training.loop.metrics_log import Means, MetricsLog
+from vostool.training.loop.run import TrainingOptions, TrainingResult, TrainingStopped, Validate
 from vostool.training.loss import Moment
-from vostool.training.objective import Objective, objective_of
 from vostool.training.optimisation.optimiser import (
     build_optimiser,
     gradient_norm,
@@ -43,44 +36,6 @@ from vostool.training.optimisation.optimiser import (
 from vostool.training.optimisation.schedule import learning_rate_factor
 
 log = logging.getLogger(__name__)
-
-Validate = Callable[[nn.Module, torch.dtype | None], Mapping[str, float]]
-"""Scores a model on held-out videos, with autocast to a dtype; the first figure ranks."""
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """All that the loop is told by a recipe."""
-
-    loop: LoopOptions
-    optimiser: OptimiserOptions = field(default_factory=OptimiserOptions)
-    schedule: ScheduleOptions = field(default_factory=ScheduleOptions)
-    objective: Objective = field(default_factory=lambda: objective_of({}))
-    checkpoints: CheckpointOptions = field(default_factory=CheckpointOptions)
-    validate_every: int = 0
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """What came of a run.
-
-    Attributes:
-        folder: the run's folder.
-        iteration: optimiser steps done.
-        finished: whether the schedule was run to its end.
-        best: the best checkpoint (the last one where nothing was validated), None before one.
-        best_score: its validation figure, or None.
-    """
-
-    folder: Path
-    iteration: int
-    finished: bool
-    best: Path | None
-    best_score: float | None
-
-
-class TrainingStopped(VostoolError):
-    """The loss is not finite; the last good checkpoint stays."""
 
 
 class Trainer:
