@@ -25,11 +25,13 @@ class FolderMembers:
         probabilities: whether all of them have probabilities.
 
     Raises:
-        DataError: no such folder, or no masks in it.
+        DataError: no such folder, no masks in it, or a run has not finished it.
     """
 
     def __init__(self, paths: Sequence[Path]):
         self.folders = tuple(PredictionFolder(path) for path in paths)
+        for folder in self.folders:
+            folder.require_finished()
         self._lacking = tuple(f for f in self.folders if not f.has_probabilities)
         self.probabilities = not self._lacking
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import lzma
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,14 @@ import numpy as np
 
 from vostool.core.errors import DataError
 from vostool.core.files import atomic_path
+from vostool.core.listing import some
 from vostool.core.reading import open_regular
 from vostool.core.types import VOID, Layer, MaskEncoding, ObjectIds
 from vostool.media.images import MAX_PIXELS, image_size
 from vostool.media.layers import flatten, read_layer
 from vostool.media.masks import read_predicted_mask, write_mask
 from vostool.predictions.layers import layer_folder, layered_videos
-from vostool.predictions.manifest import read_manifest
+from vostool.predictions.manifest import lacks_parts, read_manifest, unfinished_videos
 
 DAMAGED = (
     zipfile.BadZipFile,
@@ -134,6 +135,27 @@ class PredictionFolder:
     def manifest(self) -> dict[str, Any] | None:
         """What `run.json` holds, or None."""
         return read_manifest(self.root)
+
+    def require_finished(self, videos: Collection[str] | None = None) -> None:
+        """Refuse what a run has begun and not finished, by its manifest, where there is one.
+
+        Args:
+            videos: names of those that are about to be read; by default all.
+
+        Raises:
+            DataError: some of them are pending or failed.
+        """
+        waiting = unfinished_videos(self.manifest)
+        if videos is not None:
+            waiting = tuple(name for name in waiting if name in videos)
+        if not waiting and not lacks_parts(self.root):
+            return
+        which = f"{len(waiting)} videos ({some(waiting, 3)})" if waiting else "the videos of others"
+        raise DataError(
+            f"these predictions are not finished: {which} of its run are pending or failed",
+            where=self.root,
+            remedy="go on with that run by --resume, or make the folder anew",
+        )
 
     @property
     def has_probabilities(self) -> bool:

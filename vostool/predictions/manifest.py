@@ -133,6 +133,20 @@ def video_entries(manifest: Mapping[str, Any] | None) -> dict[str, dict[str, Any
     return {name: entry for name, entry in entries.items() if isinstance(entry, dict)}
 
 
+def unfinished_videos(manifest: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Names of the videos that a manifest calls pending or failed; sorted."""
+    entries = video_entries(manifest).items()
+    return tuple(sorted(n for n, entry in entries if entry.get("status", FINISHED) != FINISHED))
+
+
+def lacks_parts(root: Path) -> bool:
+    """Whether a process of a sharded run has not even begun: its videos are in no manifest."""
+    worlds = {path.name.rsplit("-of-")[1].removesuffix(".json") for path in _part_files(root)}
+    return not (root / NAME).is_file() and any(
+        world.isdecimal() and len(list(_part_files(root, world))) < int(world) for world in worlds
+    )
+
+
 def _as_text(manifest: Mapping[str, Any]) -> str:
     """JSON with one line per video: entries list all frames, and are written after each video."""
     entries = manifest.get("videos")
@@ -149,8 +163,11 @@ def _as_text(manifest: Mapping[str, Any]) -> str:
 
 
 def _parts(root: Path, world: int | None = None) -> dict[Path, dict[str, Any]]:
-    pattern = f"run.*-of-{world or '*'}.json"
-    return {path: _read(path) for path in sorted(root.glob(pattern))}
+    return {path: _read(path) for path in _part_files(root, world)}
+
+
+def _part_files(root: Path, world: int | str | None = None) -> list[Path]:
+    return sorted(root.glob(f"run.*-of-{world or '*'}.json"))
 
 
 def _is_finished(manifest: Mapping[str, Any]) -> bool:

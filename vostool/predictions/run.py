@@ -41,8 +41,8 @@ class Planned:
 class PredictionRun:
     """Bookkeeping of one command that writes a prediction folder.
 
-    A video is finished when all its files are there. All state is in the folder, so that a killed
-    run goes on with `resume`.
+    A video is finished when the manifest says so: files that are there may be an earlier run's. All
+    state is in the folder, so that a killed run goes on with `resume`.
 
     Args:
         output: the folder.
@@ -83,7 +83,7 @@ class PredictionRun:
         self.todo = [
             name
             for name, plan in self.planned.items()
-            if not (output.resume and self.writer.is_finished(name, plan.frames, probabilities))
+            if not (output.resume and self._is_finished(name, plan, earlier))
         ]
         self._manifest = {
             **about,
@@ -93,6 +93,13 @@ class PredictionRun:
             "videos": {name: self._entry(name, earlier) for name in self.planned},
         }
         self._write()
+
+    def _is_finished(
+        self, name: str, plan: Planned, earlier: Mapping[str, Mapping[str, Any]]
+    ) -> bool:
+        """Whether the manifest says so, and nobody has removed files since."""
+        told = earlier.get(name, {}).get("status") == FINISHED
+        return told and self.writer.is_finished(name, plan.frames, self.probabilities)
 
     def _clear(self, earlier: dict[str, dict[str, Any]], all_videos: Collection[str]) -> None:
         """Remove an earlier run; each process its own videos, the first also those of nobody."""

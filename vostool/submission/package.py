@@ -57,9 +57,11 @@ def package(
     Raises:
         UsageError: the output does not end as the archive's kind does.
         OutputError: it exists and is not to be overwritten, or cannot be written.
-        DataError: the server would reject this split whatever the masks.
+        DataError: a run has not finished the predictions; the server would reject this split
+            whatever the masks.
         SubmissionError: predictions are not what the server takes; lists the problems.
     """
+    predictions.require_finished(expected.videos)
     form = load_format(expected.profile.format)
     out = _claim(output, form.suffix)
     _check_single_top_level(expected)

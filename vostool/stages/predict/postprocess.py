@@ -80,10 +80,12 @@ def postprocess(
 
     Raises:
         UsageError: unknown step or parameter; overlapping folders; resuming with other steps.
-        DataError: bad masks; videos or frames that the data set does not have.
+        DataError: bad masks; predictions that a run has not finished; videos or frames that the
+            data set does not have.
         OutputError: `output` is not empty and neither to be resumed nor overwritten.
     """
     plan, source = parse_steps(steps, settings), PredictionFolder(predictions)
+    source.require_finished()
     described, read = None, []
     if selection is not None:
         described = _described(source, selection)

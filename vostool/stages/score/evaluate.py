@@ -65,6 +65,7 @@ def evaluate(
     used = _fitting_measure(measure or rule.measure, chosen, rule)
     require_ground_truth(chosen, rule, selection)
     folder, problems = PredictionFolder(predictions), Problems()
+    folder.require_finished({video.name for video in chosen})
     problems.extend(_structure(folder, chosen, {video.name for video in everything}))
     scorer = FolderScorer(folder, used, _thread_count(jobs))
     objects = scorer.score([ScoringPlan.of(video, rule) for video in chosen], problems)

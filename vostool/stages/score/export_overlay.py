@@ -50,6 +50,7 @@ def export_overlay(
     style = style or OverlayStyle()
     folder = PredictionFolder(predictions)
     chosen = choose_videos(folder, selection.whole().load(), selection.videos)
+    folder.require_finished(selection.videos or None)
     total = sum(len(folder.frames(video.name)) for video in chosen)
     is_movie = output.path.suffix.lower() in CODECS
     inputs = [predictions, *selection.inputs(chosen)]

@@ -17,6 +17,7 @@ from vostool.core.types import Video
 from vostool.datasets.selection import Selection
 from vostool.predictions.comparison import Difference, ExpectedFrames, compare, refuse_unknown
 from vostool.predictions.folder import PredictionFolder
+from vostool.predictions.manifest import unfinished_videos
 from vostool.reporting.entry import Entry, Scores
 from vostool.reporting.frames import Pictures, frames_section, worst_section
 from vostool.reporting.page import Best, Column, Page, Section, write_page
@@ -103,6 +104,8 @@ def report(
         for label, folder in folders.items()
     ]
     out = output.claim_folder([*places.values(), *selection.inputs(shown)])
+    # While pictures are drawn, an earlier page would show them under its own scores.
+    (out / PAGE).unlink(missing_ok=True)
     sections = _sections(entries, shown, out, options)
     title = options.title or str(selection)
     count = f"{len(shown)} of {len(videos)}" if parts else str(len(shown))
@@ -164,16 +167,19 @@ def _compare(
     """The videos that all folders hold, and what each folder lacks in words.
 
     Raises:
-        DataError: a folder has what the data set lacks; lacks videos, unless that is allowed; or
-            there is no video that all have.
+        DataError: a folder has what the data set lacks; lacks videos or has unfinished ones, unless
+            that is allowed; or there is no video that all have.
     """
     everything = selection.whole().load() if selection.videos else videos
     expected = {video.name: ExpectedFrames.of(video) for video in videos}
     lacking: dict[str, set[str]] = {}
     for label, folder in folders.items():
         refuse_unknown(folder, everything, str(selection))
+        if not allow_partial:
+            folder.require_finished(expected)
         found = compare(folder, expected, {video.name for video in everything})
-        lacking[label] = {f.video for f in found if f.difference is Difference.MISSING_VIDEO}
+        missing = {f.video for f in found if f.difference is Difference.MISSING_VIDEO}
+        lacking[label] = missing | (expected.keys() & unfinished_videos(folder.manifest))
     parts = {
         label: f"{len(videos) - len(missing)} of {len(videos)} videos"
         for label, missing in lacking.items()
