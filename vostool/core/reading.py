@@ -73,7 +73,8 @@ def read_text(path: Path, *, limit: int = MAX_BYTES, missing: str = CHECK_PATH) 
         DataError: as `open_regular`; larger than that, or not UTF-8.
     """
     with open_regular(path, missing=missing) as file:
-        data = file.read(limit + 1)
+        # Python sets aside as much as it is asked for.
+        data = file.read(min(limit, os.fstat(file.fileno()).st_size) + 1)
     if len(data) > limit:
         raise DataError(f"the file is larger than {limit:,} bytes", where=path)
     try:

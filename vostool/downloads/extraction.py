@@ -32,6 +32,14 @@ BLOCK = 1 << 20
 SPARE_BYTES = 64 << 20
 JUNK = frozenset({"__MACOSX", ".DS_Store", "Thumbs.db"})
 """What file managers leave in archives; not extracted."""
+NOTES = (
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+)
+MOST_NOTES = 1 << 20
 DAMAGED = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -188,12 +196,24 @@ class _Members:
             yield from _tar_members(archive, self._handle)
 
 
+class _Header(tarfile.TarInfo):
+    """A member's header; those that only carry a long name or notes are read whole into memory."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
+        """As the base class, but such a header of more than `MOST_NOTES` bytes is refused."""
+        header = super().frombuf(buf, encoding, errors)
+        if header.type in NOTES and header.size > MOST_NOTES:
+            raise tarfile.HeaderError(f"a header of {header.size:,} bytes")
+        return header
+
+
 def _opened(archive: Path) -> _Members:
     if zipfile.is_zipfile(archive):
         return _Members(zipfile.ZipFile(archive))
     try:
         # Stream mode reads front to back once; going back and forth in a .tgz would be quadratic.
-        return _Members(tarfile.open(archive, "r|*"))
+        return _Members(tarfile.open(archive, "r|*", tarinfo=_Header))
     except tarfile.ReadError as error:
         raise BadArchive(
             "the file is neither a zip nor a tar archive, or is cut off",

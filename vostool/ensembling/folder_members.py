@@ -108,4 +108,11 @@ def _stored(
             where=folder.probabilities_path(video, frame),
             remedy="run vostool infer again for this video",
         )
+    # Of planes whose sum is 1, the largest is at least 1/255, which is a byte of 1.
+    if not planes.max(axis=0).all():
+        raise DataError(
+            "pixels without any probability",
+            where=folder.probabilities_path(video, frame),
+            remedy="the network that wrote them said NaN: check its checkpoint, run infer again",
+        )
     return planes

@@ -7,6 +7,7 @@ group of views, whatever the number of strategies. No probabilities outlive thei
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -15,13 +16,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from vostool.core.errors import DataError
 from vostool.core.types import ObjectIds
 from vostool.inference.branch import Branch
 from vostool.inference.given import Cast, Given, with_new_rows
 from vostool.inference.merging import MemberMeans, start_of_merging
 from vostool.inference.propagation_options import Feedback, PropagationOptions
 from vostool.inference.source import FrameSource, SourceFrame, check_frame
-from vostool.inference.strategy import Strategy
+from vostool.inference.strategy import Strategy, strategy_text
 from vostool.inference.track import EncodedFrame
 from vostool.inference.trained import TrainedNetwork
 from vostool.inference.views import ViewGroup, group_views
@@ -80,13 +82,15 @@ def run_video(
         probabilities: whether results carry probabilities.
 
     Raises:
-        DataError: a frame cannot be read, or a given mask has another size than its frame.
+        DataError: a frame cannot be read, a given mask has another size than its frame, or a member
+            says NaN.
     """
     run = _Run(source.ids, members, options or PropagationOptions(), dtype, probabilities)
     last = len(source) - 1
     for index, frame in enumerate(source):
         check_frame(frame, source.name)
         result = run.step(frame, index, is_last=index == last)
+        run.require_numbers(f"{source.name}, frame {frame.name}")
         if frame.output:
             yield result
 
@@ -118,6 +122,7 @@ class _Run:
         )
         self._branches: list[list[Branch]] = []
         self._first_index = 0
+        self._sums: dict[int, torch.Tensor] = {}
 
     @torch.inference_mode()
     def step(self, frame: SourceFrame, index: int, is_last: bool) -> FrameResult:
@@ -184,12 +189,34 @@ class _Run:
             for member, mean in means.items():
                 # As in a run of its own, where what is given is put in before anything is merged.
                 accumulator.add(_put_in(given, mean), member)
+                self._sums[member] = mean.sum()
         if not frame.output and not feeds_back:
             return None
         result = accumulator.result()
         if feeds_back:
             self._remember_merged(result, encodings, given)
         return result
+
+    def require_numbers(self, where: str) -> None:
+        """Refuse members whose last probabilities are no numbers: merged, they would be no object.
+
+        Called when the result is there, so that nothing waits for it.
+
+        Raises:
+            DataError: naming them.
+        """
+        names = [
+            f"{member.name or type(member.segmenter).__name__} {strategy_text(strategy)}"
+            for member in self._members
+            for strategy in member.strategies
+        ]
+        wrong = [names[number] for number, s in self._sums.items() if not math.isfinite(float(s))]
+        if wrong:
+            raise DataError(
+                f"the network says NaN: {', '.join(wrong)}",
+                where=where,
+                remedy="its weights are damaged, or this precision too low: pass --precision fp32",
+            )
 
     def _remember_merged(
         self, merged: torch.Tensor, encodings: Sequence[EncodedFrame], given: Given | None

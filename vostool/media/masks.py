@@ -18,6 +18,7 @@ from vostool.core.files import atomic_path
 from vostool.core.listing import some
 from vostool.core.types import VOID, MaskEncoding
 from vostool.media.images import MAX_PIXELS, open_image
+from vostool.media.png_checksums import SIGNATURE, damaged_chunk
 
 
 def _make_palette() -> np.ndarray:
@@ -42,8 +43,6 @@ _SUB_BYTE_GREY = {"L;2": 85, "L;4": 17}
 
 MOST_OBJECTS = 32
 """Masks with more values than this are taken for grey levels, not for objects, in messages."""
-
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def read_mask(path: Path, encoding: MaskEncoding = MaskEncoding.INDEXED) -> np.ndarray:
@@ -112,6 +111,8 @@ def read_predicted_mask(path: Path, encoding: MaskEncoding = MaskEncoding.INDEXE
 
 def _read_values(path: Path, encoding: MaskEncoding) -> np.ndarray:
     with open_image(path) as image:
+        if image.format == "PNG":
+            _check_checksums(path)
         if image.format == "JPEG" and encoding is MaskEncoding.INDEXED:
             raise DataError(
                 "a mask with object ids cannot be a JPEG, which changes pixel values",
@@ -119,6 +120,17 @@ def _read_values(path: Path, encoding: MaskEncoding) -> np.ndarray:
                 remedy="save it as PNG",
             )
         return _stored_values(image, path, encoding)
+
+
+def _check_checksums(path: Path) -> None:
+    """Raise DataError where a bit of a PNG file has changed; decoding alone would not show it."""
+    damaged = damaged_chunk(path.read_bytes())
+    if damaged is not None:
+        raise DataError(
+            f"the image cannot be read, its {damaged} does not fit its checksum",
+            where=path,
+            remedy="the file is damaged: copy or download it again, or make it anew",
+        )
 
 
 def _stored_values(image: Image.Image, path: Path, encoding: MaskEncoding) -> np.ndarray:
@@ -221,7 +233,7 @@ def encode_mask(ids: np.ndarray) -> bytes:
     depth, palette_colour = 8, 3
     header = struct.pack(">IIBBBBB", width, height, depth, palette_colour, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"PLTE", DAVIS_PALETTE.tobytes()), (b"IDAT", packed))
-    return _PNG_SIGNATURE + b"".join(_chunk(*item) for item in (*chunks, (b"IEND", b"")))
+    return SIGNATURE + b"".join(_chunk(*item) for item in (*chunks, (b"IEND", b"")))
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

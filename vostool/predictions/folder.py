@@ -23,7 +23,7 @@ from vostool.core.files import atomic_path
 from vostool.core.listing import some
 from vostool.core.reading import open_regular
 from vostool.core.types import VOID, Layer, MaskEncoding, ObjectIds
-from vostool.media.images import MAX_PIXELS, image_size
+from vostool.media.images import image_size
 from vostool.media.layers import flatten, read_layer
 from vostool.media.masks import read_predicted_mask, write_mask
 from vostool.predictions.layers import layer_folder, layered_videos
@@ -246,13 +246,14 @@ class PredictionFolder:
         """uint8 planes `[K+1, H, W]`, and the ids that planes 1..K stand for.
 
         Raises:
-            DataError: missing, damaged, not what this tool writes, or larger than any frame.
+            DataError: missing, damaged, not what this tool writes, or not of the mask's size.
         """
-        return _read_probabilities(self.probabilities_path(video, frame), ids_only=False)
+        size = self.size(video, frame)
+        return _read_probabilities(self.probabilities_path(video, frame), size)
 
     def probability_ids(self, video: str, frame: str) -> ObjectIds:
         """The ids alone, without decompressing the planes."""
-        return _read_probabilities(self.probabilities_path(video, frame), ids_only=True)[1]
+        return _read_probabilities(self.probabilities_path(video, frame), None)[1]
 
 
 def _mask_root(root: Path) -> Path:
@@ -275,7 +276,8 @@ def _video_folders(base: Path) -> list[Path]:
     ]
 
 
-def _read_probabilities(path: Path, ids_only: bool) -> tuple[np.ndarray, ObjectIds]:
+def _read_probabilities(path: Path, size: tuple[int, int] | None) -> tuple[np.ndarray, ObjectIds]:
+    """Planes of that size with their ids; the ids alone where no size is given."""
     if not path.exists():
         raise DataError(
             "no probabilities for this frame",
@@ -284,10 +286,10 @@ def _read_probabilities(path: Path, ids_only: bool) -> tuple[np.ndarray, ObjectI
         )
     try:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
-            ids = ObjectIds(tuple(_read_array(archive, "ids", 1).tolist()))
-            if ids_only:
+            ids = ObjectIds(tuple(_read_array(archive, "ids").tolist()))
+            if size is None:
                 return np.empty((len(ids) + 1, 0, 0), np.uint8), ids
-            planes = _read_array(archive, "planes", 3)
+            planes = _read_array(archive, "planes", size)
     except DAMAGED as error:
         what = error.what if isinstance(error, DataError) else error
         raise DataError(
@@ -302,19 +304,27 @@ def _read_probabilities(path: Path, ids_only: bool) -> tuple[np.ndarray, ObjectI
     return planes, ids
 
 
-def _read_array(archive: zipfile.ZipFile, name: str, axes: int) -> np.ndarray:
-    """A uint8 array of an archive; its header is judged before anything is decompressed."""
-    with archive.open(f"{name}.npy") as stream:
+def _read_array(
+    archive: zipfile.ZipFile, name: str, size: tuple[int, int] | tuple[()] = ()
+) -> np.ndarray:
+    """A uint8 array of an archive; its header is judged before anything is decompressed.
+
+    Args:
+        size: of all axes but the first, which has at most one entry per id.
+    """
+    item = archive.getinfo(f"{name}.npy")
+    if item.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError("packed in a way that expands without bound")
+    with archive.open(item) as stream:
         version = np.lib.format.read_magic(stream)
         if version != (1, 0):
             raise ValueError(f"unexpected array format {version}")
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-        if dtype != np.uint8 or len(shape) != axes or fortran:
+        if dtype != np.uint8 or len(shape) != 1 + len(size) or fortran:
             raise ValueError(f"{name} is {dtype} {shape}")
-        if axes == 3 and (shape[0] > 255 or shape[1] * shape[2] > MAX_PIXELS):
-            raise ValueError(f"{name} of shape {shape} is larger than any frame")
-        if axes == 1 and shape[0] > 255:
-            raise ValueError(f"{shape[0]} ids")
+        if shape[0] > VOID or shape[1:] != size:
+            wanted = f"the mask beside it of {size}" if size else f"at most {VOID} ids are possible"
+            raise ValueError(f"{name} is of shape {shape}, {wanted}")
         count = int(np.prod(shape, dtype=np.int64))
         content = stream.read(count)
     if len(content) != count:

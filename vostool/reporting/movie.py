@@ -21,7 +21,7 @@ def write_movie(target: Path, images: Iterable[np.ndarray], frames_per_second: f
     The size is the first image's, made even; images of other sizes are fitted into it.
 
     Raises:
-        OutputError: no image, unknown suffix, or the movie cannot be written.
+        OutputError: no image, unknown suffix, or the movie cannot be written or read back.
     """
     codec = CODECS.get(target.suffix.lower())
     if codec is None:
@@ -42,7 +42,28 @@ def write_movie(target: Path, images: Iterable[np.ndarray], frames_per_second: f
         if writer is None:
             raise OutputError("there is no frame for this movie", where=target)
         writer.release()
+        _require_whole(temporary, target, written)
     return written
+
+
+def _require_whole(movie: Path, target: Path, frames: int) -> None:
+    """OpenCV says nothing where a disk is full: read back how many frames there are, and the last.
+
+    Raises:
+        OutputError: fewer than were written.
+    """
+    capture = cv2.VideoCapture(str(movie))
+    try:
+        there = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
+        capture.set(cv2.CAP_PROP_POS_FRAMES, frames - 1)
+        if there < frames or not capture.grab():
+            raise OutputError(
+                f"the movie is not whole: of {frames} frames {min(there, frames - 1)} are there",
+                where=target,
+                remedy="free some space on the disk, and write it again",
+            )
+    finally:
+        capture.release()
 
 
 def _fit(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

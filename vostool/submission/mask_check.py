@@ -40,6 +40,9 @@ UNREADABLE = (
     RuntimeError,
 )
 """What Python's zip reader raises on damaged or hostile archives."""
+ACCEPTED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Ways of packing. Python unpacks the others without a bound, whatever number of bytes it is asked
+for, and servers need not know them."""
 MOST_ENTRIES_PER_MASK = 4
 REPACK = "make the archive with vostool package-submission"
 
@@ -107,6 +110,8 @@ def usable_entries(handle: zipfile.ZipFile, problems: Problems) -> dict[str, zip
             )
         elif stat.S_IFMT(item.external_attr >> 16) == stat.S_IFLNK:
             problems.add(item.filename, f"is a symbolic link, not a file; {REPACK}")
+        elif item.compress_type not in ACCEPTED:
+            problems.add(item.filename, f"is neither stored nor deflated; {REPACK}")
         elif JUNK & set(parts):
             problems.add(item.filename, f"is an extra file that a file manager put there; {REPACK}")
         elif item.filename in entries:

@@ -13,6 +13,7 @@ from vostool.core.errors import DataError
 from vostool.core.types import VOID
 from vostool.datasets.layout import read_json
 from vostool.datasets.still_spec import Still, StillSpec
+from vostool.media.images import MAX_PIXELS
 from vostool.media.rle import decode_coco
 
 REMEDY = "download instances_*.json of COCO again"
@@ -44,6 +45,7 @@ class CocoMask:
         height, width = self.size
         try:
             if isinstance(shape, tuple):
+                _check_polygons(shape, self.size)
                 polygons = [points.tolist() for points in shape]
                 shape = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
             mask = decode_coco(shape)
@@ -97,7 +99,7 @@ def _stills_of(path: Path, folder: Path) -> list[Still]:
             Still(
                 f"{folder.name}/{Path(image['file_name']).stem}",
                 _inside(folder, image["file_name"], path),
-                CocoMask(path, (image["height"], image["width"]), tuple(shapes[image["id"]])),
+                CocoMask(path, _size(image), tuple(shapes[image["id"]])),
             )
             for image in value["images"]
             if image["id"] in shapes
@@ -108,12 +110,29 @@ def _stills_of(path: Path, folder: Path) -> list[Still]:
         ) from error
 
 
+def _size(image: dict[str, Any]) -> tuple[int, int]:
+    """Height and width that an image is said to have."""
+    height, width = image["height"], image["width"]
+    whole = isinstance(height, int) and isinstance(width, int)
+    if not whole or min(height, width) < 1 or height * width > MAX_PIXELS:
+        raise ValueError(f"{height!r} x {width!r} is not the size of an image")
+    return height, width
+
+
+def _check_polygons(polygons: tuple[np.ndarray, ...], size: tuple[int, int]) -> None:
+    """Refuse points far outside: memory for drawing grows with the length of an outline."""
+    for points in polygons:
+        if not np.isfinite(points).all() or np.abs(points).max() > 2 * max(size):
+            raise ValueError("a polygon with points that are NaN or far outside the image")
+
+
 def _compact(segmentation: Any) -> Any:
     """Polygons as float32 arrays, a tenth of the memory of lists; None if nothing is left."""
     if isinstance(segmentation, dict):
         return segmentation
     shortest = 6
-    polygons = (np.asarray(points, np.float32) for points in segmentation)
+    with np.errstate(over="ignore"):  # judged when it is drawn
+        polygons = [np.asarray(points, np.float32) for points in segmentation]
     return tuple(points for points in polygons if points.size >= shortest) or None
 
 

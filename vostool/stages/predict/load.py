@@ -21,6 +21,7 @@ from vostool.training.checkpoints.checkpoint import (
     load_weights,
     read_checkpoint,
     require_fitting,
+    require_numbers,
 )
 
 RELEASED_SUFFIXES = (".pth", ".pt")
@@ -79,5 +80,6 @@ def _load_released(path: Path) -> nn.Module:
     model = stm.build(stm.Config())
     counters = {k: v for k, v in model.state_dict().items() if k.endswith("num_batches_tracked")}
     # Frozen BatchNorm never reads its counters, and files of old torch versions lack them.
+    require_numbers(state, path)
     load_weights(model, {**counters, **_released_stm.convert(state)}, path)
     return model

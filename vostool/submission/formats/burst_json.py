@@ -15,6 +15,7 @@ import numpy as np
 
 from vostool.core.console import progress
 from vostool.core.errors import DataError
+from vostool.core.reading import read_json
 from vostool.core.threads import ordered_map
 from vostool.core.types import EncodedMask
 from vostool.media.layers import unflatten
@@ -25,7 +26,6 @@ from vostool.submission.mask_archive import wanted_masks
 from vostool.submission.mask_file import MaskProblem, read_ids
 from vostool.submission.problems import Problems
 
-MOST_BYTES = 1 << 31
 COPIED = (
     "width",
     "height",
@@ -104,7 +104,7 @@ class BurstJson:
 
     def unpack(self, archive: Path, expected: Expectation, writer: PredictionWriter) -> None:
         by_id = {item["id"]: name for name, item in _named(_listing(expected)["sequences"])}
-        for item in json.loads(archive.read_text(encoding="utf-8"))["sequences"]:
+        for item in read_json(archive)["sequences"]:
             video = expected.videos[by_id[item["id"]]]
             ids = {label: number for number, label in video.labels.items()}
             for image, masks in zip(
@@ -153,7 +153,7 @@ def _listing(expected: Expectation) -> dict[str, Any]:
     """The annotations' own JSON, which was read before without fault."""
     (path,) = {video.listing for video in expected.videos.values()}
     assert path is not None
-    value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    value: dict[str, Any] = read_json(path)
     return value
 
 
@@ -163,13 +163,10 @@ def _named(sequences: list[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _read(archive: Path, problems: Problems) -> list[Any] | None:
-    if archive.stat().st_size > MOST_BYTES:
-        problems.add(archive.name, "is larger than any honest result file")
-        return None
     try:
-        value = json.loads(archive.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        problems.add(archive.name, f"is not valid JSON ({error})")
+        value = read_json(archive)
+    except DataError as error:
+        problems.add(archive.name, f"cannot be read ({error.what})")
         return None
     sequences = value.get("sequences") if isinstance(value, dict) else None
     if not isinstance(sequences, list):

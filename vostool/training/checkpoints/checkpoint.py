@@ -18,6 +18,7 @@ from torch import nn
 
 import vostool
 from vostool.core.errors import CheckpointError
+from vostool.core.listing import some
 from vostool.core.toml import explain_mistakes
 from vostool.core.typed import parse_as
 from vostool.training.checkpoints._tensor_file import FOREIGN, opened, write
@@ -133,12 +134,40 @@ def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], CheckpointInfo
     """State dictionary (on the CPU) and information.
 
     Raises:
-        CheckpointError: as for `read_info`.
+        CheckpointError: as for `read_info`, or weights that are no numbers.
     """
     with opened(path) as (file, metadata):
         names = [name for name in file.keys() if name.startswith(WEIGHTS)]  # noqa: SIM118
         weights = {name.removeprefix(WEIGHTS): file.get_tensor(name) for name in names}
-        return weights, _info(metadata, path)
+        info = _info(metadata, path)
+    require_numbers(weights, path)
+    return weights, info
+
+
+def require_numbers(weights: Mapping[str, torch.Tensor], where: Path) -> None:
+    """Refuse weights that are no numbers: a network of them says nothing, and says it quietly.
+
+    Raises:
+        CheckpointError: NaN or infinite values; the first tensors are named.
+    """
+    wrong = [name for name, value in weights.items() if not _all_finite(value)]
+    if wrong:
+        raise CheckpointError(
+            f"weights that are NaN or infinite: {some(wrong, SHOWN_DIFFERENCES)}",
+            where=where,
+            remedy="the training that wrote them had failed, or the file is damaged: use the "
+            "checkpoint before it",
+        )
+
+
+def _all_finite(value: torch.Tensor) -> bool:
+    """By the sum, which no NaN or infinity leaves, at the speed of memory; then value by value.
+
+    Cost: a tenth of reading the file. Values so large that their sum overflows are looked at again.
+    """
+    if not value.is_floating_point() or not value.numel():
+        return True
+    return bool(value.sum(dtype=torch.float32).isfinite() or value.isfinite().all())
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, torch.Tensor], where: Path) -> None:
