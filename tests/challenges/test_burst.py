@@ -170,6 +170,7 @@ def null_mask(sequence):
         (nothing, []),
         (unknown_track, [f"{BURST_NAMES[1]}, track 5: is unknown (tracks of this video: 1, 2)"]),
         (null_mask, ["track 1: has no run-length code; leave out", "does not fit"]),
+        (lambda sequence: sequence.update(id=[17]), ["has an id that this split does not have"]),
         (lambda sequence: sequence.update(id=3), ["has an id that this split does not have"]),
         (lambda sequence: sequence["segmentations"].pop(), ["differ in length"]),
     ],

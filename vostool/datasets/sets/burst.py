@@ -30,7 +30,18 @@ ANNOTATIONS = "all_classes.json"
 
 
 def _load(root: Path, split: str) -> list[Video]:
-    path = annotation_file(root, split)
+    sequences, names = _read(annotation_file(root, split))
+    images = first_folder(
+        [Path(root) / split, Path(root) / "frames" / split],
+        f"the folder of frames of split {split}",
+        f"put DATASET/SEQUENCE/ into {split}/ in the folder that you give as --root",
+    )
+    found = {sequence.name: sequence for sequence in sequences}
+    return build_videos(found, lambda name: _build(found[name], names, images))
+
+
+def _read(path: Path) -> tuple[list[_Sequence], dict[int, str]]:
+    """Sequences and names of categories."""
     value = read_json(path)
     sequences = value.get("sequences") if isinstance(value, dict) else None
     categories = value.get("categories") if isinstance(value, dict) else None
@@ -38,17 +49,8 @@ def _load(root: Path, split: str) -> list[Video]:
         raise DataError(
             'the file has no lists "sequences" and "categories"', where=path, remedy=CHECK
         )
-    names = _category_names(categories, path)
-    images = first_folder(
-        [Path(root) / split, Path(root) / "frames" / split],
-        f"the folder of frames of split {split}",
-        f"put DATASET/SEQUENCE/ into {split}/ in the folder that you give as --root",
-    )
-    found = {}
-    for number, item in enumerate(sequences):
-        sequence = _Sequence.of(item, number, path)
-        found[sequence.name] = sequence
-    return build_videos(found, lambda name: _build(found[name], names, images))
+    found = [_Sequence.of(item, number, path) for number, item in enumerate(sequences)]
+    return found, _category_names(categories, path)
 
 
 def annotation_file(root: Path, split: str) -> Path:
@@ -204,16 +206,11 @@ def _category(sequence: _Sequence, track: int, names: dict[int, str]) -> str:
 
 
 def _index(root: Path, split: str) -> dict[str, frozenset[str]]:
-    path = annotation_file(root, split)
-    value = read_json(path)
-    names = _category_names(value["categories"], path)
-    found = {}
-    for number, item in enumerate(value["sequences"]):
-        sequence = _Sequence.of(item, number, path)
-        found[sequence.name] = frozenset(
-            _category(sequence, track, names) for track in sequence.categories
-        )
-    return found
+    sequences, names = _read(annotation_file(root, split))
+    return {
+        sequence.name: frozenset(_category(sequence, track, names) for track in sequence.categories)
+        for sequence in sequences
+    }
 
 
 SPEC = VideoDatasetSpec(

@@ -90,7 +90,8 @@ class BurstJson:
         by_id = {item["id"]: name for name, item in _named(_listing(expected)["sequences"])}
         seen = set()
         for number, item in enumerate(value):
-            name = by_id.get(item.get("id")) if isinstance(item, dict) else None
+            identifier = item.get("id") if isinstance(item, dict) else None
+            name = by_id.get(identifier) if isinstance(identifier, int) else None
             if name is None or name not in expected.videos:
                 problems.add(f"sequence {number}", "has an id that this split does not have")
             elif name in seen:
@@ -110,11 +111,14 @@ class BurstJson:
             for image, masks in zip(
                 item["annotated_image_paths"], item["segmentations"], strict=True
             ):
+                frame = PurePosixPath(image).stem
+                if frame not in video.allowed:
+                    continue
                 layers = {number: np.zeros(video.size, bool) for number in video.labels}
                 for track, mask in masks.items():
                     code = EncodedMask(video.size, mask["rle"].encode())
                     layers[ids[track]] = decode_runs(code)
-                writer.write_layers(video.name, PurePosixPath(image).stem, layers)
+                writer.write_layers(video.name, frame, layers)
 
 
 def _encode(

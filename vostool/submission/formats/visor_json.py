@@ -179,7 +179,7 @@ def _check_annotations(value: Any, video: ExpectedVideo, place: str, problems: P
     known = set(video.labels.values())
     for item in value:
         name = item.get("name") if isinstance(item, dict) else None
-        if name not in known:
+        if not isinstance(name, str) or name not in known:
             problems.add(place, f"has the object {name!r}, which video {video.name} does not have")
         elif not _inside(item.get("segments"), video.size):
             problems.add(
