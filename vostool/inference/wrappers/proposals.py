@@ -22,7 +22,7 @@ from vostool.inference.source import FrameSource, WithProposals
 
 NAME = "proposals"
 INSIDE_OF_NOTHING = "proposals are of whole frames, which the wrapper outside has cut"
-NOT_INSIDE = {"crop_zoom": INSIDE_OF_NOTHING}
+NOT_INSIDE = {"crop-zoom": INSIDE_OF_NOTHING, "small-objects": INSIDE_OF_NOTHING}
 
 
 class Options(BaseOptions):
