@@ -263,6 +263,22 @@ def wake_seeded(model: nn.Module) -> None:
     wake(model)
 
 
+@torch.no_grad()
+def test_training_takes_a_coarser_reference_grid_at_stride_4() -> None:
+    model = network()
+    clip = random_clip()
+    masks = planes(clip.labels[:, 0], 2)
+    frame = views(model, clip.images[:, 0], 0)
+    pixels = {}
+    for training in (False, True):
+        state = model.train(training).start()
+        model.memorize(frame, model.encode(frame), masks, state, [Fate.GIVEN] * 2)
+        pixels[training] = [
+            sum(len(part) for part in reference.pixels[0]) for reference in state.references
+        ]
+    assert pixels == {False: [13 * 17, 7 * 9, 4 * 5], True: [7 * 9, 7 * 9, 4 * 5]}
+
+
 def test_wrong_choices_are_named() -> None:
     with pytest.raises(ValueError, match="windows"):
         camn.Config(windows=((2, 2), (1,), (1,)))

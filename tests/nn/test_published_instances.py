@@ -184,7 +184,7 @@ def embedding(name: str, stride: int) -> torch.Tensor:
 
 def planes_of(stride: int, plan: MatchingPlan) -> torch.Tensor:
     """Planes `[3, P, h, h]`."""
-    matched = MatchedPlanes(plan)
+    matched = MatchedPlanes(plan).eval()
     matched.distance.background.fill_(MS_BIAS[stride][0])
     matched.distance.foreground.fill_(MS_BIAS[stride][1])
     size = (MS_SIDE[stride],) * 2

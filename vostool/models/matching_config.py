@@ -70,8 +70,10 @@ class MatchingConfig(BaseModel):
     )
     halved_windows: Windows = Field(HALVED_WINDOWS, description="of local matching without a neck")
     global_rates: tuple[int, int, int] = Field(
-        (1, 1, 1),
-        description="of the reference grid at the three scales; CFBI+ trains with (2, 1, 1)",
+        (1, 1, 1), description="of the reference grid at the three scales"
+    )
+    training_rates: tuple[int, int, int] = Field(
+        (2, 1, 1), description="the same while training, as CFBI+ is trained"
     )
     local_rates: tuple[int, int, int] = Field(
         (2, 1, 1), description="of local matching at the three scales"
@@ -113,7 +115,7 @@ class MatchingConfig(BaseModel):
         for windows in (*self.windows, self.halved_windows):
             if not windows or min(windows) < 1 or len(set(windows)) < len(windows):
                 raise ValueError(f"windows must be different sizes of at least 1, got {windows}")
-        if min(*self.global_rates, *self.local_rates) < 1:
+        if min(*self.global_rates, *self.training_rates, *self.local_rates) < 1:
             raise ValueError("rates must be at least 1")
         if not 1 <= min(self.matched) <= max(self.matched) <= self.width:
             raise ValueError(f"matched channels must lie in 1..{self.width} (width)")
@@ -124,8 +126,13 @@ class MatchingConfig(BaseModel):
         if self.neck == "none":
             return (MatchingPlan(self.halved_windows, None, self.global_rates[0], halved=True),)
         return tuple(
-            MatchingPlan(*values)
-            for values in zip(
-                self.windows, self.matched, self.global_rates, self.local_rates, strict=True
+            MatchingPlan(windows, channels, rate, local_rate, training_rate=training_rate)
+            for windows, channels, rate, local_rate, training_rate in zip(
+                self.windows,
+                self.matched,
+                self.global_rates,
+                self.local_rates,
+                self.training_rates,
+                strict=True,
             )
         )
