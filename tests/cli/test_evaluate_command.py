@@ -89,3 +89,20 @@ def test_a_folder_without_masks_is_exit_code_1(folders, capsys, tmp_path):
     (tmp_path / "none").mkdir()
     assert command((folders[0], tmp_path / "none")) == 1
     assert "no predicted masks here" in capsys.readouterr().err
+
+
+def test_a_plain_pair_of_folders(folders, capsys):
+    root, preds = folders
+    truth = root / "Annotations" / "480p"
+    assert call("evaluate", preds, "--gt", truth) == 0
+    shown = capsys.readouterr().out
+    assert "1 videos, 1 objects" in shown and "0.5000" in shown
+    # A folder of the frames of one video is a video, too.
+    assert call("evaluate", preds / "Annotations" / "clip", "--gt", truth / "clip") == 0
+    assert "0.5000" in capsys.readouterr().out
+
+
+def test_a_plain_pair_has_no_data_set(folders, capsys):
+    root, _ = folders
+    assert command(folders, "--gt", root) == 2
+    assert "--gt stands in place of a data set" in capsys.readouterr().err

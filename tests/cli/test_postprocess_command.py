@@ -42,7 +42,7 @@ def test_filters_a_folder(folder, tmp_path, capsys):
         (["--steps", "drop-smal"], 2, ["drop-smal", "did you mean drop-small"]),
         (["--steps", ","], 2, ["no step", "fill-holes"]),
         (["--steps", "drop-small", "--set", "drop-small.area=1"], 2, ["'area'", "min-area"]),
-        (["--steps", "drop-small", "--dataset", "davis2017"], 2, ["--root", "--split"]),
+        (["--steps", "drop-small", "--dataset", "davis2017"], 2, ["split of davis2017", "--split"]),
         (["--steps", "drop-small", "--out", "preds"], 2, ["never written over"]),
     ],
 )

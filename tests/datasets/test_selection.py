@@ -48,12 +48,3 @@ def test_a_faulty_video_matters_only_if_it_is_chosen(root: Path) -> None:
 def test_unknown_videos_are_wrong_usage(root: Path) -> None:
     with pytest.raises(UsageError, match=r"no such video: four \(davis2017 val\)"):
         names(root, "one", "four")
-
-
-def test_all_three_or_nothing() -> None:
-    assert Selection.of(None, None, None) is None
-    with pytest.raises(UsageError, match="belong together"):
-        Selection.of("davis2017", None, "val")
-    with pytest.raises(UsageError, match="belong together"):
-        Selection.of(None, None, None, ["one"])
-    assert Selection.of("davis2017", Path("a"), "val") == Selection("davis2017", Path("a"), "val")

@@ -14,19 +14,19 @@ from vostool.cli import options
 
 
 def run(
-    dataset: options.Dataset,
-    root: options.Root,
-    split: options.Split,
     out: Annotated[Path, typer.Option(help="New prediction folder.")],
+    dataset: options.Dataset = None,
+    root: options.Root = None,
+    split: options.Split = None,
     video: options.Video = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Copy masks."""
     from vostool.core.output import Output
-    from vostool.datasets.selection import Selection
     from vostool.stages.predict.baseline import baseline
+    from vostool.stages.selecting import Asked, select_videos
 
     options.show_messages(quiet)
-    selection = Selection(dataset, root, split, tuple(video or ()))
+    selection = select_videos(Asked(dataset, root, split, tuple(video or ())))
     baseline(selection, Output(out, overwrite=overwrite))

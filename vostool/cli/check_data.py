@@ -16,35 +16,36 @@ import typer
 from vostool.cli import options
 from vostool.core.errors import UsageError
 
-DatasetName = Annotated[str | None, typer.Option("--dataset", help="Data set, such as davis2017.")]
 Stills = Annotated[
     str | None, typer.Option("--stills", help="Kind of stills instead, such as image-folder.")
 ]
-SplitName = Annotated[str | None, typer.Option("--split", help="Split, such as val.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Headers and first masks only.")]
 
 
 def run(
-    root: options.Root,
-    dataset: DatasetName = None,
-    split: SplitName = None,
+    dataset: options.Dataset = None,
+    root: options.Root = None,
+    split: options.Split = None,
     stills: Stills = None,
     video: options.Video = None,
     quick: Quick = False,
     quiet: options.Quiet = False,
 ) -> None:
-    from vostool.datasets.selection import Selection
     from vostool.reporting.inventory_table import show
     from vostool.stages.data.check_data import check_data, check_stills
+    from vostool.stages.selecting import Asked, select_videos
 
     options.show_messages(quiet)
-    if stills and not (dataset or split or video):
-        report = check_stills(stills, root, quick=quick)
-    elif dataset and split and not stills:
-        selection = Selection(dataset, root, split, tuple(video or ()))
+    if stills is None:
+        selection = select_videos(Asked(dataset, root, split, tuple(video or ())))
         report = check_data(selection, quick=quick)
+    elif root is None or dataset or split or video:
+        raise UsageError(
+            "stills have a folder, and no data set, split or videos",
+            remedy="give --stills with --root alone",
+        )
     else:
-        raise UsageError("nothing to check", remedy="give --dataset and --split, or --stills")
+        report = check_stills(stills, root, quick=quick)
     show(report)
     if report.problems:
         raise typer.Exit(1)

@@ -21,9 +21,9 @@ Archive = Annotated[Path, typer.Argument(help="Archive to check.")]
 
 def run(
     archive: Archive,
-    dataset: options.Dataset,
-    root: options.Root,
-    split: options.Split,
+    dataset: options.Dataset = None,
+    root: options.Root = None,
+    split: options.Split = None,
     rehearse: Annotated[
         bool,
         typer.Option("--rehearse", help="The archive is of a split with ground truth."),
@@ -31,11 +31,11 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Run the command."""
-    from vostool.datasets.selection import Selection
+    from vostool.stages.selecting import Asked, select_videos
     from vostool.stages.submit.check_submission import check_submission
 
     options.show_messages(quiet)
-    selection = Selection(dataset, root, split)
+    selection = select_videos(Asked(dataset, root, split))
     report = check_submission(archive, selection, rehearse=rehearse)
     for problem in report.problems:
         print(printable(problem))

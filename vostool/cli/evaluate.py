@@ -4,7 +4,10 @@ PREDICTIONS is a prediction folder or any tool's folder of VIDEO/FRAME.png. Ever
 or wrong-sized mask is reported. Scores go to standard output, and to files with --json and --csv
 (- for standard output, which then holds nothing else).
 
-Example: `vostool evaluate preds/final --dataset davis2017 --root data/DAVIS --split val`
+What predictions are of is in their run.json. Masks of other tools need --dataset, --root and
+--split (or vostool.toml), or a folder of true masks: `vostool evaluate preds/osvos --gt truth`.
+
+Example: `vostool evaluate preds/final`
 """
 
 from __future__ import annotations
@@ -15,13 +18,18 @@ from typing import Annotated
 import typer
 
 from vostool.cli import options
+from vostool.core.errors import UsageError
 
 
 def run(
     predictions: Annotated[Path, typer.Argument(help="Folder of predicted masks.")],
-    dataset: options.Dataset,
-    root: options.Root,
-    split: options.Split,
+    dataset: options.Dataset = None,
+    root: options.Root = None,
+    split: options.Split = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option("--gt", help="Folder of true masks VIDEO/FRAME.png, instead of a data set."),
+    ] = None,
     video: options.Video = None,
     measure: Annotated[
         str | None,
@@ -50,13 +58,19 @@ def run(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    from vostool.datasets.selection import Selection
-    from vostool.stages.score.evaluate import evaluate
+    from vostool.stages.score.evaluate import evaluate, plain_masks
+    from vostool.stages.selecting import Asked, select_videos
 
     options.show_messages(quiet, verbose)
+    asked = Asked(dataset, root, split, tuple(video or ()))
+    if truth is not None and asked.anything:
+        raise UsageError("--gt stands in place of a data set", remedy="leave out one of the two")
+    selection = (
+        select_videos(asked, [predictions]) if truth is None else plain_masks(truth, asked.videos)
+    )
     report = evaluate(
         predictions,
-        Selection(dataset, root, split, tuple(video or ())),
+        selection,
         measure=measure,
         count_first=count_first,
         allow_extra=allow_extra,

@@ -15,10 +15,10 @@ from vostool.cli import options
 
 def run(
     predictions: Annotated[Path, typer.Argument(help="Prediction folder.")],
-    dataset: options.Dataset,
-    root: options.Root,
-    split: options.Split,
     out: Annotated[Path, typer.Option(help="New folder, or a file ending in .mp4 or .avi.")],
+    dataset: options.Dataset = None,
+    root: options.Root = None,
+    split: options.Split = None,
     video: options.Video = None,
     alpha: Annotated[float, typer.Option(help="Share of colour inside masks, 0 to 1.")] = 0.45,
     contour: Annotated[
@@ -30,14 +30,14 @@ def run(
 ) -> None:
     """Run the command."""
     from vostool.core.output import Output
-    from vostool.datasets.selection import Selection
     from vostool.stages.score.export_overlay import OverlayStyle, export_overlay
+    from vostool.stages.selecting import Asked, select_videos
 
     options.show_messages(quiet)
     style = OverlayStyle(alpha=alpha, contour=contour, frames_per_second=fps)
     result = export_overlay(
         predictions,
-        Selection(dataset, root, split, tuple(video or ())),
+        select_videos(Asked(dataset, root, split, tuple(video or ())), [predictions]),
         Output(out, overwrite=overwrite),
         style=style,
     )

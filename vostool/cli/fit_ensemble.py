@@ -22,10 +22,10 @@ from vostool.cli import options
 
 def run(
     members: Annotated[list[Path], typer.Argument(help="Prediction folders.")],
-    dataset: options.Dataset,
-    root: options.Root,
-    split: options.Split,
     out: Annotated[Path, typer.Option(help="New file, such as fused.safetensors.")],
+    dataset: options.Dataset = None,
+    root: options.Root = None,
+    split: options.Split = None,
     video: options.Video = None,
     weighted: Annotated[
         bool, typer.Option("--weighted", help="Write fitted weights of a mean, not a network.")
@@ -49,9 +49,9 @@ def run(
     from vostool.core.options import assign, read_assignment
     from vostool.core.output import Output
     from vostool.core.toml import explain_mistakes
-    from vostool.datasets.selection import Selection
     from vostool.ensembling.fitting import FitOptions
     from vostool.stages.choose.fit_ensemble import fit_ensemble, sentence
+    from vostool.stages.selecting import Asked, select_videos
 
     options.show_messages(quiet, verbose)
     values: dict[str, Any] = {}
@@ -63,7 +63,7 @@ def run(
         raise UsageError(mistakes, remedy="correct --set") from None
     report = fit_ensemble(
         members,
-        Selection(dataset, root, split, tuple(video or ())),
+        select_videos(Asked(dataset, root, split, tuple(video or ())), members),
         Output(out, overwrite=overwrite),
         kind="weighted" if weighted else "learned",
         options=fit,

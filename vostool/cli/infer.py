@@ -28,10 +28,10 @@ WRAPPERS = {wrapper.field(name): wrapper.summary(name) for name in wrapper.names
 
 @with_flags(*HALVES, switches=WRAPPERS)
 def run(
-    dataset: options.Dataset,
-    root: options.Root,
-    split: options.Split,
     out: Annotated[Path, typer.Option(help="New prediction folder.")],
+    dataset: options.Dataset = None,
+    root: options.Root = None,
+    split: options.Split = None,
     checkpoint: Annotated[
         list[Path] | None, typer.Option(help="Trained network; may be repeated.")
     ] = None,
@@ -53,16 +53,16 @@ def run(
 ) -> None:
     """Run the command."""
     from vostool.core.output import Output
-    from vostool.datasets.selection import Selection
     from vostool.stages.predict.infer import NetworkChoice, infer
     from vostool.stages.predict.inference_recipe import combine, read_inference_recipe
+    from vostool.stages.selecting import Asked, select_videos
 
     options.show_messages(quiet, verbose)
     chosen = None if recipe is None else read_inference_recipe(recipe)
     given = given_flags(flags, *HALVES, switches=WRAPPERS)
     result = infer(
         [*(checkpoint or ()), *map(NetworkChoice.parse, network or ())],
-        Selection(dataset, root, split, tuple(video or ())),
+        select_videos(Asked(dataset, root, split, tuple(video or ()))),
         Output(out, resume, overwrite),
         combine(chosen, given, overrides or ()),
     )

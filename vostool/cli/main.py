@@ -38,8 +38,13 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def build_app() -> typer.Typer:
-    """A Typer application with one command per module of this package."""
+def build_app(only: str | None = None) -> typer.Typer:
+    """A Typer application with one command per module of this package.
+
+    Args:
+        only: the command that is called, if it is known: the others, and what they need to describe
+            their options, are then not imported.
+    """
     app = typer.Typer(
         name="vostool",
         help="Take part in semi-supervised video object segmentation challenges.",
@@ -48,10 +53,10 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_common)
-    for name in registry.names("vostool.cli"):
-        if name not in HELPERS:
-            module = importlib.import_module(f"vostool.cli.{name.replace('-', '_')}")
-            app.command(name, help=module.__doc__)(_explained(module.run))
+    names = [name for name in registry.names("vostool.cli") if name not in HELPERS]
+    for name in [only] if only in names else names:
+        module = importlib.import_module(f"vostool.cli.{name.replace('-', '_')}")
+        app.command(name, help=module.__doc__)(_explained(module.run))
     return app
 
 
@@ -59,7 +64,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failure, 2 wrong usage, 128 + signal interrupted."""
     keep_freed_memory()
     with signals_interrupt(), _sentences(resumable=False):
-        build_app()(arguments, prog_name="vostool")
+        given = sys.argv[1:] if arguments is None else arguments
+        build_app(given[0] if given else None)(arguments, prog_name="vostool")
 
 
 def _common(

@@ -26,8 +26,16 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings only.
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print details too.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Keep what is finished, do the rest.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write over existing results.")]
-Dataset = Annotated[str, typer.Option("--dataset", help="Data set, such as davis2017.")]
-Root = Annotated[Path, typer.Option("--root", help="Folder that holds the data set.")]
+Dataset = Annotated[
+    str | None,
+    typer.Option(
+        "--dataset",
+        help="Data set, such as davis2017; default what predictions or vostool.toml say.",
+    ),
+]
+Root = Annotated[
+    Path | None, typer.Option("--root", help="Folder that holds the data set; default likewise.")
+]
 InferenceRecipe = Annotated[
     str | None,
     typer.Option("--recipe", help="Inference recipe: a TOML file (`vostool tune`) or a name."),
@@ -39,7 +47,7 @@ SetInference = Annotated[
         help="Any value of `vostool recipes inference`: crop_zoom.margin=2; may be repeated.",
     ),
 ]
-Split = Annotated[str, typer.Option("--split", help="Split, such as val.")]
+Split = Annotated[str | None, typer.Option("--split", help="Split, such as val; default likewise.")]
 Video = Annotated[
     list[str] | None, typer.Option("--video", help="Only this video; may be repeated.")
 ]

@@ -24,10 +24,10 @@ log = logging.getLogger(__name__)
 
 def run(
     predictions: Predictions,
-    dataset: options.Dataset,
-    root: options.Root,
-    split: options.Split,
     out: Out,
+    dataset: options.Dataset = None,
+    root: options.Root = None,
+    split: options.Split = None,
     rehearse: Annotated[
         bool,
         typer.Option("--rehearse", help="Pack a split with ground truth and score the archive."),
@@ -37,12 +37,13 @@ def run(
 ) -> None:
     """Run the command."""
     from vostool.core.output import Output
-    from vostool.datasets.selection import Selection
+    from vostool.stages.selecting import Asked, select_videos
     from vostool.stages.submit.package_submission import package_submission
     from vostool.stages.submit.rehearse import rehearse_submission
 
     options.show_messages(quiet)
-    selection, output = Selection(dataset, root, split), Output(out, overwrite=overwrite)
+    selection = select_videos(Asked(dataset, root, split), [predictions])
+    output = Output(out, overwrite=overwrite)
     scores = None
     if rehearse:
         rehearsal = rehearse_submission(predictions, selection, output)

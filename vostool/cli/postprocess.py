@@ -40,11 +40,9 @@ def run(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="STEP.PARAMETER=VALUE; may be repeated.")
     ] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="Data set, which says where masks are given.")
-    ] = None,
-    root: Annotated[Path | None, typer.Option(help="Folder that holds the data set.")] = None,
-    split: Annotated[str | None, typer.Option(help="Split, such as val.")] = None,
+    dataset: options.Dataset = None,
+    root: options.Root = None,
+    split: options.Split = None,
     explain: Annotated[
         Path | None,
         typer.Option(help="New folder: per video what was changed and why, with overlays."),
@@ -59,8 +57,8 @@ def run(
 ) -> None:
     """Run the command."""
     from vostool.core.output import Output
-    from vostool.datasets.selection import Selection
     from vostool.stages.predict.postprocess import postprocess
+    from vostool.stages.selecting import Asked, select_if_known
 
     options.show_messages(quiet, verbose)
     names, values = [name for name in steps.split(",") if name.strip()], settings or []
@@ -74,7 +72,7 @@ def run(
         names,
         Output(out, resume, overwrite),
         settings=values,
-        selection=Selection.of(dataset, root, split),
+        selection=select_if_known(Asked(dataset, root, split), [predictions]),
         explain=None if explain is None else Output(explain, resume, overwrite),
     )
     print(f"{result.folder} ({result.changed_fraction:.2%} of the pixels changed)")

@@ -18,10 +18,10 @@ def run(
         list[str],
         typer.Argument(help="Prediction folders, or LABEL=FOLDER; the last is looked at closest."),
     ],
-    dataset: options.Dataset,
-    root: options.Root,
-    split: options.Split,
     out: Annotated[Path, typer.Option(help="New folder; the page is index.html in it.")],
+    dataset: options.Dataset = None,
+    root: options.Root = None,
+    split: options.Split = None,
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "",
     video: options.Video = None,
     videos: Annotated[
@@ -38,14 +38,16 @@ def run(
 ) -> None:
     """Run the command."""
     from vostool.core.output import Output
-    from vostool.datasets.selection import Selection
-    from vostool.stages.score.report import ReportOptions, report
+    from vostool.stages.score.report import ReportOptions, label_folders, report
+    from vostool.stages.selecting import Asked, select_videos
 
     options.show_messages(quiet)
     shown = ReportOptions(title=title, videos=videos, frames=frames, worst=worst)
     result = report(
         predictions,
-        Selection(dataset, root, split, tuple(video or ())),
+        select_videos(
+            Asked(dataset, root, split, tuple(video or ())), label_folders(predictions).values()
+        ),
         Output(out, overwrite=overwrite),
         options=shown,
         allow_partial=allow_partial,

@@ -38,9 +38,9 @@ Favour = Annotated[
 
 
 def run(
-    dataset: options.Dataset,
-    root: options.Root,
     out: Out,
+    dataset: options.Dataset = None,
+    root: options.Root = None,
     base: Base = "train",
     holdout: Holdout = None,
     seed: Seed = 0,
@@ -50,12 +50,12 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     from vostool.core.output import Output
-    from vostool.datasets.selection import Selection
     from vostool.stages.data.split import split
+    from vostool.stages.selecting import Asked, select_videos
 
     options.show_messages(quiet)
     split(
-        Selection(dataset, root, base),
+        select_videos(Asked(dataset, root, base)),
         Output(out, overwrite=overwrite),
         holdout=holdout,
         seed=seed,

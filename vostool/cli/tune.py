@@ -41,10 +41,10 @@ COMMON = (
 @with_flags(*HALVES, only=COMMON)
 def run(
     checkpoint: Annotated[list[Path], typer.Option(help="Trained network; may be repeated.")],
-    dataset: options.Dataset,
-    root: options.Root,
     split: Annotated[str, typer.Option("--split", help="FILE.json:val, or train with --video.")],
     out: Annotated[Path, typer.Option(help="The recipe to write, such as tuned.toml.")],
+    dataset: options.Dataset = None,
+    root: options.Root = None,
     tta: Annotated[
         list[str] | None, typer.Option(help="Views to try; may be repeated. Default none.")
     ] = None,
@@ -85,10 +85,10 @@ def run(
 ) -> None:
     """Run the command."""
     from vostool.core.output import Output
-    from vostool.datasets.selection import Selection
     from vostool.stages.choose.tune import tune
     from vostool.stages.choose.tuning import TuningChoices
     from vostool.stages.predict.infer import InferenceSettings
+    from vostool.stages.selecting import Asked, select_videos
 
     options.show_messages(quiet, verbose)
     tried = {"tta": tta, "memory": memory, "max_memory": max_memory, "crop_zoom": crop_zoom}
@@ -97,7 +97,7 @@ def run(
     files = given.pop("tracker_models", None)
     result = tune(
         checkpoint,
-        Selection(dataset, root, split, tuple(video or ())),
+        select_videos(Asked(dataset, root, split, tuple(video or ()))),
         TuningChoices(**{name: tuple(values) for name, values in tried.items() if values}),
         Output(out, resume, overwrite),
         work=work,

@@ -2,6 +2,9 @@
 
 Axes: B clips, T frames, N objects, H x W pixels. A *row* is an object's position 1..N in tensors
 (0 is the background); an *id* is the number that the data set uses for it, with gaps allowed.
+
+torch is imported only where tensors are made: most commands handle files alone, and loading it
+takes longer than they do.
 """
 
 from __future__ import annotations
@@ -10,12 +13,14 @@ import enum
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
 
 from vostool.core.errors import DataError
+
+if TYPE_CHECKING:
+    import torch
 
 VOID = 255
 """Pixel value that DAVIS uses for 'ignore'; never an object id."""
@@ -253,6 +258,8 @@ class Clip:
     @classmethod
     def collate(cls, clips: Sequence[Clip]) -> Clip:
         """Join clips of equal T, H, W along B; N becomes the largest N."""
+        import torch
+
         most = max(clip.present.shape[1] for clip in clips)
         present = [
             torch.nn.functional.pad(clip.present, (0, most - clip.present.shape[1]))
@@ -315,6 +322,8 @@ class ObjectProposals:
     masks: torch.Tensor
 
     def __post_init__(self) -> None:
+        import torch
+
         count = len(self.boxes)
         if tuple(self.boxes.shape) != (count, 4):
             raise ValueError(f"boxes must be [P, 4], got {tuple(self.boxes.shape)}")
@@ -332,6 +341,8 @@ class ObjectProposals:
     @classmethod
     def none(cls, height: int, width: int) -> ObjectProposals:
         """No candidate in an image of this size."""
+        import torch
+
         masks = torch.zeros((0, height, width), dtype=torch.bool)
         return cls(torch.zeros(0, 4), torch.zeros(0), masks)
 

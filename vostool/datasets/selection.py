@@ -35,23 +35,6 @@ class Selection:
         object.__setattr__(self, "root", Path(self.root))
         object.__setattr__(self, "videos", tuple(self.videos))
 
-    @classmethod
-    def of(
-        cls, dataset: str | None, root: Path | None, split: str | None, videos: Sequence[str] = ()
-    ) -> Selection | None:
-        """What optional parts make: data set, root and split together, or nothing.
-
-        Raises:
-            UsageError: only some are given.
-        """
-        if dataset is not None and root is not None and split is not None:
-            return cls(dataset, root, split, tuple(videos))
-        if dataset is None and root is None and split is None and not videos:
-            return None
-        raise UsageError(
-            "--dataset, --root and --split belong together", remedy="give all three or none"
-        )
-
     def __str__(self) -> str:
         return f"{self.dataset} {self.split}"
 

@@ -105,7 +105,8 @@ class PredictionFolder:
 
     Accepts `root/Annotations/VIDEO/FRAME.png`, `root/Annotations/480p/VIDEO/FRAME.png` and
     `root/VIDEO/FRAME.png`; and, where objects may overlap, `VIDEO/OBJECT/FRAME.png` in these
-    places, OBJECT being the object's id less one with three digits, as in SA-V.
+    places, OBJECT being the object's id less one with three digits, as in SA-V. A folder that holds
+    masks itself is a video of its name.
 
     Raises:
         DataError: no folder, or no masks in it.
@@ -116,11 +117,15 @@ class PredictionFolder:
         if not self.root.is_dir():
             raise DataError("no such prediction folder", where=self.root, remedy="check the path")
         self._masks = _mask_root(self.root)
+        folders = sorted(_video_folders(self._masks))
+        self._layers = layered_videos(self._masks, {folder.name for folder in folders})
+        if not folders and not self._layers and _holds_masks(self.root):
+            folders = [self.root.resolve()]
+            self._masks = folders[0].parent
         self._videos = {
             folder.name: tuple(sorted(path.stem for path in folder.glob("*.png")))
-            for folder in sorted(_video_folders(self._masks))
+            for folder in folders
         }
-        self._layers = layered_videos(self._masks, self._videos)
         for name, objects in self._layers.items():
             self._videos[name] = tuple(sorted(frozenset().union(*objects.values())))
         self._videos = dict(sorted(self._videos.items()))
@@ -270,10 +275,12 @@ def _video_folders(base: Path) -> list[Path]:
     return [
         folder
         for folder in base.iterdir()
-        if folder.is_dir()
-        and not folder.name.startswith(".")
-        and any(path.suffix == ".png" for path in folder.iterdir())
+        if folder.is_dir() and not folder.name.startswith(".") and _holds_masks(folder)
     ]
+
+
+def _holds_masks(folder: Path) -> bool:
+    return any(path.suffix == ".png" for path in folder.iterdir())
 
 
 def _read_probabilities(path: Path, size: tuple[int, int] | None) -> tuple[np.ndarray, ObjectIds]:

@@ -8,11 +8,11 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from pydantic import BaseModel
 
 import vostool
@@ -62,7 +62,7 @@ def versions() -> dict[str, str]:
     """Versions that a result may depend on."""
     return {
         "vostool": vostool.__version__,
-        "torch": str(torch.__version__),
+        "torch": metadata.version("torch"),
         "numpy": np.__version__,
         "python": platform.python_version(),
     }
@@ -188,6 +188,7 @@ class _Manifest(BaseModel):
     command: str | None = None
     dataset: str | None = None
     split: str | None = None
+    root: str | None = None
     settings: dict[str, Any] | None = None
     checkpoints: list[Any] | None = None
     parents: list[Any] | None = None

@@ -13,6 +13,7 @@ from vostool.core.types import Video
 from vostool.datasets.catalogue import given_mask
 from vostool.datasets.selection import Selection
 from vostool.predictions.folder import PredictionWriter
+from vostool.predictions.origin import recorded_root
 from vostool.predictions.run import Planned, PredictionRun
 
 
@@ -27,7 +28,12 @@ def baseline(selection: Selection, output: Output) -> Path:
     videos = {video.name: video for video in selection.load()}
     run = PredictionRun(
         output,
-        {"command": "baseline", "parents": [], **selection.record},
+        {
+            "command": "baseline",
+            "parents": [],
+            **selection.record,
+            "root": recorded_root(selection.root, output.path),
+        },
         {**selection.record},
         {name: Planned(video.output_frames, video.ids) for name, video in videos.items()},
         inputs=selection.inputs(videos.values()),

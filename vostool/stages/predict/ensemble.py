@@ -18,6 +18,7 @@ from vostool.ensembling.method import Accumulator, Needs
 from vostool.ensembling.options import MergeOptions
 from vostool.inference.writer import WriteBehind
 from vostool.predictions.folder import PredictionFolder
+from vostool.predictions.origin import common_origin
 from vostool.predictions.quantise import to_uint8
 from vostool.predictions.run import Planned, PredictionRun
 
@@ -65,7 +66,7 @@ def ensemble(
     first = folders.folders[0]
     run = PredictionRun(
         output,
-        _about(folders.folders),
+        _about(folders.folders, output.path),
         {
             "members": [str(path) for path in members],
             "method": chosen.name,
@@ -119,7 +120,7 @@ def _write_video(
     writer.submit(run.finish, video, time.monotonic() - start)
 
 
-def _about(folders: Sequence[PredictionFolder]) -> dict[str, Any]:
+def _about(folders: Sequence[PredictionFolder], out: Path) -> dict[str, Any]:
     """What the manifest says besides the settings: where members come from."""
     parents = []
     for folder in folders:
@@ -132,9 +133,6 @@ def _about(folders: Sequence[PredictionFolder]) -> dict[str, Any]:
                 "parents": manifest.get("parents", []),
             }
         )
+    origin = common_origin([folder.root for folder in folders])
     about: dict[str, Any] = {"command": "ensemble", "parents": parents}
-    for name in ("dataset", "split"):
-        values = {(folder.manifest or {}).get(name) for folder in folders}
-        if len(values) == 1 and None not in values:
-            about[name] = values.pop()
-    return about
+    return about if origin is None else about | origin.record(out)

@@ -24,6 +24,7 @@ from vostool.inference.sharding import share
 from vostool.inference.wrapper import require_files, wrap_all
 from vostool.nn.precision import precision_name
 from vostool.predictions.manifest import Shard, file_digests
+from vostool.predictions.origin import recorded_root
 from vostool.predictions.run import Planned, PredictionRun
 from vostool.stages.predict.networks import NetworkChoice, Networks, load_networks
 from vostool.stages.predict.video_worker import VideoWorker
@@ -84,7 +85,7 @@ def infer(
     run = _run(loaded, settings, device, dtype)
     prediction = PredictionRun(
         output,
-        _about(selection, loaded, device),
+        {**_about(loaded, device), **_origin(selection, output.path)},
         _comparable(settings, selection, loaded),
         {video.name: Planned(_wanted(video, settings), video.ids) for video in mine},
         inputs=selection.inputs(chosen) if isinstance(selection, Selection) else places(chosen),
@@ -142,17 +143,20 @@ def _wanted(video: Video, settings: InferenceSettings) -> tuple[str, ...]:
     return video.frame_names if settings.execution.all_frames else video.output_frames
 
 
-def _about(
-    selection: Selection | Sequence[Video], networks: Networks, device: torch.device
-) -> dict[str, Any]:
+def _about(networks: Networks, device: torch.device) -> dict[str, Any]:
     """What the manifest says besides the settings."""
     return {
         "command": "infer",
         "device": str(device),
         "checkpoints": list(networks.checkpoints),
         "parents": [],
-        **_data_set(selection),
     }
+
+
+def _origin(selection: Selection | Sequence[Video], out: Path) -> dict[str, str]:
+    if not isinstance(selection, Selection):
+        return {}
+    return {**selection.record, "root": recorded_root(selection.root, out)}
 
 
 def _data_set(selection: Selection | Sequence[Video]) -> dict[str, str]:

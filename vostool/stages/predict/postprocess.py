@@ -24,6 +24,7 @@ from vostool.postprocess.sequence import FrameEdit, MaskSequence
 from vostool.predictions.comparison import refuse_unknown
 from vostool.predictions.folder import PredictionFolder
 from vostool.predictions.manifest import video_entries
+from vostool.predictions.origin import read_origin, recorded_root
 from vostool.predictions.run import Planned, PredictionRun
 from vostool.stages.predict.explain import explain_video
 
@@ -92,15 +93,15 @@ def postprocess(
         read = selection.inputs(described.values())
     run = PredictionRun(
         output,
-        _about(source, selection),
+        _about(source, selection, output.path),
         _comparable(source, plan, selection),
         {name: _planned(source, name, described) for name in source.videos()},
         inputs=[source.root, *read],
     )
     if described is None:
         log.warning(
-            "no --dataset given: the first frame with an object is taken as the given one, and "
-            "objects that come later are not protected where they start"
+            "no --dataset is given or known: the first frame with an object is taken as the given "
+            "one, and objects that come later are not protected where they start"
         )
     where = None if explain is None else explain.claim_folder([source.root, *read])
     counts = _run_all(_Task(source, plan, run, described, where))
@@ -202,7 +203,7 @@ def _planned(source: PredictionFolder, name: str, described: dict[str, Video] | 
     return Planned(source.frames(name), ids)
 
 
-def _about(source: PredictionFolder, selection: Selection | None) -> dict[str, Any]:
+def _about(source: PredictionFolder, selection: Selection | None, out: Path) -> dict[str, Any]:
     """What the manifest says besides the settings: where the masks come from."""
     manifest = source.manifest or {}
     parent = {"path": str(source.root)} | {
@@ -210,8 +211,9 @@ def _about(source: PredictionFolder, selection: Selection | None) -> dict[str, A
     }
     about = {"command": "postprocess", "parents": [parent]}
     if selection is not None:
-        return about | selection.record
-    return about | {key: manifest[key] for key in ("dataset", "split") if key in manifest}
+        return about | selection.record | {"root": recorded_root(selection.root, out)}
+    origin = read_origin(source.root)
+    return about if origin is None else about | origin.record(out)
 
 
 def _comparable(

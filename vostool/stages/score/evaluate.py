@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from vostool.core.cores import available_cores
@@ -23,6 +23,8 @@ from vostool.scoring.measure import Measure, load_measure
 from vostool.scoring.problems import Problems
 from vostool.scoring.report import EvaluationReport
 
+PLAIN, PLAIN_SPLIT = "masks", "all"
+"""The data set that is a folder of masks and nothing else."""
 EXTRA = (Difference.UNKNOWN_VIDEO.value, Difference.UNKNOWN_FRAMES.value, EXTRA_IDS)
 
 
@@ -87,6 +89,11 @@ def evaluate(
     if csv is not None:
         write_text(csv, report.as_csv())
     return report
+
+
+def plain_masks(truth: Path, videos: Sequence[str] = ()) -> Selection:
+    """A folder of true masks `VIDEO/FRAME.png` alone, as what predictions are scored against."""
+    return Selection(PLAIN, truth, PLAIN_SPLIT, tuple(videos))
 
 
 def _with_first(rule: ScoringRule, videos: list[Video], count_first: bool) -> ScoringRule:

@@ -90,7 +90,7 @@ def report(
         OutputError: `output` is not empty and is not to be overwritten.
     """
     options = options or ReportOptions()
-    places = _label(predictions)
+    places = label_folders(predictions)
     videos = selection.load()
     folders = {label: PredictionFolder(path) for label, path in places.items()}
     shown, parts = _compare(folders, videos, selection, allow_partial)
@@ -138,8 +138,12 @@ def _sections(
     return [*sections, provenance_section(entries)]
 
 
-def _label(predictions: Sequence[Path | str]) -> dict[str, Path]:
-    """Label -> folder; the folder's name where it is unique, else its path."""
+def label_folders(predictions: Sequence[Path | str]) -> dict[str, Path]:
+    """Label -> folder; the folder's name where it is unique, else its path.
+
+    Raises:
+        UsageError: no prediction, or a label twice.
+    """
     if not predictions:
         raise UsageError("no predictions are given", remedy="name one or more prediction folders")
     pairs = []
