@@ -32,6 +32,7 @@ COMMANDS = {
     "check-data": "check-data --dataset davis2016 --root data --split val",
     "postprocess": "postprocess preds --steps drop-small,fill-holes,keep-near-last --out final",
     "package-submission": "package-submission handed --rehearse --out a.zip",
+    "import": "import data/Annotations/480p --out imported",
     "report": "report preds --out page",
     "export-overlay": "export-overlay preds --out drawn",
     "baseline": "baseline --dataset davis2016 --root data --split val --out again",

@@ -19,9 +19,6 @@ from vostool.cli import options
 
 
 def run(
-    dataset: options.Dataset,
-    root: options.Root,
-    split: options.Split,
     source: Annotated[str, typer.Option(help="maskrcnn, or coco for a file of proposals.")],
     file: Annotated[
         list[Path] | None, typer.Option(help="The source's file: weights, or proposals.")
@@ -29,6 +26,9 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="JSON file to write; without, the recall alone.")
     ] = None,
+    dataset: options.Dataset = None,
+    root: options.Root = None,
+    split: options.Split = None,
     video: options.Video = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
     overwrite: options.Overwrite = False,
@@ -37,14 +37,14 @@ def run(
 ) -> None:
     """Run the command."""
     from vostool.core.output import Output
-    from vostool.datasets.selection import Selection
     from vostool.stages.predict.propose import propose
+    from vostool.stages.selecting import Asked, select_videos
 
     options.show_messages(quiet, verbose)
     found = propose(
         source,
         file or (),
-        Selection(dataset, root, split, tuple(video or ())),
+        select_videos(Asked(dataset, root, split, tuple(video or ()))),
         None if out is None else Output(out, overwrite=overwrite),
         device,
     )

@@ -1,0 +1,1 @@
+"""Masks as other tools write them: what lies where, and what its values mean."""
