@@ -1,9 +1,10 @@
 """Make a prediction folder of masks that another tool wrote, which stay as they are.
 
 Understands VIDEO/FRAME.png, a folder per object (SAM 2), an image per object (FRAME_OBJECT.png),
-numpy stacks (VIDEO.npy); ids, 0 and 255, RGB in the palette's colours, smoothed edges, other sizes,
-0.png for 00000.png. With a data set, ids, frames' names and sizes are those of its videos. Prints
-what was done; exit code 1 if something could not be repaired, which is then not written.
+numpy stacks (VIDEO.npy), a JSON file of run-length codes (YouTube-VIS); ids, 0 and 255, RGB in the
+palette's colours, smoothed edges, other sizes, 0.png for 00000.png. With a data set, ids, frames'
+names and sizes are those of its videos. Prints what was done; exit code 1 if something could not
+be repaired, which is then not written.
 
 Example: `vostool import sam2 --dataset davis2017 --root data/DAVIS --split val --out preds/sam2`
 """
@@ -19,7 +20,7 @@ from vostool.cli import options
 
 
 def run(
-    masks: Annotated[Path, typer.Argument(help="Folder that another tool wrote.")],
+    masks: Annotated[Path, typer.Argument(help="Folder, or JSON file, that another tool wrote.")],
     out: Annotated[Path, typer.Option(help="New prediction folder.")],
     dataset: options.Dataset = None,
     root: options.Root = None,

@@ -33,12 +33,14 @@ class ForeignFrame:
         whole: the file of all objects together.
         objects: a file per object, by the number that the tool gave it.
         read: makes the values of a stack, integers `[H, W]` or bool `[N, H, W]`.
+        numbers: of the N objects; by default from 1.
     """
 
     where: Path
     whole: Path | None = None
     objects: Mapping[int, Path] | None = None
     read: Callable[[], np.ndarray] | None = None
+    numbers: tuple[int, ...] | None = None
 
 
 def foreign_videos(root: Path) -> dict[str, dict[str, ForeignFrame]]:

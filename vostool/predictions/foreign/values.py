@@ -88,7 +88,8 @@ def look(frame: ForeignFrame) -> Look:
         values = frame.read()
         if values.ndim == 3:
             of_objects, repairs = True, (JOINED,)
-            planes = {number + 2: plane > 0.5 for number, plane in enumerate(values)}
+            numbers = frame.numbers or range(1, len(values) + 1)
+            planes = {n + 1: plane > 0.5 for n, plane in zip(numbers, values, strict=True)}
             values = _joined(planes, frame.where)
         values = _small(values, frame.where)
     else:

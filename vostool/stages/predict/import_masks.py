@@ -22,6 +22,7 @@ from vostool.core.types import ObjectIds, Video
 from vostool.datasets.selection import Selection
 from vostool.media.images import frame_size
 from vostool.predictions.foreign.layouts import ForeignFrame, foreign_videos
+from vostool.predictions.foreign.rle_json import rle_videos
 from vostool.predictions.foreign.values import look, meaning, to_ids
 from vostool.predictions.origin import recorded_root
 from vostool.predictions.run import Planned, PredictionRun
@@ -72,7 +73,7 @@ def import_masks(
     """Read another tool's masks, repair what can be repaired, write a prediction folder.
 
     Args:
-        source: see `predictions.foreign.layouts`.
+        source: see `predictions.foreign.layouts`; or a JSON file, see `rle_json` there.
         selection: the videos that they are of: says ids, names and sizes of frames.
         drop_extra: leave out what the data set lacks, instead of calling it a fault.
 
@@ -81,7 +82,7 @@ def import_masks(
         DataError: no masks; the data set cannot be read; none of the masks can be used.
         OutputError: the output is not empty and is not to be overwritten.
     """
-    result, found = ImportResult(output.path), foreign_videos(source)
+    result, found = ImportResult(output.path), _read(Path(source))
     described = None if selection is None else {video.name: video for video in selection.load()}
     plan = dict(_matched(found, described, result, drop_extra))
     if not plan:
@@ -110,6 +111,10 @@ def import_masks(
             _import_video(run, name, frames, described[name] if described else None, result)
             bar.advance(note=name)
     return result
+
+
+def _read(source: Path) -> dict[str, dict[str, ForeignFrame]]:
+    return rle_videos(source) if source.suffix == ".json" else foreign_videos(source)
 
 
 def _import_video(
