@@ -77,7 +77,7 @@ def test_a_result_file_of_another_tool_becomes_predictions(tmp_path):
     [
         (["--to", "wide"], 2, "no form is called 'wide'"),
         ([], 2, "give --to, or --dataset"),
-        (["--to", "flat", "--dataset", "burst"], 2, "--dataset, --root and --split belong"),
+        (["--to", "flat", "--dataset", "burst"], 2, "give --to, or --dataset"),
     ],
 )
 def test_wrong_usage(flat, tmp_path, capsys, arguments, code, words):

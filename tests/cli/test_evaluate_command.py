@@ -97,6 +97,8 @@ def test_a_plain_pair_of_folders(folders, capsys):
     assert call("evaluate", preds, "--gt", truth) == 0
     shown = capsys.readouterr().out
     assert "1 videos, 1 objects" in shown and "0.5000" in shown
+    assert call("evaluate", preds, "--gt", root) == 0
+    assert "0.5000" in capsys.readouterr().out
     # A folder of the frames of one video is a video, too.
     assert call("evaluate", preds / "Annotations" / "clip", "--gt", truth / "clip") == 0
     assert "0.5000" in capsys.readouterr().out

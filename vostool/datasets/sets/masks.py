@@ -11,16 +11,23 @@ from vostool.datasets.spec import ScoringRule, VideoDatasetSpec
 from vostool.datasets.unlisted import video_of_files
 
 SPLIT = "all"
+MASKS, LEVEL = "Annotations", "480p"
 LAYOUT = "put masks into VIDEO/FRAME.png, or those of a single video into the folder itself"
 
 
 def _load(root: Path, split: str) -> list[Video]:
     """Videos of `root/VIDEO/FRAME.png`, or one of `root/FRAME.png`; masks stand for frames, too.
 
+    As in prediction folders, all of that may lie in `Annotations` or in `Annotations/480p`.
+
     Raises:
         DataError: no masks, or those of a video are faulty.
     """
     root = Path(root)
+    if (root / MASKS).is_dir():
+        root = root / MASKS
+    if (root / LEVEL).is_dir() and list_folders(root / LEVEL):
+        root = root / LEVEL
     if list_files(root, MASK_SUFFIXES):
         return build_videos(
             [safe_name(root.resolve().name, root)], lambda name: _single(name, root)
