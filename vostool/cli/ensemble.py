@@ -38,7 +38,7 @@ def run(
     out: Annotated[Path, typer.Option(help="New prediction folder.")],
     method: Annotated[str, typer.Option(help=f"auto or one of: {METHODS}.")] = "auto",
     weights: Annotated[
-        str | None, typer.Option(help="One number per folder, such as 2,1,1.")
+        str | None, typer.Option(help="One number per folder, such as 2,1,1; for learned its file.")
     ] = None,
     settings: Annotated[
         list[str] | None,

@@ -36,7 +36,8 @@ class MergeOptions(Options):
     weights: Annotated[Any, Flag("--member-weights")] = Field(
         None,
         description="a number for each member, such as 2,1; in infer a member is a network with "
-        "one memory strategy (network by network), in ensemble a folder",
+        "one memory strategy (network by network), in ensemble a folder; for method learned the "
+        "file of fit-ensemble",
     )
 
     def choose(self, probabilities: bool = True) -> MergingMethod:
