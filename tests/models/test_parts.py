@@ -18,7 +18,7 @@ from vostool.inference.strategy import parse_strategies
 from vostool.models import FrameViews
 from vostool.models.space_time import SpaceTimeNetwork
 from vostool.models.systems import famnet, scmn, stm
-from vostool.nn.part_choice import KINDS, NONE
+from vostool.nn.part_choice import ENCODER, KINDS, MEMORY, NONE, Kind
 from vostool.recipe import build_model, load_recipe
 from vostool.training.optimisation.optimiser import train_mode
 
@@ -45,9 +45,24 @@ CROSSINGS = {
         {"encoder": {"name": "shared", "shared_heads": False}, "refinement": THIN},
     ),
 }
+
+
+def with_partner(kind: Kind, name: str) -> dict[str, str]:
+    """A part, and an encoder or a memory that stores what it reads or reads what it stores."""
+    for own, other, word, partner in (
+        (ENCODER, MEMORY, "STORES", "READS"),
+        (MEMORY, ENCODER, "READS", "STORES"),
+    ):
+        wanted = getattr(own.module(name), word, "pixels") if kind is own else "pixels"
+        if wanted != "pixels":
+            fitting = [n for n in other.names() if getattr(other.module(n), partner, 0) == wanted]
+            return {kind.word: name, other.word: fitting[0]}
+    return {kind.word: name}
+
+
 for kind in KINDS:
     for name in kind.names():
-        CROSSINGS[f"stm, {kind.word} {name}"] = (stm, {kind.word: name})
+        CROSSINGS[f"stm, {kind.word} {name}"] = (stm, with_partner(kind, name))
 
 
 def build(module, **values) -> SpaceTimeNetwork:
