@@ -34,6 +34,7 @@ from vostool.training.objective import in_groups, read_objective
 from vostool.training.synthesis.synthesize import SynthesisOptions
 
 SUFFIX = ".toml"
+SYSTEMS, DETECTORS = "vostool.models.systems", "vostool.models.detectors"
 OWN = ("description", "papers")
 """Keys that `extends` does not take over."""
 
@@ -175,10 +176,14 @@ def parse_recipe(table: dict[str, Any], where: str) -> Recipe:
 
 
 def network_module(name: str) -> Any:
-    """A network's module, with `Config` and `build`. Raises UsageError if there is none."""
-    return registry.load(
-        "vostool.models.systems", name, kind="model", entry_point_group=ENTRY_POINT_GROUP
-    )
+    """The module, with `Config` and `build`, of a network that segments videos or of a detector.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name.replace("_", "-") in registry.names(DETECTORS):
+        return registry.load(DETECTORS, name, kind="detector")
+    return registry.load(SYSTEMS, name, kind="model", entry_point_group=ENTRY_POINT_GROUP)
 
 
 def build_model(

@@ -19,7 +19,7 @@ from vostool.inference.run import Propagation, Request
 from vostool.inference.source import ArraySource
 from vostool.inference.wrapper import nested
 from vostool.inference.wrappers.proposals import WithDetector
-from vostool.proposals import maskrcnn
+from vostool.nn import mask_rcnn
 
 CPU = torch.device("cpu")
 
@@ -90,7 +90,7 @@ def test_unknown_sources_and_missing_files_are_sentences(tmp_path) -> None:
 def test_mask_rcnn_from_a_file_proposes_at_most_fifty_boxes_with_masks(tmp_path) -> None:
     torch.manual_seed(0)
     path = tmp_path / "detector.safetensors"
-    save_file(maskrcnn.build(2).state_dict(), path)
+    save_file(mask_rcnn.build(2).state_dict(), path)
     source = open_source("maskrcnn", [path], CPU)
     source.network.transform.min_size, source.network.transform.max_size = (96,), 160
     image = np.random.default_rng(0).integers(0, 255, (60, 90, 3), np.uint8)

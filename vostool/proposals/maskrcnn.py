@@ -1,8 +1,9 @@
 """torchvision's Mask R-CNN (ResNet-50, FPN, second version), its classes ignored.
 
-Weights are a file in torchvision's names, of any number of classes: those trained on COCO have 91,
-a detector of objects of one class has 2. DMM-Net, whose settings DMN-AOA takes over, keeps at most
-50 detections whatever their score, without those that overlap a better one by more than 0.4.
+Weights are a file in torchvision's names, of any number of classes (those trained on COCO have 91),
+or a checkpoint of a detector of objects of one class (`vostool train proposals-maskrcnn`). DMM-Net,
+whose settings DMN-AOA takes over, keeps at most 50 detections whatever their score, without those
+that overlap a better one by more than 0.4.
 """
 
 from __future__ import annotations
@@ -16,16 +17,15 @@ from torch import nn
 
 from vostool.core.errors import CheckpointError
 from vostool.core.types import ObjectProposals
-from vostool.nn import torchvision_compat
+from vostool.nn import mask_rcnn
 from vostool.nn.trunk import read_tensors
 
-FILES = ("weights of torchvision's maskrcnn_resnet50_fpn_v2",)
+FILES = ("weights of torchvision's maskrcnn_resnet50_fpn_v2, or a detector's checkpoint",)
 
-MOST = 50
 LARGEST_OVERLAP = 0.4
 MASK_THRESHOLD = 0.4
-SHORT_SIDE, LONG_SIDE = 480, 864
-"""To which the detector resizes frames."""
+TRAINED, TRAINED_SIDES = "weights.network.", "weights.sides"
+"""What tensors of a detector that `vostool train` has trained are called in its checkpoint."""
 
 
 class MaskRCNN:
@@ -57,24 +57,7 @@ class MaskRCNN:
 
         finite = torch.isfinite(scores) & torch.isfinite(boxes).all(1)
         rows = finite.nonzero()[:, 0]
-        return rows[nms(boxes[rows], scores[rows], LARGEST_OVERLAP)][:MOST]
-
-
-def build(classes: int, short_side: int = SHORT_SIDE, long_side: int = LONG_SIDE) -> nn.Module:
-    """The network without weights; `classes` counts the background."""
-    torchvision_compat.enable_detection()
-    from torchvision.models.detection import maskrcnn_resnet50_fpn_v2
-
-    return maskrcnn_resnet50_fpn_v2(
-        weights=None,
-        weights_backbone=None,
-        num_classes=classes,
-        min_size=short_side,
-        max_size=long_side,
-        box_score_thresh=0.0,
-        box_nms_thresh=0.5,
-        box_detections_per_img=2 * MOST,
-    )
+        return rows[nms(boxes[rows], scores[rows], LARGEST_OVERLAP)][: mask_rcnn.MOST]
 
 
 def open_source(files: Sequence[Path], device: torch.device) -> MaskRCNN:
@@ -85,6 +68,15 @@ def open_source(files: Sequence[Path], device: torch.device) -> MaskRCNN:
     """
     path = files[0]
     state = read_tensors(path)
+    sides = mask_rcnn.SIDES
+    if TRAINED_SIDES in state:
+        short_side, long_side = state[TRAINED_SIDES].tolist()
+        sides = (short_side, long_side)
+        state = {
+            name.removeprefix(TRAINED): value
+            for name, value in state.items()
+            if name.startswith(TRAINED)
+        }
     last = state.get("roi_heads.box_predictor.cls_score.bias")
     if last is None or last.ndim != 1 or len(last) < 2:
         raise CheckpointError(
@@ -92,7 +84,7 @@ def open_source(files: Sequence[Path], device: torch.device) -> MaskRCNN:
             where=path,
             remedy="save the state_dict of torchvision's network as .safetensors or .pth",
         )
-    network = build(len(last))
+    network = mask_rcnn.build(len(last), sides)
     try:
         network.load_state_dict(state)
     except RuntimeError as error:

@@ -12,6 +12,7 @@ from torch import nn
 
 from vostool.core.errors import CheckpointError, VostoolError
 from vostool.core.typed import parse_as
+from vostool.models import Segmenter
 from vostool.models import released_stm as _released_stm
 from vostool.models.systems import stm
 from vostool.nn.trunk import read_tensors
@@ -48,6 +49,12 @@ def load_segmenter(
     with _explained(path):
         # Sizes are a stranger's, too: only a network whose tensors the file holds gets memory.
         sketch = build_model(choice, weights="none", device="meta")
+    if not isinstance(sketch, Segmenter):
+        raise CheckpointError(
+            f"{choice.name} finds objects, it does not follow them",
+            where=path,
+            remedy=f"give the checkpoint to vostool propose --source {choice.name} --file",
+        )
     require_fitting(sketch, weights, path)
     network = build_model(choice, weights="none")
     load_weights(network, weights, path)

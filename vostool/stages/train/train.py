@@ -13,7 +13,7 @@ from torch import nn
 from vostool.core.errors import UsageError
 from vostool.core.files import write_json
 from vostool.core.output import Output
-from vostool.models import InputSpec
+from vostool.models import InputSpec, Segmenter
 from vostool.nn.precision import resolve_device
 from vostool.recipe import Recipe, build_model, parse_recipe
 from vostool.stages.train.training_data import DataFolders, held_out_videos, training_clips
@@ -135,6 +135,11 @@ def _network(recipe: Recipe, run: TrainingRun, processes: Processes) -> nn.Modul
         raise UsageError(
             f"{recipe.model.name} learns from proposals, and there are none",
             remedy="pass --proposals ENTRY=FILE (`vostool propose` makes the file)",
+        )
+    if recipe.validation.every and not isinstance(model, Segmenter):
+        raise UsageError(
+            f"{recipe.model.name} finds objects and follows none, so that no videos are scored",
+            remedy="--set validation.every=0; vostool propose reports the recall of a checkpoint",
         )
     if run.init is None:
         return model.to(processes.device)
