@@ -17,13 +17,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 from vostool.core.types import VOID, Clip, Fate
+from vostool.models.explaining import MemoryRelevance, relevance_of
 from vostool.models.matching_config import MatchingConfig
 from vostool.models.matching_encoder import EncodedFrame, MatchingEncoder
 from vostool.models.matching_state import ClipMemory, MatchingState, background_fate
 from vostool.models.segmenter import FrameViews, InputSpec, Prediction
 from vostool.nn.context.pyramid_attention import PyramidAttention, TransposedPyramidAttention
 from vostool.nn.folding import freeze_statistics
-from vostool.nn.foreground_memory import ForegroundBackgroundMemory
+from vostool.nn.foreground_memory import ForegroundBackgroundMemory, read_sides
 from vostool.nn.instances.blocks import AppendedChannels, BottleneckInput
 from vostool.nn.instances.ensembler import CollaborativeEnsembler, InstanceMaps
 from vostool.nn.instances.gates import RegionSums, instance_vector
@@ -113,6 +114,17 @@ class MatchingNetwork(nn.Module):
         the reference set as a whole, with what was predicted of the other objects.
         """
         self._remember(frame.time, features, probabilities, state, fates)
+
+    def relevance(
+        self, features: EncodedFrame, state: MatchingState, row: int, pixels: torch.Tensor
+    ) -> MemoryRelevance | None:
+        """See `ShowsRelevance`: of the foreground's side; None without a memory."""
+        stored = state.stored[row + 1] if self.memory is not None else None
+        if self.memory is None or not isinstance(stored, ObjectMemory):
+            return None
+        key, value = self.memory.query(features.coarse[:1])
+        size = (value.shape[-2], value.shape[-1])
+        return relevance_of(stored, read_sides, key[0], pixels, size)
 
     def _remember(
         self,

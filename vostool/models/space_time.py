@@ -15,6 +15,7 @@ from torch import nn
 
 from vostool.core.types import Clip, Fate
 from vostool.models import former
+from vostool.models.explaining import MemoryRelevance, relevance_of
 from vostool.models.segmenter import FrameViews, InputSpec, Prediction
 from vostool.models.space_time_config import SpaceTimeConfig
 from vostool.nn import part_choice
@@ -161,6 +162,13 @@ class SpaceTimeNetwork(nn.Module):
             result[:, rows] = _object_probability(decoded).unflatten(0, (views, len(rows)))
         logits, probabilities = soft_aggregate(result)
         return Prediction(probabilities, logits)
+
+    def relevance(
+        self, features: QueryFeatures, state: MemoryState, row: int, pixels: torch.Tensor
+    ) -> MemoryRelevance | None:
+        """See `ShowsRelevance`."""
+        memory = state.objects[row]
+        return relevance_of(memory, self.memory, features.key[0], pixels, features.size)
 
     # What both have in common
 

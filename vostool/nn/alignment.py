@@ -59,10 +59,8 @@ class AdaptiveAlignment(nn.Module):
             proposals: `[P, C, s, s]`, with soft masks `[P, s, s]`.
             pairs: int64 `[R]` template and `[R]` proposal of each pair.
         """
-        # The temperature and the prior go into the keys, so that affinities need one product.
-        of_templates = self._keys(templates) / self.log_temperature.exp()
-        of_templates = torch.cat([of_templates, torch.ones_like(of_templates[..., :1])], dim=-1)
-        of_proposals = torch.cat([self._keys(proposals), self._prior(proposal_masks)], dim=-1)
+        of_templates = self._of_templates(templates)
+        of_proposals = self._of_proposals(proposals, proposal_masks)
         wanted = F.normalize(templates.flatten(2).float(), dim=1)
         weights = template_masks.flatten(1).float()
         values = proposals.flatten(2).float()
@@ -78,6 +76,26 @@ class AdaptiveAlignment(nn.Module):
         if not parts:
             return templates.new_zeros(0, dtype=torch.float32)
         return torch.cat(parts)
+
+    def attention(
+        self, template: torch.Tensor, proposal: torch.Tensor, mask: torch.Tensor
+    ) -> torch.Tensor:
+        """Where each location of a template `[C, s, s]` looks in a proposal with its soft mask.
+
+        Returns:
+            `[s*s, s*s]` float32; rows sum to 1.
+        """
+        keys = self._of_proposals(proposal[None], mask[None])
+        return (self._of_templates(template[None]) @ keys.mT).softmax(-1)[0]
+
+    # The temperature and the prior go into the keys, so that affinities need one product.
+
+    def _of_templates(self, templates: torch.Tensor) -> torch.Tensor:
+        keys = self._keys(templates) / self.log_temperature.exp()
+        return torch.cat([keys, torch.ones_like(keys[..., :1])], dim=-1)
+
+    def _of_proposals(self, proposals: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+        return torch.cat([self._keys(proposals), self._prior(masks)], dim=-1)
 
     def _keys(self, maps: torch.Tensor) -> torch.Tensor:
         """`[K, C, s, s]` -> unit vectors float32 `[K, s*s, width]`."""

@@ -68,8 +68,12 @@ class ObjectMemory:
     @property
     def times(self) -> list[int]:
         """Frame indices held, in time order."""
-        extra = [] if self.replaceable is None else [self.replaceable]
-        return sorted(self.permanent + extra)
+        return sorted(self.slots)
+
+    @property
+    def slots(self) -> list[int]:
+        """Frame indices held, in the order of `contents`."""
+        return self.permanent + ([] if self.replaceable is None else [self.replaceable])
 
     def write(self, key: torch.Tensor, value: torch.Tensor, fate: Fate, time: int) -> None:
         """Store one frame: key `[V, hw, Ck]`, value `[V, hw, Cv]`.

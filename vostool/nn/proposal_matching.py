@@ -62,6 +62,10 @@ class Candidates:
         """All of several lists."""
         return cls(torch.cat([p.boxes for p in parts]), torch.cat([p.masks for p in parts]))
 
+    def at(self, index: int) -> Candidates:
+        """One of them."""
+        return Candidates(self.boxes[index : index + 1], self.masks[index : index + 1])
+
     def regions(self, cells: int) -> torch.Tensor:
         """Each mask below its own box `[P, s, s]`, `cells` per side."""
         if not len(self):
@@ -152,6 +156,24 @@ class ProposalMatcher(nn.Module):
         if self.template_mode is not TemplateMode.FIRST:
             scores.append(self._compare_dynamic(readout, candidates.boxes, proposals, masks))
         return torch.stack(scores).mean(0)
+
+    def attention(
+        self, templates: Templates, value: torch.Tensor, candidates: Candidates
+    ) -> torch.Tensor | None:
+        """Where one template looks in one proposal, see `AdaptiveAlignment.attention`.
+
+        None without alignment.
+
+        Args:
+            value: `[C, h, w]` of the frame.
+        """
+        if self.alignment is None:
+            return None
+        owner = torch.zeros(1, dtype=torch.long, device=value.device)
+        region = roi_align(value[None], candidates.boxes, owner, self.cells, 1 / FEATURE_STRIDE)
+        return self.alignment.attention(
+            templates.maps[0], region[0], candidates.regions(self.cells)[0]
+        )
 
     def _compare_all(
         self,

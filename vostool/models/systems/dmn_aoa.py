@@ -27,6 +27,7 @@ from torch.nn import functional as F
 
 from vostool.core.types import Clip, Fate
 from vostool.models.clip_pairs import ClipPairs
+from vostool.models.explaining import AlignedPoints, MemoryRelevance, relevance_of
 from vostool.models.object_matching import (
     Compared,
     ImageFeatures,
@@ -38,7 +39,7 @@ from vostool.models.object_matching import (
 from vostool.models.segmenter import FrameViews, InputSpec, Prediction
 from vostool.nn.aggregation import soft_aggregate
 from vostool.nn.decoder import Decoder, Skips
-from vostool.nn.dynamic_memory import MemoryEncoder
+from vostool.nn.dynamic_memory import MemoryEncoder, read_object
 from vostool.nn.folding import freeze_statistics
 from vostool.nn.key_value import KeyValueHead
 from vostool.nn.mask_proposals import jittered
@@ -315,6 +316,37 @@ class DMNAOA(nn.Module):
         logits = self.decoder(entered, features.skips, owner)
         return logits.float().softmax(1)[:, 1]
 
+    # What people are shown
+
+    def relevance(
+        self, features: Features, state: State, row: int, pixels: torch.Tensor
+    ) -> MemoryRelevance | None:
+        """See `ShowsRelevance`."""
+
+        def read(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+            # Memory's last value is a share, which is not read.
+            return read_object(query, keys, F.pad(values, (0, 1)), self.config.object_memory)
+
+        size = (features.value.shape[-2], features.value.shape[-1])
+        return relevance_of(state.memories[row], read, features.key[0], pixels, size)
+
+    def aligned_points(
+        self, features: Features, state: State, prediction: Prediction, row: int, count: int
+    ) -> AlignedPoints | None:
+        """See `ShowsAlignment`: of the first frame's template, spread over the object."""
+        column, templates = prediction.extras["matches"][0][row], state.templates[row]
+        if column is None or templates is None:
+            return None
+        chosen = prediction.extras["proposals"][0].at(column)
+        template = templates.at(0)
+        attention = self.matcher.attention(template, features.value[0], chosen)
+        cells = (template.masks[0].flatten() >= 0.5).nonzero()[:, 0]
+        if attention is None or not len(cells):
+            return None
+        some = cells[torch.linspace(0, len(cells) - 1, min(count, len(cells))).round().long()]
+        places = cell_centres(self.config.region_cells, attention.device)
+        return AlignedPoints(chosen.boxes[0], places[some], attention[some] @ places)
+
     # Training, whole clips
 
     def forward(self, clip: Clip) -> Prediction:
@@ -449,6 +481,13 @@ def others_of(masks: torch.Tensor) -> torch.Tensor:
         return torch.zeros_like(masks)
     best, second = masks.topk(2, dim=1).values.unbind(1)
     return torch.where(masks == best[:, None], second[:, None], best[:, None])
+
+
+def cell_centres(cells: int, device: torch.device) -> torch.Tensor:
+    """x and y `[cells**2, 2]` of a region's cells, row by row, as fractions of its sides."""
+    steps = (torch.arange(cells, device=device) + 0.5) / cells
+    y, x = torch.meshgrid(steps, steps, indexing="ij")
+    return torch.stack([x.flatten(), y.flatten()], dim=1)
 
 
 def _by_row(columns: Sequence[int | None], known: Sequence[int], count: int) -> list[int | None]:
