@@ -7,8 +7,9 @@ import math
 import pytest
 import torch
 
-from vostool.nn import torchvision_compat
+from vostool.nn import proposal_matching, torchvision_compat
 from vostool.nn.alignment import AdaptiveAlignment, every_pair
+from vostool.nn.proposal_matching import Candidates, ProposalMatcher, Templates
 from vostool.nn.roi import roi_align
 
 
@@ -159,3 +160,18 @@ def test_an_empty_template_mask_gives_no_similarity_and_finite_gradients():
     assert found.tolist() == [0.0, 0.0]
     found.sum().backward()
     assert torch.isfinite(templates.grad).all()
+
+
+def test_objects_that_are_compared_by_turns_give_the_same(monkeypatch) -> None:
+    torch.manual_seed(0)
+    matcher = ProposalMatcher(8, cells=4).eval()
+    readout, value = torch.randn(5, 8, 6, 8), torch.randn(8, 6, 8)
+    templates = Templates(torch.randn(5, 8, 4, 4), torch.rand(5, 4, 4))
+    boxes = torch.tensor([[0.0, 0, 40, 50], [30, 20, 100, 90], [64, 0, 128, 96]])
+    candidates = Candidates(boxes, torch.rand(3, 24, 32))
+    with torch.inference_mode():
+        together = matcher.similarity(templates, readout, value, candidates)
+        monkeypatch.setattr(proposal_matching, "PAIRS_AT_ONCE", 6)
+        by_turns = matcher.similarity(templates, readout, value, candidates)
+    assert together.shape == (5, 3)
+    assert torch.allclose(together, by_turns, atol=1e-6)

@@ -25,6 +25,8 @@ from vostool.nn.mask_proposals import tight_boxes
 from vostool.nn.roi import roi_align
 
 FEATURE_STRIDE, MASK_STRIDE = 16, 4
+PAIRS_AT_ONCE = 150
+"""Objects x proposals whose dynamic templates, 0.2 MB each, are held together."""
 
 
 class TemplateMode(enum.Enum):
@@ -195,16 +197,24 @@ class ProposalMatcher(nn.Module):
         proposals: torch.Tensor,
         masks: torch.Tensor,
     ) -> torch.Tensor:
-        """A template per object and proposal: the read-out below the proposal's own box."""
-        objects, count = len(readout), len(boxes)
-        owner = torch.arange(objects, device=boxes.device).repeat_interleave(count)
-        templates = roi_align(
-            readout, boxes.repeat(objects, 1), owner, self.cells, 1 / FEATURE_STRIDE
-        )
-        index = torch.arange(count, device=boxes.device).repeat(objects)
-        pairs = (torch.arange(objects * count, device=boxes.device), index)
-        flat = self._compare(templates, masks[index], proposals, masks, pairs)
-        return flat.unflatten(0, (objects, count))
+        """A template per object and proposal: the read-out below the proposal's own box.
+
+        Some objects at a time, so that with many objects no more memory is needed.
+        """
+        count = len(boxes)
+        at_once = max(1, PAIRS_AT_ONCE // count)
+        parts = []
+        for some in readout.split(at_once):
+            objects = len(some)
+            owner = torch.arange(objects, device=boxes.device).repeat_interleave(count)
+            templates = roi_align(
+                some, boxes.repeat(objects, 1), owner, self.cells, 1 / FEATURE_STRIDE
+            )
+            index = torch.arange(count, device=boxes.device).repeat(objects)
+            pairs = (torch.arange(objects * count, device=boxes.device), index)
+            flat = self._compare(templates, masks[index], proposals, masks, pairs)
+            parts.append(flat.unflatten(0, (objects, count)))
+        return torch.cat(parts)
 
     def _compare(
         self,
