@@ -83,7 +83,7 @@ def trained(request, root, tmp_path_factory) -> tuple[Path, list]:
     more = ["--proposals", f"davis2016={file}"] if with_detector else []
     assert call("train", recipe, "--data", f"davis2016={root}", "--out", folder / "run",
                 "--workers", 0, "--device", "cpu", *more) == 0  # fmt: skip
-    flags = ["--set", "proposals.source=coco", "--tracker-model", f"coco={file}"]
+    flags = ["--set", "proposals.source=coco", "--model-file", f"coco={file}"]
     return folder / "run" / "best.ckpt", flags if with_detector else []
 
 

@@ -23,8 +23,8 @@ COMMON = [
     ("options", "code", "words"),
     [
         (["--no-crop-zoom", "--set", "crop_zoom.margin=2"], 2, "no effect with --no-crop-zoom"),
-        (["--tracker-model", "vit=x.onnx"], 2, "names vit, which nothing uses"),
-        (["--tracker-model", "x.onnx"], 2, "write NAME=VALUE"),
+        (["--model-file", "vit=x.onnx"], 2, "names vit, which nothing uses"),
+        (["--model-file", "x.onnx"], 2, "write NAME=VALUE"),
         (["--set", "crop_zoom.margn=2"], 2, "crop_zoom.margn (did you mean margin?)"),
         (["--set", "crop_zoom.margin=0"], 2, "crop_zoom.margin: "),
         (["--set", "crop_zom.margin=2"], 2, "unknown key crop_zom (did you mean crop_zoom?)"),
@@ -34,7 +34,7 @@ COMMON = [
         (["--set", "crop_zoom.tracker=vitt"], 2, "did you mean vit?"),
         (["--set", "crop_zoom.tracker=vit"], 2, "vostool download vittrack"),
         (
-            ["--set", "crop_zoom.tracker=vit", "--tracker-model", "vit=no.onnx"],
+            ["--set", "crop_zoom.tracker=vit", "--model-file", "vit=no.onnx"],
             1,
             "is missing",
         ),

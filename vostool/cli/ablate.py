@@ -42,9 +42,9 @@ def run(
     reuse: Annotated[
         list[str] | None, typer.Option(help="Checkpoint instead of training: ROW:SEED=FILE.")
     ] = None,
-    tracker_model: Annotated[
+    model_file: Annotated[
         list[str] | None,
-        typer.Option(help="Model file of a tracker that rows use: TRACKER=FILE; nano takes two."),
+        typer.Option(help="Model file of what rows use, a tracker say: NAME=FILE; nano takes two."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Processes that load clips.")] = 1,
@@ -55,7 +55,7 @@ def run(
 ) -> None:
     """Run the command."""
     from vostool.core.output import Output
-    from vostool.stages.choose.ablate import AblationRun, ablate, parse_reuse, parse_tracker_models
+    from vostool.stages.choose.ablate import AblationRun, ablate, parse_model_files, parse_reuse
     from vostool.stages.choose.ablation_plan import parse_seeds, read_plan
     from vostool.stages.train.training_data import DataFolders
 
@@ -70,7 +70,7 @@ def run(
         only=tuple(only or ()),
         seeds=numbers,
         reuse=parse_reuse(reuse or [], numbers),
-        tracker_models=parse_tracker_models(tracker_model or []),
+        model_files=parse_model_files(model_file or []),
         device=device,
         workers=workers,
     )

@@ -33,7 +33,7 @@ COMMON = (
     "seed",
     "device",
     "compile",
-    "tracker_models",
+    "model_files",
 )
 """Options that all trials have in common."""
 
@@ -94,7 +94,7 @@ def run(
     tried = {"tta": tta, "memory": memory, "max_memory": max_memory, "crop_zoom": crop_zoom}
     tried |= {"steps": steps, "set": step_values}
     given = given_flags(flags, *HALVES)
-    files = given.pop("tracker_models", None)
+    files = given.pop("model_files", None)
     result = tune(
         checkpoint,
         select_videos(Asked(dataset, root, split, tuple(video or ()))),
@@ -102,7 +102,7 @@ def run(
         Output(out, resume, overwrite),
         work=work,
         settings=InferenceSettings.of(given),
-        tracker_models=files,
+        model_files=files,
     )
     options.results().print(result.table())
     print(result.recipe)

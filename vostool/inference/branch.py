@@ -76,7 +76,7 @@ class Branch:
                 f"{type(self._segmenter).__name__} chooses among object proposals, and there are "
                 "none",
                 where=f"frame {frame.name}",
-                remedy="pass --set proposals.source=maskrcnn --tracker-model maskrcnn=FILE",
+                remedy="pass --set proposals.source=maskrcnn --model-file maskrcnn=FILE",
             )
         return self.group.proposals(frame.proposals, self._device)
 

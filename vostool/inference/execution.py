@@ -23,7 +23,8 @@ class Execution(Options):
     all_frames: Annotated[bool, Flag()] = Field(
         False, description="write every frame, not only those that the data set's server wants"
     )
-    tracker_models: Annotated[dict[str, tuple[Path, ...]], Flag("--tracker-model")] = Field(
+    model_files: Annotated[dict[str, tuple[Path, ...]], Flag("--model-file")] = Field(
         default_factory=dict,
-        description="model files by the tracker's name, in its order: vit=vit.onnx",
+        description="model files by the name of what reads them (a tracker, a source of "
+        "proposals), in its order: vit=vit.onnx",
     )

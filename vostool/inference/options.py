@@ -69,10 +69,10 @@ class InferenceSettings(Options):
 
     @model_validator(mode="after")
     def _files_are_read(self) -> InferenceSettings:
-        unused = sorted(self.execution.tracker_models.keys() - wrapper.reads(self.inference))
+        unused = sorted(self.execution.model_files.keys() - wrapper.reads(self.inference))
         if unused:
             raise ValueError(
-                f"tracker_models names {', '.join(unused)}, which nothing uses: "
+                f"model_files names {', '.join(unused)}, which nothing uses: "
                 f"set crop_zoom.tracker={unused[0]}, or leave it out"
             )
         return self
@@ -106,7 +106,7 @@ class InferenceSettings(Options):
     def with_files(self, files: Mapping[str, tuple[Path, ...]]) -> InferenceSettings:
         """The same with those of the model files that its wrappers read."""
         read = wrapper.reads(self.inference)
-        return self.changed(tracker_models={k: v for k, v in files.items() if k in read})
+        return self.changed(model_files={k: v for k, v in files.items() if k in read})
 
     def changed(self, **values: Any) -> InferenceSettings:
         """The same with other values of either half. Raises UsageError as `of`."""

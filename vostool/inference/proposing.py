@@ -33,7 +33,7 @@ def require_source(name: str, files: Sequence[Path]) -> Any:
     if len(files) != len(wanted):
         raise UsageError(
             f"proposals from {name} take {len(wanted)} file(s), {len(files)} given",
-            remedy=f"pass --tracker-model {name}=FILE with {' and '.join(wanted)}",
+            remedy=f"pass --model-file {name}=FILE with {' and '.join(wanted)}",
         )
     for path, role in zip(files, wanted, strict=True):
         if not Path(path).is_file():

@@ -86,7 +86,7 @@ def _wrong_number(name: str, wanted: Sequence[str], given: int) -> str:
 def _remedy(name: str, module: object) -> str:
     wanted: tuple[str, ...] = module.FILES  # type: ignore[attr-defined]
     if not wanted:
-        return f"leave --tracker-model {name}=... out, or choose vit or nano as the tracker"
-    pieces = " ".join(f"--tracker-model {name}={role}" for role in wanted)
+        return f"leave --model-file {name}=... out, or choose vit or nano as the tracker"
+    pieces = " ".join(f"--model-file {name}={role}" for role in wanted)
     download = module.DOWNLOAD  # type: ignore[attr-defined]
     return f"pass {pieces}; vostool download {download} fetches what it needs"

@@ -14,7 +14,7 @@ from vostool.core.output import Output
 from vostool.inference.trackers import mil
 from vostool.recipe import build_model, load_recipe
 from vostool.stages.choose import ablate as stage
-from vostool.stages.choose.ablate import AblationRun, ablate, parse_reuse, parse_tracker_models
+from vostool.stages.choose.ablate import AblationRun, ablate, parse_model_files, parse_reuse
 from vostool.stages.choose.ablation_plan import AblationPlan, inference_of, parse_seeds, read_plan
 from vostool.stages.train.training_data import DataFolders
 from vostool.training.checkpoints.checkpoint import read_checkpoint
@@ -160,7 +160,7 @@ TRACKED = PLAN.replace('views = "flip"', 'views = "flip", crop_zoom = { tracker 
         (
             {},
             r"tracker nano takes 2 model file\(s\), 0 are given \(row flip\): pass "
-            r"--tracker-model nano=nanotrack_backbone_sim.onnx --tracker-model nano=nano.*download",
+            r"--model-file nano=nanotrack_backbone_sim.onnx --model-file nano=nano.*download",
         ),
         ({"nano": 2}, r"cannot be used as NanoTrack.*\(row flip, .*0\.onnx, .*1\.onnx\)"),
         ({"nano": 1}, "1 are given"),
@@ -177,7 +177,7 @@ def test_trackers_without_usable_files_are_found_before_anything_is_made(
         path.write_bytes(b"no network " * 50)
     models = {name: tuple(paths[:count]) for name, count in files.items()}
     with pytest.raises(VostoolError, match=message):
-        ablate(plan, run_of(tmp_path / "out", videos, tracker_models=models))
+        ablate(plan, run_of(tmp_path / "out", videos, model_files=models))
     assert not (tmp_path / "out").exists()
 
 
@@ -190,13 +190,13 @@ def test_a_row_with_a_tracker_that_has_files(
     monkeypatch.setattr(mil, "FILES", ("weights.onnx",))
     plan = _plan(file, TRACKED.replace('"nano"', '"mil"'))
     reuse = {("base", 3): made / "rows/base/seed-3/2-tiny/best.ckpt"}
-    models = parse_tracker_models([f"mil={weights}"])
+    models = parse_model_files([f"mil={weights}"])
     out, only = tmp_path / "out", {"seeds": (3,), "only": ("flip",), "reuse": reuse}
-    ablate(plan, run_of(out, videos, tracker_models=models, **only))
+    ablate(plan, run_of(out, videos, model_files=models, **only))
     manifest = json.loads((out / "rows/flip/seed-3/predictions/run.json").read_text())
     assert manifest["settings"]["crop_zoom"]["tracker"] == "mil"
     assert [len(files) for files in manifest["settings"]["model_files"].values()] == [1]
-    again = run_of(out, videos, tracker_models=models, resume=True, **only)
+    again = run_of(out, videos, model_files=models, resume=True, **only)
     assert len(ablate(plan, again).rows[1].figures) == 1
     weights.write_text("two")
     with pytest.raises(UsageError, match=r"model_files\.mil was"):
@@ -206,14 +206,14 @@ def test_a_row_with_a_tracker_that_has_files(
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        (["x.onnx"], "write TRACKER=FILE"),
-        (["=x.onnx"], "write TRACKER=FILE"),
-        (["nano=x.onnx"], r"no model file for --tracker-model nano \(x.onnx\)"),
+        (["x.onnx"], "write NAME=FILE"),
+        (["=x.onnx"], "write NAME=FILE"),
+        (["nano=x.onnx"], r"no model file for --model-file nano \(x.onnx\)"),
     ],
 )
-def test_wrong_tracker_models(texts: list[str], message: str) -> None:
+def test_wrong_model_files(texts: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        parse_tracker_models(texts)
+        parse_model_files(texts)
 
 
 def test_overrides_that_all_trainings_of_a_recipe_share(file: Path) -> None:
@@ -256,7 +256,7 @@ def test_wrong_reuse(texts: list[str], seeds: tuple[int, ...], message: str) -> 
         ({"overrides": ("loop.bach=2",)}, "unknown key loop.bach"),
         ({"reuse": {("both", 0): Path("x")}}, "runs other rows' networks"),
         ({"reuse": {("base", 7): Path("x")}}, "seed 7"),
-        ({"tracker_models": {"nano": ()}}, "--tracker-model names nano, which no row uses"),
+        ({"model_files": {"nano": ()}}, "--model-file names nano, which no row uses"),
     ],
 )
 def test_mistakes_are_found_before_anything_is_made(

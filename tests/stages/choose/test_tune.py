@@ -203,7 +203,7 @@ def test_trackers_that_cannot_be_used(
             choices,
             Output(tmp_path / "t.toml"),
             settings=FAST,
-            tracker_models=files,
+            model_files=files,
         )
     assert not (tmp_path / "t-settings").exists()
 

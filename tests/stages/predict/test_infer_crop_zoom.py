@@ -86,8 +86,8 @@ def test_resuming_keeps_verdicts_and_refuses_other_thresholds(tmp_path, checkpoi
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"tracker_models": {"vit": ["x.onnx"]}}, "names vit, which nothing uses"),
-        ({"crop_zoom": {}, "tracker_models": {"vit": ["x.onnx"]}}, "names vit, which nothing"),
+        ({"model_files": {"vit": ["x.onnx"]}}, "names vit, which nothing uses"),
+        ({"crop_zoom": {}, "model_files": {"vit": ["x.onnx"]}}, "names vit, which nothing"),
         ({"crop_zoom": {"tracker": "vit"}}, r"vostool download vittrack"),
         ({"crop_zoom": {"tracker": "transt"}}, "unknown tracker"),
     ],
@@ -108,7 +108,7 @@ def test_contradictions_are_refused_before_anything_is_made(
 def test_a_missing_model_file_is_named(tmp_path, checkpoint, video):
     missing = tmp_path / "no.onnx"
     settings = InferenceSettings.of(
-        crop_zoom={"tracker": "vit"}, tracker_models={"vit": [missing]}, **FAST
+        crop_zoom={"tracker": "vit"}, model_files={"vit": [missing]}, **FAST
     )
     with pytest.raises(DataError, match=rf"is missing: .*{missing.name}"):
         infer([checkpoint], [video[0]], Output(tmp_path / "out"), settings)

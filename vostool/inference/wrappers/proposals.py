@@ -30,7 +30,7 @@ class Options(BaseOptions):
 
     source: str = Field(
         "maskrcnn",
-        description="kind of source: maskrcnn, coco; its files come with --tracker-model",
+        description="kind of source: maskrcnn, coco; its files come with --model-file",
     )
 
 

@@ -20,7 +20,7 @@ from vostool.predictions.manifest import file_digest, file_digests
 from vostool.recipe import Recipe, load_recipe, parse_recipe
 from vostool.reporting.ablation import AblationReport, row_reports
 from vostool.stages.choose.ablation_plan import AblationPlan, Evaluation, Row, inference_of
-from vostool.stages.choose.ablation_run import AblationRun, parse_reuse, parse_tracker_models
+from vostool.stages.choose.ablation_run import AblationRun, parse_model_files, parse_reuse
 from vostool.stages.predict.infer import InferenceSettings, infer
 from vostool.stages.predict.postprocess import postprocess
 from vostool.stages.score.evaluate import evaluate
@@ -30,7 +30,7 @@ from vostool.training.checkpoints.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 
-__all__ = ["AblationRun", "ablate", "parse_reuse", "parse_tracker_models"]
+__all__ = ["AblationRun", "ablate", "parse_model_files", "parse_reuse"]
 
 RESULT, TABLE, NUMBERS, ROWS = "result.json", "ablation.md", "ablation.json", "rows"
 
@@ -144,20 +144,20 @@ class _Maker:
         return row.shown or row.name in self._run.only
 
     def _check_trackers(self, wanted: Sequence[Row]) -> None:
-        unused = set(self._run.tracker_models)
+        unused = set(self._run.model_files)
         for row in self._plan.row:
             settings = self._settings(row)
             unused -= reads(settings.inference)
             if row not in wanted or not self.is_scored(row):
                 continue
             try:
-                require_files(settings.inference, settings.execution.tracker_models)
+                require_files(settings.inference, settings.execution.model_files)
             except VostoolError as error:
                 where = f"row {row.name}" + (f", {error.where}" if error.where else "")
                 raise type(error)(error.what, where=where, remedy=error.remedy) from error
         if unused:
             raise UsageError(
-                f"--tracker-model names {', '.join(sorted(unused))}, which no row uses",
+                f"--model-file names {', '.join(sorted(unused))}, which no row uses",
                 remedy='rows use a tracker with inference = { crop_zoom = { tracker = "..." } }',
             )
 
@@ -234,11 +234,11 @@ class _Maker:
     def _made_of(self, row: Row, networks: Sequence[Path]) -> dict[str, Any]:
         """What the figures depend on."""
         videos, settings = self._videos(), self._settings(row)
-        trackers = file_digests(settings.execution.tracker_models)
+        digests = file_digests(settings.execution.model_files)
         return {
             "checkpoints": [file_digest(path) for path in networks],
             "inference": settings.inference.model_dump(mode="json"),
-            **({"tracker_models": trackers} if trackers else {}),
+            **({"model_files": digests} if digests else {}),
             "postprocess": row.postprocess.model_dump(mode="json"),
             "overrides": list(self._run.overrides),
             "dataset": videos.dataset,
@@ -250,7 +250,7 @@ class _Maker:
         execution = Execution(device=self._run.device)
         inference = inference_of(self._plan, row)
         settings = InferenceSettings(inference=inference, execution=execution)
-        return settings.with_files(self._run.tracker_models)
+        return settings.with_files(self._run.model_files)
 
     def _videos(self) -> Selection:
         what, data = self._plan.evaluate, self._run.data

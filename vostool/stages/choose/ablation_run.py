@@ -1,4 +1,4 @@
-"""What `ablate` is told besides the plan: folders, checkpoints to reuse, trackers' files."""
+"""What `ablate` is told besides the plan: folders, checkpoints to reuse, model files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class AblationRun:
         only: names of rows; all by default. Rows that they need are made too.
         seeds: instead of the file's.
         reuse: (row, seed) -> checkpoint to use instead of training that row.
-        tracker_models: tracker -> its model files, in its order.
+        model_files: name of what reads them, such as a tracker -> files, in its order.
         device, workers: as for `train`.
     """
 
@@ -34,7 +34,7 @@ class AblationRun:
     only: tuple[str, ...] = ()
     seeds: tuple[int, ...] = ()
     reuse: Mapping[tuple[str, int], Path] = field(default_factory=dict)
-    tracker_models: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    model_files: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     device: str = "auto"
     workers: int = 1
 
@@ -61,8 +61,8 @@ def parse_reuse(texts: Sequence[str], seeds: Sequence[int]) -> dict[tuple[str, i
     return found
 
 
-def parse_tracker_models(texts: Sequence[str]) -> dict[str, tuple[Path, ...]]:
-    """Read `TRACKER=FILE` texts; a tracker of several files takes them in its order.
+def parse_model_files(texts: Sequence[str]) -> dict[str, tuple[Path, ...]]:
+    """Read `NAME=FILE` texts; a tracker of several files takes them in its order.
 
     Raises:
         UsageError: of another form, or the file is missing.
@@ -72,11 +72,11 @@ def parse_tracker_models(texts: Sequence[str]) -> dict[str, tuple[Path, ...]]:
         name, separator, file = text.partition("=")
         if not separator or not name or not file:
             raise UsageError(
-                f"cannot use --tracker-model {text!r}", remedy="write TRACKER=FILE, such as vit=..."
+                f"cannot use --model-file {text!r}", remedy="write NAME=FILE, such as vit=..."
             )
         if not Path(file).is_file():
             raise UsageError(
-                f"there is no model file for --tracker-model {name}",
+                f"there is no model file for --model-file {name}",
                 where=file,
                 remedy="vostool download fetches models of trackers",
             )

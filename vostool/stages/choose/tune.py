@@ -45,7 +45,7 @@ def tune(
     *,
     work: Path | None = None,
     settings: InferenceSettings | None = None,
-    tracker_models: Files | None = None,
+    model_files: Files | None = None,
 ) -> TuneResult:
     """Try all combinations on held-out videos and write the best one as an inference recipe.
 
@@ -55,7 +55,7 @@ def tune(
         output: the recipe, a `.toml` file; resuming keeps the settings that are done.
         work: folder for masks and scores per setting; by default beside `output`.
         settings: what all trials have in common, such as precision, device and short side.
-        tracker_models: model files by the tracker's name.
+        model_files: by the name of what reads them, such as a tracker.
 
     Raises:
         UsageError: videos that are reported on; values that make no sense; resuming with other
@@ -65,7 +65,7 @@ def tune(
     require_held_out(selection)
     networks, post_processings = choices.networks(), choices.post_processings()
     settings = settings or InferenceSettings()
-    files = {name: tuple(map(Path, paths)) for name, paths in (tracker_models or {}).items()}
+    files = {name: tuple(map(Path, paths)) for name, paths in (model_files or {}).items()}
     _check_files(networks, settings, files)
     out = output.path
     if out.suffix != ".toml":
@@ -100,7 +100,7 @@ def _check_files(
         used |= reads(options)
     if unused := sorted(files.keys() - used):
         raise UsageError(
-            f"--tracker-model names {', '.join(unused)}, which no setting uses",
+            f"--model-file names {', '.join(unused)}, which no setting uses",
             remedy=f"--crop-zoom default --set crop_zoom.tracker={unused[0]}",
         )
 
@@ -171,7 +171,7 @@ class _Task:
             **self.selection.record,
             "videos": sorted(self.selection.videos),
             "settings": settings.inference.model_dump(mode="json"),
-            "model_files": file_digests(settings.execution.tracker_models),
+            "model_files": file_digests(settings.execution.model_files),
         }
 
     def _output(self, folder: Path) -> Output:

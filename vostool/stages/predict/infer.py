@@ -72,7 +72,7 @@ def infer(
     settings = settings or InferenceSettings()
     device, dtype = _where(settings)
     settings = settings.changed(precision=precision_name(dtype))
-    require_files(settings.inference, settings.execution.tracker_models)
+    require_files(settings.inference, settings.execution.model_files)
     shard = Shard.of_environment()
     chosen, fault = _load(selection)
     mine = share(chosen, shard.rank, shard.world)
@@ -123,7 +123,7 @@ def _run(
 ) -> Run:
     """The engine in its wrappers. Raises UsageError or DataError if one cannot be used."""
     options, execution = settings.inference, settings.execution
-    context = Context(device, dtype, execution.compile, options.seed, execution.tracker_models)
+    context = Context(device, dtype, execution.compile, options.seed, execution.model_files)
     return wrap_all(Propagation(networks.members, options, dtype), options, context)
 
 
@@ -172,6 +172,6 @@ def _comparable(
     return {
         **settings.inference.model_dump(mode="json"),
         **networks.identities,
-        "model_files": file_digests(settings.execution.tracker_models),
+        "model_files": file_digests(settings.execution.model_files),
         **_data_set(selection),
     }
