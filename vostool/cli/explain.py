@@ -20,11 +20,11 @@ from vostool.cli import options
 
 def run(
     checkpoint: Annotated[Path, typer.Option(help="Trained network.")],
-    dataset: options.Dataset,
-    root: options.Root,
-    split: options.Split,
     video: Annotated[str, typer.Option(help="The video.")],
     out: Annotated[Path, typer.Option(help="New folder, of PNG files.")],
+    dataset: options.Dataset = None,
+    root: options.Root = None,
+    split: options.Split = None,
     frame: Annotated[str | None, typer.Option(help="The frame; default the last one.")] = None,
     objects: Annotated[
         list[int] | None, typer.Option("--object", help="Id; may be repeated; default all.")
@@ -48,16 +48,16 @@ def run(
     from vostool.core.errors import UsageError
     from vostool.core.output import Output
     from vostool.core.typed import parse_as
-    from vostool.datasets.selection import Selection
     from vostool.inference.propagation_options import PropagationOptions
-    from vostool.stages.predict.explain_network import Asked, explain, parse_pixel
+    from vostool.stages.predict.explain_network import Question, explain, parse_pixel
+    from vostool.stages.selecting import Asked, select_videos
 
     options.show_messages(quiet, verbose)
     chosen = {"memory": memory, "short_side": short_side}
     written = explain(
         checkpoint,
-        Selection(dataset, root, split, (video,)),
-        Asked(frame, tuple(objects or ()), None if pixel is None else parse_pixel(pixel)),
+        select_videos(Asked(dataset, root, split, (video,))),
+        Question(frame, tuple(objects or ()), None if pixel is None else parse_pixel(pixel)),
         Output(out, overwrite=overwrite),
         parse_as(PropagationOptions, chosen, "--memory", remedy="correct it", error=UsageError),
         proposals=proposals,

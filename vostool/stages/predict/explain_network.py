@@ -48,7 +48,7 @@ WHITE = (255, 255, 255)
 
 
 @dataclass(frozen=True)
-class Asked:
+class Question:
     """What is to be explained.
 
     Attributes:
@@ -113,7 +113,7 @@ class _Watched(nn.Module):
 def explain(
     checkpoint: Path,
     selection: Selection,
-    asked: Asked,
+    question: Question,
     output: Output,
     options: PropagationOptions | None = None,
     *,
@@ -140,7 +140,7 @@ def explain(
     if len(videos) != 1:
         raise UsageError("one video is explained at a time", remedy="name it with --video")
     video = videos[0]
-    index = _position(video, asked)
+    index = _position(video, question)
     where, dtype = resolve(device, "fp32")
     network, recipe = load_segmenter(checkpoint, where)
     if not isinstance(network, ShowsRelevance | ShowsAlignment):
@@ -158,7 +158,7 @@ def explain(
             f"nothing is read in frame {name}, in which masks are given",
             remedy="choose a later --frame",
         )
-    return _Pictures(video, index, watched.network, watched.moment).write(asked, folder)
+    return _Pictures(video, index, watched.network, watched.moment).write(question, folder)
 
 
 def parse_pixel(text: str) -> tuple[int, int]:
@@ -170,15 +170,15 @@ def parse_pixel(text: str) -> tuple[int, int]:
         raise UsageError(f"cannot read --pixel {text!r}", remedy="write --pixel X,Y") from None
 
 
-def _position(video: Video, asked: Asked) -> int:
+def _position(video: Video, question: Question) -> int:
     """Index of the frame. Raises UsageError: unknown frame or objects."""
-    name = asked.frame if asked.frame is not None else video.frames[-1].name
+    name = question.frame if question.frame is not None else video.frames[-1].name
     if name not in video.frame_names:
         raise UsageError(
             f"video {video.name} has no frame {name}",
             remedy=f"it has {video.frames[0].name} to {video.frames[-1].name}",
         )
-    unknown = sorted(set(asked.objects) - set(video.ids))
+    unknown = sorted(set(question.objects) - set(video.ids))
     if unknown:
         known = ", ".join(map(str, video.ids))
         raise UsageError(f"video {video.name} has no object {unknown[0]}", remedy=f"it has {known}")
@@ -198,14 +198,14 @@ class _Pictures:
                 self.cast.enter(given_mask(video, frame), position)
 
     @torch.inference_mode()
-    def write(self, asked: Asked, folder: Path) -> list[Path]:
+    def write(self, question: Question, folder: Path) -> list[Path]:
         """All pictures; objects that are not in the frame have none."""
         written = []
         for row, number in enumerate(self.cast.rows):
-            if asked.objects and number not in asked.objects:
+            if question.objects and number not in question.objects:
                 continue
             for kind, sheet in (
-                ("relevance", self._relevance(row, asked.pixel)),
+                ("relevance", self._relevance(row, question.pixel)),
                 ("alignment", self._alignment(row)),
             ):
                 if sheet is not None:
