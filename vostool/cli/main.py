@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import importlib
 import inspect
+import os
 import re
 import signal
 import sys
@@ -27,6 +29,20 @@ FAILURE = 1
 
 _LOADING_PROCESS = re.compile(r"DataLoader worker|shared memory \(shm\)")
 """What torch says where a process that loads clips was killed, or has no room for them."""
+
+_SYSTEM_REMEDIES = {
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ELOOP: "this link leads to itself, remove it",
+    errno.ENOSPC: "free some space and run the same command again",
+    errno.EDQUOT: "free some space and run the same command again",
+    errno.EIO: "the disk or the network reports an error",
+    errno.EROFS: "choose another place",
+    errno.EACCES: "check who may read and write there",
+    errno.EPERM: "check who may read and write there",
+    errno.EMFILE: "allow more open files (ulimit -n)",
+    errno.EPIPE: "nobody reads any more what is written there",
+}
+"""What to do about errors of the operating system that no code of ours expected."""
 
 _SYSTEM_LIBRARY = re.compile(r"(\S+\.(?:so|dylib)[.\d]*): cannot open shared object file")
 """What the loader says where a Python package is installed and a library under it is not."""
@@ -64,8 +80,23 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failure, 2 wrong usage, 128 + signal interrupted."""
     keep_freed_memory()
     with signals_interrupt(), _sentences(resumable=False):
-        given = sys.argv[1:] if arguments is None else arguments
-        build_app(given[0] if given else None)(arguments, prog_name="vostool")
+        try:
+            given = sys.argv[1:] if arguments is None else arguments
+            build_app(given[0] if given else None)(arguments, prog_name="vostool")
+        finally:
+            _flush_results()
+
+
+def _flush_results() -> None:
+    """Write out what was printed while an error can still be explained."""
+    if sys.stdout is None or sys.stdout.closed:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Python would try again when it ends, and complain in its own way.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
 
 
 def _common(
@@ -122,6 +153,11 @@ def _sentence(error: Exception) -> str | None:
             "not enough memory: use smaller frames (--short-side), fewer views (--tta), a bounded "
             "memory (--max-memory) or a smaller batch, or close other programs"
         )
+    if isinstance(error, OSError) and error.errno in _SYSTEM_REMEDIES:
+        where = f" ({printable(str(error.filename))})" if error.filename is not None else ""
+        return f"{error.strerror}{where}: {_SYSTEM_REMEDIES[error.errno]}"
+    if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop"):
+        return f"{printable(str(error))}: {_SYSTEM_REMEDIES[errno.ELOOP]}"
     if isinstance(error, RuntimeError) and _LOADING_PROCESS.search(str(error)):
         return (
             "a process that loads clips was killed, most likely for want of memory: use fewer "

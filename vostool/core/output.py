@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from vostool.core.errors import OutputError, UsageError
 from vostool.core.files import explain_write_errors
+from vostool.core.folder_lock import WHOLE, sole_owner, without_locks
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,11 @@ class Output:
             raise OutputError(
                 "the output folder is a file", where=folder, remedy="choose another name"
             )
-        if folder.is_dir() and any(folder.iterdir()) and not (self.resume or self.overwrite):
+        if (
+            folder.is_dir()
+            and without_locks(folder.iterdir())
+            and not (self.resume or self.overwrite)
+        ):
             raise OutputError(
                 "the output folder is not empty",
                 where=folder,
@@ -65,6 +71,22 @@ class Output:
         with explain_write_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    @contextmanager
+    def owned(self, inputs: Iterable[Path] = (), part: str = WHOLE) -> Iterator[None]:
+        """Let no other process write into the folder inside the block.
+
+        Args:
+            inputs: folders and files that are read, in which nothing must be made.
+            part: see `sole_owner`.
+
+        Raises:
+            OutputError: another process writes there.
+            UsageError: the folder holds, is, or lies in one of the inputs.
+        """
+        refuse_overlap(self.path, inputs)
+        with sole_owner(self.path, part):
+            yield
 
     def claim_file(self, what: str, inputs: Iterable[Path] = ()) -> Path:
         """The file, which is written later, all or nothing.

@@ -1,7 +1,7 @@
 """Checksums of PNG files, which Pillow passes over where the pixels are.
 
 Source: PNG specification (W3C, third edition), section 5.3: each chunk is a length, a name, data
-and the CRC-32 of name and data. Checking a mask of 480p takes a fiftieth of decoding it.
+and the CRC-32 of name and data. Checking a mask of 480p takes half a per cent of decoding it.
 """
 
 from __future__ import annotations

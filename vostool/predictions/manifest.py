@@ -53,6 +53,11 @@ class Shard:
             ) from None
 
     @property
+    def lock_part(self) -> str:
+        """Which part of the run owns the folder, for `Output.owned`."""
+        return "" if self.world == 1 else f"{self.rank}-of-{self.world}"
+
+    @property
     def file_name(self) -> str:
         """Name of this part's manifest."""
         return NAME if self.world == 1 else f"run.{self.rank}-of-{self.world}.json"

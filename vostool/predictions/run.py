@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vostool.core.errors import OutputError, UsageError
+from vostool.core.folder_lock import without_locks
 from vostool.core.output import Output, refuse_overlap
 from vostool.core.types import ObjectIds
 from vostool.predictions.folder import PredictionWriter
@@ -154,7 +155,7 @@ def _claim(output: Output, settings: Mapping[str, Any], shard: Shard) -> dict[st
         # What a killed process left of the run that it was to replace must not look finished.
         remove_written(root, earlier, earlier.keys() - video_entries(manifest).keys())
         return video_entries(manifest)
-    if not earlier and any(root.iterdir()):
+    if not earlier and without_locks(root.iterdir()):
         raise OutputError(
             f"cannot overwrite: the folder was not made by vostool (no {NAME} that names videos)",
             where=root,
@@ -167,7 +168,8 @@ def _others_have_begun(root: Path, settings: Mapping[str, Any], shard: Shard) ->
     """Whether the folder holds only what the other processes of this very run put there."""
     if not root.is_dir():
         return False
-    there = {path.name for path in root.iterdir() if not path.name.startswith(".partial-")}
+    present = without_locks(root.iterdir())
+    there = {path.name for path in present if not path.name.startswith(".partial-")}
     if not there:
         return True
     if NAME in there or shard.file_name in there:
@@ -177,7 +179,7 @@ def _others_have_begun(root: Path, settings: Mapping[str, Any], shard: Shard) ->
 
 def _compare(root: Path, manifest: Mapping[str, Any] | None, settings: Mapping[str, Any]) -> None:
     if manifest is None:
-        if any(root.iterdir()):
+        if without_locks(root.iterdir()):
             raise OutputError(
                 "cannot resume: the folder was not made by this command",
                 where=root,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 
 import matplotlib
@@ -35,17 +36,27 @@ def plot_over_time(
             linewidth=1.6,
             marker="." if len(values) < 40 else "",
         )
-    axes.set(ylim=(-0.02, 1.02), xlabel="frame", ylabel=ylabel, title=title)
+    axes.set(ylim=(-0.02, 1.02), xlabel="frame", ylabel=ylabel)
+    axes.set_title(title, parse_math=False)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     if series:
-        figure.legend(frameon=False, fontsize="small", loc="outside right center")
+        legend = figure.legend(
+            axes.lines, list(series), frameon=False, fontsize="small", loc="outside right center"
+        )
+        for text in legend.get_texts():
+            text.set_parse_math(False)  # names may hold a dollar
     return _svg(figure)
 
 
 def _svg(figure: Figure) -> str:
     text = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": "vostool", "svg.fonttype": "none"}):
+    with (
+        matplotlib.rc_context({"svg.hashsalt": "vostool", "svg.fonttype": "none"}),
+        warnings.catch_warnings(),
+    ):
+        # Text stays text: the reader's fonts draw it.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     svg = text.getvalue()
     return svg[svg.index("<svg") :]  # an element for a page, without the document's preamble

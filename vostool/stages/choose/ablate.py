@@ -53,20 +53,22 @@ def ablate(plan: AblationPlan, run: AblationRun) -> AblationReport:
     _check_reuse(plan, run, seeds)
     maker = _Maker(plan, run)
     maker.check(wanted)
-    out = run.output.claim_folder(run.data.folders.values())
-    figures: dict[str, dict[int, dict[str, float]]] = {}
-    for row in plan.row if run.output.resume else ():
-        figures[row.name] = maker.earlier(row, seeds)
-    report = _report(plan, run, seeds, figures)
-    for row in wanted:
-        for seed in seeds:
-            if maker.is_scored(row):
-                log.info(f"row {row.name}, seed {seed}")
-                figures.setdefault(row.name, {})[seed] = maker.scores(row, seed)
-                report = _report(plan, run, seeds, figures)
-                write_json(out / NUMBERS, report.as_json())
-                write_text(out / TABLE, report.as_markdown())
-    return report
+    inputs = list(run.data.folders.values())
+    with run.output.owned(inputs):
+        out = run.output.claim_folder(inputs)
+        figures: dict[str, dict[int, dict[str, float]]] = {}
+        for row in plan.row if run.output.resume else ():
+            figures[row.name] = maker.earlier(row, seeds)
+        report = _report(plan, run, seeds, figures)
+        for row in wanted:
+            for seed in seeds:
+                if maker.is_scored(row):
+                    log.info(f"row {row.name}, seed {seed}")
+                    figures.setdefault(row.name, {})[seed] = maker.scores(row, seed)
+                    report = _report(plan, run, seeds, figures)
+                    write_json(out / NUMBERS, report.as_json())
+                    write_text(out / TABLE, report.as_markdown())
+        return report
 
 
 def _check_reuse(plan: AblationPlan, run: AblationRun, seeds: Sequence[int]) -> None:

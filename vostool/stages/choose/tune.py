@@ -73,15 +73,16 @@ def tune(
     output.claim_file("recipe")
     warn_if_trained_on(checkpoints, selection)
     trials_in = replace(output, path=work or out.with_name(f"{out.stem}-settings"))
-    folder = trials_in.claim_folder([selection.root])
-    task = _Task(tuple(checkpoints), selection, settings, files, folder, output.overwrite)
-    trials: list[Trial] = []
-    for number, network in enumerate(networks, 1):
-        log.info(f"setting {number} of {len(networks)}: {network.folder}")
-        trials += task.try_all(network, post_processings)
-    result = TuneResult(tuple(trials), out, task.names())
-    write_json(folder / "results.json", [trial.as_json() for trial in trials])
-    write_text(out, _recipe(result, task))
+    with trials_in.owned([selection.root]):
+        folder = trials_in.claim_folder([selection.root])
+        task = _Task(tuple(checkpoints), selection, settings, files, folder, output.overwrite)
+        trials: list[Trial] = []
+        for number, network in enumerate(networks, 1):
+            log.info(f"setting {number} of {len(networks)}: {network.folder}")
+            trials += task.try_all(network, post_processings)
+        result = TuneResult(tuple(trials), out, task.names())
+        write_json(folder / "results.json", [trial.as_json() for trial in trials])
+        write_text(out, _recipe(result, task))
     return result
 
 

@@ -117,14 +117,16 @@ def synthesize(
         DataError: unreadable stills, or none with a large enough object.
     """
     source = StillClips(stills, options, samples=clips, seed=seed)
-    out = output.claim_folder({still.image.parent for still in stills})
-    _prepare(out, _record(stills, options, seed), resume=output.resume)
-    (out / TRAIN_LIST).unlink(missing_ok=True)
-    todo = [k for k in range(clips) if not _finished(out, k, options.frames)]
-    _write_all(source, out, todo)
-    write_text(out / TRAIN_LIST, "".join(f"{clip_name(k)}\n" for k in range(clips)))
-    sheet = write_contact_sheet(out, [clip_name(k) for k in range(min(clips, SHEET_CLIPS))])
-    return SynthesisResult(out, clips, clips - len(todo), sheet)
+    inputs = {still.image.parent for still in stills}
+    with output.owned(inputs):
+        out = output.claim_folder(inputs)
+        _prepare(out, _record(stills, options, seed), resume=output.resume)
+        (out / TRAIN_LIST).unlink(missing_ok=True)
+        todo = [k for k in range(clips) if not _finished(out, k, options.frames)]
+        _write_all(source, out, todo)
+        write_text(out / TRAIN_LIST, "".join(f"{clip_name(k)}\n" for k in range(clips)))
+        sheet = write_contact_sheet(out, [clip_name(k) for k in range(min(clips, SHEET_CLIPS))])
+        return SynthesisResult(out, clips, clips - len(todo), sheet)
 
 
 def clip_name(number: int) -> str:

@@ -95,15 +95,16 @@ def demo(
         DataError: the submission does not pass its check.
     """
     options = options or DemoOptions()
-    _remember(output.claim_folder() / SETTINGS, options, output.resume)
-    run = _Demo(output, options)
-    run.make_data()
-    members = run.members()
-    merged = run.ensemble(list(members.values()))
-    final = run.postprocess(merged)
-    archive = run.package(final)
-    rows = {BASELINE: run.baseline(), **members, ENSEMBLE: merged, FINAL: final}
-    page, scores = run.report(rows)
+    with output.owned():
+        _remember(output.claim_folder() / SETTINGS, options, output.resume)
+        run = _Demo(output, options)
+        run.make_data()
+        members = run.members()
+        merged = run.ensemble(list(members.values()))
+        final = run.postprocess(merged)
+        archive = run.package(final)
+        rows = {BASELINE: run.baseline(), **members, ENSEMBLE: merged, FINAL: final}
+        page, scores = run.report(rows)
     return DemoResult(page, archive, scores, run.seconds)
 
 

@@ -26,25 +26,27 @@ def baseline(selection: Selection, output: Output) -> Path:
         OutputError: `output` is not empty and is not to be overwritten.
     """
     videos = {video.name: video for video in selection.load()}
-    run = PredictionRun(
-        output,
-        {
-            "command": "baseline",
-            "parents": [],
-            **selection.record,
-            "root": recorded_root(selection.root, output.path),
-        },
-        {**selection.record},
-        {name: Planned(video.output_frames, video.ids) for name, video in videos.items()},
-        inputs=selection.inputs(videos.values()),
-    )
-    total = sum(len(videos[name].frames) for name in run.todo)
-    with progress("copy", total, "frames") as bar:
-        for name in run.todo:
-            start = time.monotonic()
-            _copy(videos[name], run.writer)
-            run.finish(name, time.monotonic() - start)
-            bar.advance(len(videos[name].frames), name)
+    inputs = selection.inputs(videos.values())
+    with output.owned(inputs):
+        run = PredictionRun(
+            output,
+            {
+                "command": "baseline",
+                "parents": [],
+                **selection.record,
+                "root": recorded_root(selection.root, output.path),
+            },
+            {**selection.record},
+            {name: Planned(video.output_frames, video.ids) for name, video in videos.items()},
+            inputs=inputs,
+        )
+        total = sum(len(videos[name].frames) for name in run.todo)
+        with progress("copy", total, "frames") as bar:
+            for name in run.todo:
+                start = time.monotonic()
+                _copy(videos[name], run.writer)
+                run.finish(name, time.monotonic() - start)
+                bar.advance(len(videos[name].frames), name)
     return run.root
 
 

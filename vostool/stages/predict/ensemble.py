@@ -64,24 +64,25 @@ def ensemble(
         folders.require_probabilities()
     merging = _Merging(folders, chosen.needs, folders.prepare(chosen))
     first = folders.folders[0]
-    run = PredictionRun(
-        output,
-        _about(folders.folders, output.path),
-        {
-            "members": [str(path) for path in members],
-            "method": chosen.name,
-            "options": chosen.params.model_dump(mode="json"),
-            "save_probabilities": save_probabilities,
-        },
-        {video: Planned(first.frames(video), folders.ids(video)) for video in first.videos()},
-        inputs=members,
-        probabilities=save_probabilities,
-    )
-    total = sum(len(first.frames(video)) for video in run.todo)
-    label = f"ensemble ({chosen.name})"
-    with progress(label, total, "frames") as bar, WriteBehind() as writer:
-        for video in run.todo:
-            _write_video(run, merging, video, writer, bar)
+    with output.owned(members):
+        run = PredictionRun(
+            output,
+            _about(folders.folders, output.path),
+            {
+                "members": [str(path) for path in members],
+                "method": chosen.name,
+                "options": chosen.params.model_dump(mode="json"),
+                "save_probabilities": save_probabilities,
+            },
+            {video: Planned(first.frames(video), folders.ids(video)) for video in first.videos()},
+            inputs=members,
+            probabilities=save_probabilities,
+        )
+        total = sum(len(first.frames(video)) for video in run.todo)
+        label = f"ensemble ({chosen.name})"
+        with progress(label, total, "frames") as bar, WriteBehind() as writer:
+            for video in run.todo:
+                _write_video(run, merging, video, writer, bar)
     return EnsembleResult(output.path, chosen.name, tuple(run.todo), total)
 
 

@@ -83,26 +83,28 @@ def infer(
         keep_trained=bool(settings.inference.wrappers),
     )
     run = _run(loaded, settings, device, dtype)
-    prediction = PredictionRun(
-        output,
-        {**_about(loaded, device), **_origin(selection, output.path)},
-        _comparable(settings, selection, loaded),
-        {video.name: Planned(_wanted(video, settings), video.ids) for video in mine},
-        inputs=selection.inputs(chosen) if isinstance(selection, Selection) else places(chosen),
-        all_videos={video.name for video in chosen},
-        probabilities=settings.execution.save_probabilities,
-        shard=shard,
-    )
-    todo = [video for video in mine if video.name in prediction.todo]
-    if len(todo) < len(mine):
-        log.info(f"{len(mine) - len(todo)} videos are finished already")
-    worker = VideoWorker(prediction, run)
-    torch.manual_seed(settings.inference.seed)
-    start = time.monotonic()
-    worker.run_all(todo)
-    fault = fault or worker.first_error
-    if fault is not None:
-        raise fault
+    inputs = selection.inputs(chosen) if isinstance(selection, Selection) else places(chosen)
+    with output.owned(inputs, shard.lock_part):
+        prediction = PredictionRun(
+            output,
+            {**_about(loaded, device), **_origin(selection, output.path)},
+            _comparable(settings, selection, loaded),
+            {video.name: Planned(_wanted(video, settings), video.ids) for video in mine},
+            inputs=inputs,
+            all_videos={video.name for video in chosen},
+            probabilities=settings.execution.save_probabilities,
+            shard=shard,
+        )
+        todo = [video for video in mine if video.name in prediction.todo]
+        if len(todo) < len(mine):
+            log.info(f"{len(mine) - len(todo)} videos are finished already")
+        worker = VideoWorker(prediction, run)
+        torch.manual_seed(settings.inference.seed)
+        start = time.monotonic()
+        worker.run_all(todo)
+        fault = fault or worker.first_error
+        if fault is not None:
+            raise fault
     return InferenceResult(output.path, tuple(worker.done), worker.frames, time.monotonic() - start)
 
 

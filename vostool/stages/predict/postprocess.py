@@ -91,20 +91,21 @@ def postprocess(
     if selection is not None:
         described = _described(source, selection)
         read = selection.inputs(described.values())
-    run = PredictionRun(
-        output,
-        _about(source, selection, output.path),
-        _comparable(source, plan, selection),
-        {name: _planned(source, name, described) for name in source.videos()},
-        inputs=[source.root, *read],
-    )
-    if described is None:
-        log.warning(
-            "no --dataset is given or known: the first frame with an object is taken as the given "
-            "one, and objects that come later are not protected where they start"
+    with output.owned([source.root, *read]):
+        run = PredictionRun(
+            output,
+            _about(source, selection, output.path),
+            _comparable(source, plan, selection),
+            {name: _planned(source, name, described) for name in source.videos()},
+            inputs=[source.root, *read],
         )
-    where = None if explain is None else explain.claim_folder([source.root, *read])
-    counts = _run_all(_Task(source, plan, run, described, where))
+        if described is None:
+            log.warning(
+                "no --dataset is given or known: the first frame with an object is taken as the given "
+                "one, and objects that come later are not protected where they start"
+            )
+        where = None if explain is None else explain.claim_folder([source.root, *read])
+        counts = _run_all(_Task(source, plan, run, described, where))
     changed, pixels = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
     return PostprocessResult(output.path, len(counts), changed, pixels)
 

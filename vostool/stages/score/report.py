@@ -103,14 +103,16 @@ def report(
         Entry(label, folder, _scores(found[label]) if scored else None, parts.get(label, ""))
         for label, folder in folders.items()
     ]
-    out = output.claim_folder([*places.values(), *selection.inputs(shown)])
-    # While pictures are drawn, an earlier page would show them under its own scores.
-    (out / PAGE).unlink(missing_ok=True)
-    sections = _sections(entries, shown, out, options)
-    title = options.title or str(selection)
-    count = f"{len(shown)} of {len(videos)}" if parts else str(len(shown))
-    subtitle = f"{len(entries)} predictions of {count} videos, data set {selection}"
-    write_page(out / PAGE, Page(title, subtitle, sections))
+    inputs = [*places.values(), *selection.inputs(shown)]
+    with output.owned(inputs):
+        out = output.claim_folder(inputs)
+        # While pictures are drawn, an earlier page would show them under its own scores.
+        (out / PAGE).unlink(missing_ok=True)
+        sections = _sections(entries, shown, out, options)
+        title = options.title or str(selection)
+        count = f"{len(shown)} of {len(videos)}" if parts else str(len(shown))
+        subtitle = f"{len(entries)} predictions of {count} videos, data set {selection}"
+        write_page(out / PAGE, Page(title, subtitle, sections))
     return ReportResult(out / PAGE, found)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,10 +69,12 @@ def train(recipe: Recipe, run: TrainingRun) -> TrainingResult:
         KeyboardInterrupt: interrupted, with the state saved.
     """
     with process_group(resolve_device(run.device)) as processes:
-        if processes.is_main:
-            run.output.claim_folder(run.data.folders.values())
-        processes.wait()
-        return _train(recipe, run, processes)
+        inputs = list(run.data.folders.values())
+        with run.output.owned(inputs) if processes.is_main else nullcontext():
+            if processes.is_main:
+                run.output.claim_folder(inputs)
+            processes.wait()
+            return _train(recipe, run, processes)
 
 
 def _train(recipe: Recipe, run: TrainingRun, processes: Processes) -> TrainingResult:
