@@ -15,6 +15,7 @@ import numpy as np
 from vostool.core.console import progress
 from vostool.core.errors import DataError, OutputError, UsageError
 from vostool.core.files import atomic_path, write_json, write_text
+from vostool.core.folder_lock import without_locks
 from vostool.core.output import Output
 from vostool.core.reading import read_json
 from vostool.core.threads import ordered_map
@@ -207,7 +208,7 @@ def _prepare(out: Path, record: dict[str, Any], *, resume: bool) -> None:
                 remedy="use the same ones, another folder, or --overwrite",
             )
         _clear(out)
-    elif any(out.iterdir()):
+    elif without_locks(out.iterdir()):
         raise OutputError(
             f"the folder holds files that are not a synthesized data set (no {RECORD})",
             where=out,
