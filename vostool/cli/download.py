@@ -19,6 +19,9 @@ Names = Annotated[list[str] | None, typer.Argument(help="Names as shown by --lis
 Root = Annotated[Path, typer.Option("--root", help="Folder for all data sets.")]
 List = Annotated[bool, typer.Option("--list", help="Show what can be downloaded, and stop.")]
 Keep = Annotated[bool, typer.Option("--keep-archives", help="Keep archives after extraction.")]
+Yes = Annotated[
+    bool, typer.Option("--yes", help="Unpack archives without a published checksum, too.")
+]
 
 
 def run(
@@ -26,6 +29,7 @@ def run(
     root: Root = Path("data"),
     list_: List = False,
     keep_archives: Keep = False,
+    yes: Yes = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Run the command."""
@@ -35,5 +39,5 @@ def run(
     if list_:
         print(list_downloads())
         return
-    outcomes = download(names or [], root, keep_archives=keep_archives)
+    outcomes = download(names or [], root, keep_archives=keep_archives, unverified=yes)
     print("\n".join(outcome.text for outcome in outcomes))

@@ -53,7 +53,7 @@ def install(
         else:
             sizes = _place(local, folder, archive.file)
     except BadArchive:
-        if _nobody_vouches_for(archive):
+        if nobody_vouches_for(archive):
             # Without a published checksum, a damaged file only shows here; the next run refetches.
             local.unlink(missing_ok=True)
         raise
@@ -102,7 +102,8 @@ def _there(path: Path, size: int, any_size: bool) -> bool:
         return False
 
 
-def _nobody_vouches_for(archive: Archive) -> bool:
+def nobody_vouches_for(archive: Archive) -> bool:
+    """Whether no checksum of it was published, so that any file would be taken for it."""
     return archive.sha256 is None and archive.md5 is None
 
 

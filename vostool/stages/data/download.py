@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vostool.core.errors import UsageError
-from vostool.downloads.catalogue import SOURCES, Source, find
+from vostool.downloads.catalogue import SOURCES, Archive, Source, find
 from vostool.downloads.fetching import FetchOptions
-from vostool.downloads.install import install
+from vostool.downloads.install import install, missing_files, nobody_vouches_for
 
 
 class State(enum.Enum):
@@ -48,6 +48,7 @@ def download(
     root: Path,
     *,
     keep_archives: bool = False,
+    unverified: bool = False,
     options: FetchOptions | None = None,
     sources: Iterable[Source] = SOURCES,
 ) -> list[Outcome]:
@@ -57,9 +58,11 @@ def download(
         names: of `sources`; data sets behind a login are answered with instructions.
         root: folder under which each data set gets its own.
         keep_archives: do not delete archives after extraction.
+        unverified: unpack archives without a published checksum, too.
 
     Raises:
-        UsageError: an unknown name or none; nothing is downloaded then.
+        UsageError: an unknown name or none, or an archive without a checksum that was not asked
+            for; nothing is downloaded then.
         DataError: an archive cannot be had or is not the published one.
         OutputError: no space, or `root` cannot be written.
     """
@@ -69,7 +72,32 @@ def download(
             "no data set was named", remedy="vostool download --list shows what there is"
         )
     chosen = [find(name, sources) for name in dict.fromkeys(names)]
+    if not unverified:
+        _refuse_unverified(chosen, root)
     return [_one(source, root, keep_archives, options) for source in chosen]
+
+
+def _refuse_unverified(sources: Iterable[Source], root: Path) -> None:
+    """Say which archives nobody can tell from others, and which come over an open line."""
+    found = [
+        archive
+        for source in sources
+        for archive in source.archives
+        if nobody_vouches_for(archive) and missing_files(archive, root) != []
+    ]
+    if not found:
+        return
+    names = ", ".join(
+        archive.file + (" (over plain http)" if _is_open(archive) else "") for archive in found
+    )
+    raise UsageError(
+        f"no checksum was published of {names}, so nobody can tell whether it is the right file",
+        remedy="pass --yes to download and unpack it all the same",
+    )
+
+
+def _is_open(archive: Archive) -> bool:
+    return any(url.lower().startswith("http://") for url in archive.urls)
 
 
 def _one(source: Source, root: Path, keep: bool, options: FetchOptions | None) -> Outcome:
