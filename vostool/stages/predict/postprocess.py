@@ -101,8 +101,8 @@ def postprocess(
         )
         if described is None:
             log.warning(
-                "no --dataset is given or known: the first frame with an object is taken as the given "
-                "one, and objects that come later are not protected where they start"
+                "no --dataset is given or known: the first frame with an object is taken as the "
+                "given one, and objects that come later are not protected where they start"
             )
         where = None if explain is None else explain.claim_folder([source.root, *read])
         counts = _run_all(_Task(source, plan, run, described, where))
