@@ -1,4 +1,7 @@
-"""`mil`: OpenCV's TrackerMIL (online multiple instance learning). No model file; slow; no score."""
+"""`mil`: OpenCV's TrackerMIL (online multiple instance learning). No model file; slow; no score.
+
+Its boxes differ by a pixel or so from run to run: OpenCV seeds a part of its samples by the clock.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from vostool.inference.tracker import TrackerFactory
 FILES: tuple[str, ...] = ()
 DOWNLOAD = None
 SEED = 0
-"""It draws samples from OpenCV's random numbers; each object starts from the same ones."""
+"""Of those samples that it draws from OpenCV's random numbers."""
 
 
 def open_tracker(files: tuple[Path, ...]) -> TrackerFactory:
