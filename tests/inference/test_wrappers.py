@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -166,3 +167,10 @@ class Trainable(torch.nn.Module):
 
     def forward(self, clip):
         raise AssertionError("nothing is large enough to learn from")
+
+
+def test_a_fitted_merge_does_not_know_tuned_networks() -> None:
+    options = InferenceOptions(merge={"method": "learned", "weights": "fitted.safetensors"})
+    run = SimpleNamespace(options=options, members=[Member(None, ())])
+    with pytest.raises(UsageError, match="fitted without tuned networks"):
+        online_finetune._with_twins(run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import torch
 
@@ -117,6 +117,35 @@ class Propagation:
             members=self.members if members is None else members,
             options=self.options if options is None else options,
         )
+
+
+@dataclass(frozen=True)
+class Wrapped:
+    """A run around another one, whose networks and options are that one's.
+
+    What derives from it says what a call does.
+    """
+
+    inside: Run
+
+    @property
+    def members(self) -> Sequence[Member]:
+        """See `Run.members`."""
+        return self.inside.members
+
+    @property
+    def options(self) -> PropagationOptions:
+        """See `Run.options`."""
+        return self.inside.options
+
+    def changed(
+        self,
+        *,
+        members: Sequence[Member] | None = None,
+        options: PropagationOptions | None = None,
+    ) -> Self:
+        """See `Run.changed`."""
+        return replace(self, inside=self.inside.changed(members=members, options=options))
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from vostool.inference.crop_zoom.eligibility import Verdict
 from vostool.inference.crop_zoom.options import CropZoomOptions
 from vostool.inference.crop_zoom.run import run_with_crop_zoom
-from vostool.inference.engine import Member
-from vostool.inference.propagation_options import PropagationOptions
-from vostool.inference.run import Context, Files, Request, Results, Run
+from vostool.inference.run import Context, Files, Request, Results, Run, Wrapped
 from vostool.inference.source import FrameSource
 from vostool.inference.tracker import TrackerFactory, make_tracker
 
@@ -27,22 +25,11 @@ Options = CropZoomOptions
 
 
 @dataclass(frozen=True)
-class CropZoomRun:
+class CropZoomRun(Wrapped):
     """A run whose small objects are segmented a second time, by the run inside."""
 
-    inside: Run
     zoom: CropZoomOptions
     make_tracker: TrackerFactory
-
-    @property
-    def members(self) -> Sequence[Member]:
-        """See `Run.members`."""
-        return self.inside.members
-
-    @property
-    def options(self) -> PropagationOptions:
-        """See `Run.options`."""
-        return self.inside.options
 
     def __call__(self, source: FrameSource, request: Request) -> Results:
         """See `run_with_crop_zoom`."""
@@ -55,15 +42,6 @@ class CropZoomRun:
         yield from run_with_crop_zoom(
             self.inside, source, request, self.zoom, self.make_tracker, on_verdicts=note
         )
-
-    def changed(
-        self,
-        *,
-        members: Sequence[Member] | None = None,
-        options: PropagationOptions | None = None,
-    ) -> CropZoomRun:
-        """See `Run.changed`."""
-        return replace(self, inside=self.inside.changed(members=members, options=options))
 
 
 def reads(options: CropZoomOptions) -> tuple[str, ...]:

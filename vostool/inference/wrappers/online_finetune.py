@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from vostool.core.errors import UsageError
 from vostool.ensembling.weights import Weights
@@ -103,7 +103,13 @@ def _with_twins(run: Run) -> PropagationOptions:
     counts = [len(member.strategies or options.memory) for member in run.members]
     if merge.weights is None:
         return options
-    left = TypeAdapter(Weights).validate_python(merge.weights)
+    try:
+        left = TypeAdapter(Weights).validate_python(merge.weights)
+    except ValidationError:
+        raise UsageError(
+            f"the merge of {merge.weights} was fitted without tuned networks among its members",
+            remedy="leave online_finetune out, or merge by mean or by numbers",
+        ) from None
     if len(left) != sum(counts):
         return options  # the run inside has said what is wrong
     shared: tuple[float, ...] = ()

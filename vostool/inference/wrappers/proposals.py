@@ -7,17 +7,14 @@ were.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pydantic import Field
 
 from vostool.core.options import Options as BaseOptions
 from vostool.core.types import ObjectProposals, ProposalSource
-from vostool.inference.engine import Member
-from vostool.inference.propagation_options import PropagationOptions
 from vostool.inference.proposing import Remembering, open_source, require_source
-from vostool.inference.run import Context, Files, Request, Results, Run
+from vostool.inference.run import Context, Files, Request, Results, Run, Wrapped
 from vostool.inference.source import FrameSource, WithProposals
 
 NAME = "proposals"
@@ -35,21 +32,10 @@ class Options(BaseOptions):
 
 
 @dataclass(frozen=True)
-class WithDetector:
+class WithDetector(Wrapped):
     """A run whose frames come with proposals."""
 
-    inside: Run
     detector: ProposalSource
-
-    @property
-    def members(self) -> Sequence[Member]:
-        """See `Run.members`."""
-        return self.inside.members
-
-    @property
-    def options(self) -> PropagationOptions:
-        """See `Run.options`."""
-        return self.inside.options
 
     def __call__(self, source: FrameSource, request: Request) -> Results:
         """See `Run`."""
@@ -61,15 +47,6 @@ class WithDetector:
                 NAME,
                 {"frames": len(numbers), "fewest": min(numbers), "most": max(numbers)},
             )
-
-    def changed(
-        self,
-        *,
-        members: Sequence[Member] | None = None,
-        options: PropagationOptions | None = None,
-    ) -> WithDetector:
-        """See `Run.changed`."""
-        return replace(self, inside=self.inside.changed(members=members, options=options))
 
 
 class _Counted:

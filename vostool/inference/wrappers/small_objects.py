@@ -7,13 +7,10 @@ entry of a video says which objects were segmented again, and in how many frames
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from vostool.inference.engine import Member
-from vostool.inference.propagation_options import PropagationOptions
-from vostool.inference.run import Context, Request, Results, Run
+from vostool.inference.run import Context, Request, Results, Run, Wrapped
 from vostool.inference.small_objects.options import SmallObjectsOptions
 from vostool.inference.small_objects.run import run_with_small_objects
 from vostool.inference.source import FrameSource
@@ -27,21 +24,10 @@ Options = SmallObjectsOptions
 
 
 @dataclass(frozen=True)
-class SmallObjectsRun:
+class SmallObjectsRun(Wrapped):
     """A run whose small objects are segmented a second time, by the run inside."""
 
-    inside: Run
     small: SmallObjectsOptions
-
-    @property
-    def members(self) -> Sequence[Member]:
-        """See `Run.members`."""
-        return self.inside.members
-
-    @property
-    def options(self) -> PropagationOptions:
-        """See `Run.options`."""
-        return self.inside.options
 
     def __call__(self, source: FrameSource, request: Request) -> Results:
         """See `run_with_small_objects`."""
@@ -55,15 +41,6 @@ class SmallObjectsRun:
             )
 
         yield from run_with_small_objects(self.inside, source, request, self.small, on_object=note)
-
-    def changed(
-        self,
-        *,
-        members: Sequence[Member] | None = None,
-        options: PropagationOptions | None = None,
-    ) -> SmallObjectsRun:
-        """See `Run.changed`."""
-        return replace(self, inside=self.inside.changed(members=members, options=options))
 
 
 def wrap(run: Run, options: SmallObjectsOptions, context: Context) -> SmallObjectsRun:
