@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def work(target: Path) -> None:
         print("ready", flush=True)
         time.sleep(60)
 
-def build_app():
+def build_app(only=None):
     app = typer.Typer()
     app.command()(module._explained(work))
     return app
@@ -35,6 +36,16 @@ def build_app():
 module.build_app = build_app
 module.main()
 """
+
+
+@pytest.fixture(autouse=True)
+def _as_in_a_terminal() -> Iterator[None]:
+    """No signal is ignored, as some are for programs in the background or under nohup."""
+    usual = {signal.SIGHUP: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
@@ -63,7 +74,7 @@ def test_every_command_runs_under_that_mechanism(monkeypatch: pytest.MonkeyPatch
     def app(*_: object, **__: object) -> None:
         seen.append([signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)])
 
-    monkeypatch.setattr(module, "build_app", lambda: app)
+    monkeypatch.setattr(module, "build_app", lambda only: app)
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)]
     module.main([])
     assert all(callable(handler) for handler in seen[0])
