@@ -133,12 +133,7 @@ def _sentences(resumable: bool) -> Iterator[None]:
     except KeyboardInterrupt as interrupt:
         code = exit_code(interrupt)
         by = "" if code == exit_code(KeyboardInterrupt()) else f" by {_signal_name(code)}"
-        rest = (
-            "what is finished is kept, --resume goes on"
-            if resumable
-            else "nothing half-done is left"
-        )
-        _end(f"interrupted{by}; {rest}", code)
+        _end(f"interrupted{by}; {_KEPT if resumable else _NOTHING_KEPT}", code)
     except Exception as error:
         sentence = _sentence(error)
         if sentence is None:

@@ -62,6 +62,11 @@ class Column:
     unit: Unit = Unit.FRACTION
 
 
+def per_cent(name: str, meaning: str) -> Column:
+    """A figure that the official code gives in per cent, higher being better."""
+    return Column(name, meaning, unit=Unit.PER_CENT)
+
+
 @dataclass(frozen=True)
 class FrameValues:
     """What a measure keeps of T frames of a video.

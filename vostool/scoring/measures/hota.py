@@ -22,13 +22,12 @@ from vostool.core.types import Video
 from vostool.datasets.spec import ScoringRule
 from vostool.scoring.compared import ComparedFrames
 from vostool.scoring.measure import (
-    Column,
     FrameValues,
     Measure,
     ObjectScores,
     Summary,
-    Unit,
     mean_or_nan,
+    per_cent,
 )
 
 ALPHAS = np.arange(1, 20) * 0.05
@@ -53,23 +52,19 @@ DISTRACTORS = frozenset(map(int, _DISTRACTORS.split()))
 """Categories that are not scored (BURST c143198)."""
 
 
-def _column(name: str, meaning: str) -> Column:
-    return Column(name, meaning, unit=Unit.PER_CENT)
-
-
 class Hota(Measure):
     """Means over classes, of common, of uncommon and of all."""
 
     title = "HOTA over classes"
     source = "BURST c143198 (its trackeval), figures equal to it; AP is not computed"
     columns = (
-        _column("HOTA", "mean over all classes"),
-        _column("HOTA-common", "mean over the classes that COCO has, too"),
-        _column("HOTA-uncommon", "mean over the other classes"),
-        _column("DetA", "detection, mean over all classes"),
-        _column("AssA", "association, mean over all classes"),
+        per_cent("HOTA", "mean over all classes"),
+        per_cent("HOTA-common", "mean over the classes that COCO has, too"),
+        per_cent("HOTA-uncommon", "mean over the other classes"),
+        per_cent("DetA", "detection, mean over all classes"),
+        per_cent("AssA", "association, mean over all classes"),
     )
-    object_columns = (_column("J-Mean", "IoU, mean over the frames where either mask is"),)
+    object_columns = (per_cent("J-Mean", "IoU, mean over the frames where either mask is"),)
 
     def misfit(self, videos: Sequence[Video], rule: ScoringRule) -> str | None:
         lacking = [

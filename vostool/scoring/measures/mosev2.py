@@ -21,14 +21,13 @@ from vostool.scoring.compared import ComparedFrames
 from vostool.scoring.disk import TOLERANCE, Disk, fractional_disk
 from vostool.scoring.jaccard import similarity_of_areas
 from vostool.scoring.measure import (
-    Column,
     FrameValues,
     Measure,
     ObjectScores,
     Summary,
-    Unit,
     mean_or_nan,
     object_names,
+    per_cent,
 )
 from vostool.scoring.segments import segment_means
 
@@ -38,30 +37,26 @@ ADDED_PIXELS = 1.0
 """Added to intersection and union."""
 
 
-def _per_cent(name: str, meaning: str) -> Column:
-    return Column(name, meaning, unit=Unit.PER_CENT)
-
-
 class Mosev2(Measure):
     """Means over all objects; those without a frame that counts score 0."""
 
     title = "MOSEv2: smoothed J, adaptive F, disappearance and reappearance"
     source = "MOSE-api 241977a, figures equal to it before it rounds to 0.01 per cent"
     columns = (
-        _per_cent("J&F_new", "mean of J and F_new"),
-        _per_cent("J", "smoothed region similarity"),
-        _per_cent("F_new", "boundary F with a tolerance that follows the object's size"),
-        _per_cent("disappear_J&F_new", "J and F_new while objects are away"),
-        _per_cent("reappear_J&F_new", "J and F_new after objects came back"),
-        _per_cent("F", "boundary F with the tolerance of DAVIS"),
-        _per_cent("J&F", "mean of J and F"),
+        per_cent("J&F_new", "mean of J and F_new"),
+        per_cent("J", "smoothed region similarity"),
+        per_cent("F_new", "boundary F with a tolerance that follows the object's size"),
+        per_cent("disappear_J&F_new", "J and F_new while objects are away"),
+        per_cent("reappear_J&F_new", "J and F_new after objects came back"),
+        per_cent("F", "boundary F with the tolerance of DAVIS"),
+        per_cent("J&F", "mean of J and F"),
     )
     object_columns = (
         *(c for c in columns if c.name in ("J&F_new", "J", "F_new", "F")),
-        _per_cent("disappear_J", "J while the object is away"),
-        _per_cent("disappear_F_new", "F_new while the object is away"),
-        _per_cent("reappear_J", "J after the object came back"),
-        _per_cent("reappear_F_new", "F_new after the object came back"),
+        per_cent("disappear_J", "J while the object is away"),
+        per_cent("disappear_F_new", "F_new while the object is away"),
+        per_cent("reappear_J", "J after the object came back"),
+        per_cent("reappear_F_new", "F_new after the object came back"),
     )
 
     def score_frames(self, frames: ComparedFrames) -> FrameValues:

@@ -14,26 +14,20 @@ import numpy as np
 from vostool.datasets.spec import ScoringRule
 from vostool.scoring.compared import ComparedFrames
 from vostool.scoring.measure import (
-    Column,
     FrameValues,
     Measure,
     ObjectScores,
     Summary,
-    Unit,
     mean_or_nan,
     object_names,
+    per_cent,
     scored_only,
 )
 
-
-def _column(name: str, meaning: str) -> Column:
-    return Column(name, meaning, unit=Unit.PER_CENT)
-
-
 COLUMNS = (
-    _column("J&F", "mean of J and F"),
-    _column("J", "region similarity from an object's first sight on"),
-    _column("F", "boundary F from an object's first sight on"),
+    per_cent("J&F", "mean of J and F"),
+    per_cent("J", "region similarity from an object's first sight on"),
+    per_cent("F", "boundary F from an object's first sight on"),
 )
 
 
