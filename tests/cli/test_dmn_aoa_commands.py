@@ -125,3 +125,33 @@ def test_a_network_that_needs_proposals_says_so(root, tmp_path, capsys) -> None:
                     "--device", "cpu", *arguments) == 2  # fmt: skip
         error = capsys.readouterr().err
         assert words in error
+
+
+def test_proposals_that_a_network_makes_are_written_and_their_recall_said(
+    trained, root, tmp_path, capsys
+) -> None:
+    checkpoint, flags = trained
+    out = tmp_path / "own.json"
+    videos = ["--dataset", "davis2016", "--root", root, "--split", "val"]
+    code = call("propose", "--checkpoint", checkpoint, *videos, "--out", out, "--device", "cpu")
+    if flags:  # it was given a detector's
+        assert code == 2
+        assert "makes no proposals of its own" in capsys.readouterr().err
+        return
+    assert code == 0
+    printed = capsys.readouterr().out
+    written = json.loads(out.read_text())
+    best = []
+    for image in written["images"]:
+        sequence, frame = image["id"].split("/")
+        of_image = [a for a in written["annotations"] if a["image_id"] == image["id"]]
+        assert bool(of_image) == (frame != "00000")
+        if of_image:
+            path = root / "Annotations" / "480p" / sequence / f"{frame}.png"
+            truth = official.encode(np.asfortranarray(read_mask(path, MaskEncoding.BINARY) > 0))
+            found = [annotation["segmentation"] for annotation in of_image]
+            best.append(official.iou(found, [truth], [0]).max())
+    for overlap in (0.5, 0.75):
+        assert f"{np.mean(np.array(best) >= overlap):.3f} at IoU {overlap}" in printed
+    assert call("propose", *videos) == 2
+    assert "pass --source or --checkpoint" in capsys.readouterr().err

@@ -4,6 +4,9 @@ Writes a COCO result file, which `vostool infer` reads with `--set proposals.sou
 how many of the true objects a proposal stands for, where the split has ground truth: no network
 that chooses among these proposals can do better.
 
+With --checkpoint, of a network that makes its own proposals (DMN-AOA without a detector), they are
+what it chose among as it ran.
+
 Example: `vostool propose --source maskrcnn --file runs/proposals/best.ckpt --dataset davis2017
 --root data/DAVIS --split val --out proposals.json`
 """
@@ -19,9 +22,21 @@ from vostool.cli import options
 
 
 def run(
-    source: Annotated[str, typer.Option(help="maskrcnn, or coco for a file of proposals.")],
+    source: Annotated[
+        str | None, typer.Option(help="maskrcnn, or coco for a file of proposals.")
+    ] = None,
     file: Annotated[
         list[Path] | None, typer.Option(help="The source's file: weights, or proposals.")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Network that makes proposals, instead of --source.")
+    ] = None,
+    memory: Annotated[
+        str, typer.Option(help="Memory strategy of the network, as in infer.")
+    ] = "every:5",
+    short_side: Annotated[
+        int | None,
+        typer.Option(min=16, help="Pixels of the network's shorter side, as in infer."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="JSON file to write; without, the recall alone.")
@@ -36,20 +51,29 @@ def run(
     verbose: options.Verbose = False,
 ) -> None:
     """Run the command."""
+    from vostool.core.errors import UsageError
     from vostool.core.output import Output
-    from vostool.stages.predict.propose import propose
+    from vostool.core.typed import parse_as
+    from vostool.inference.propagation_options import PropagationOptions
+    from vostool.stages.predict.propose import by_detector, by_network, propose
     from vostool.stages.selecting import Asked, select_videos
 
     options.show_messages(quiet, verbose)
-    found = propose(
-        source,
-        file or (),
-        select_videos(Asked(dataset, root, split, tuple(video or ()))),
-        None if out is None else Output(out, overwrite=overwrite),
-        device,
-    )
+    if (source is None) == (checkpoint is None):
+        raise UsageError("proposals come from one of two", remedy="pass --source or --checkpoint")
+    videos = select_videos(Asked(dataset, root, split, tuple(video or ())))
+    if checkpoint is None:
+        assert source is not None
+        find, files = by_detector(source, file or (), device), list(file or ())
+    else:
+        chosen = {"memory": memory, "short_side": short_side}
+        settings = parse_as(
+            PropagationOptions, chosen, "--memory", remedy="correct it", error=UsageError
+        )
+        find, files = by_network(checkpoint, settings, device), [checkpoint]
+    found = propose(find, files, videos, None if out is None else Output(out, overwrite=overwrite))
     if found.recall.best:
-        print(f"{source}: {found.recall}")
+        print(f"{source or checkpoint}: {found.recall}")
         print(f"true last masks moved about: {found.moved}")
     else:
         print("no ground truth beyond the masks given: no recall")

@@ -1,7 +1,7 @@
 """What a network may offer so that people see what it goes by (`vostool explain`).
 
-A network offers either method, or none. Both are asked after `Segmenter.segment` of a frame, with
-the same features and state, about the first view.
+A network offers any of the methods, or none. They are asked after `Segmenter.segment` of a frame,
+with the same features and state, about the first view.
 """
 
 from __future__ import annotations
@@ -67,6 +67,14 @@ class ShowsAlignment(Protocol):
         self, features: Features, state: State, prediction: Prediction, row: int, count: int
     ) -> AlignedPoints | None:
         """At most `count` places of an object's template; None where it was given no proposal."""
+
+
+@runtime_checkable
+class MakesProposals(Protocol):
+    """A network that makes proposals itself and chooses among them."""
+
+    def proposed(self, prediction: Prediction) -> torch.Tensor:
+        """Masks `[P, h, w]` in [0, 1] that it chose among for the first view, on its own grid."""
 
 
 def relevance_of(

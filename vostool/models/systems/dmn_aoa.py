@@ -347,6 +347,11 @@ class DMNAOA(nn.Module):
         places = cell_centres(self.config.region_cells, attention.device)
         return AlignedPoints(chosen.boxes[0], places[some], attention[some] @ places)
 
+    def proposed(self, prediction: Prediction) -> torch.Tensor:
+        """See `MakesProposals`."""
+        found = prediction.extras["proposals"]
+        return found[0].masks if found else torch.zeros((0, 1, 1))
+
     # Training, whole clips
 
     def forward(self, clip: Clip) -> Prediction:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn import functional as F
 
 from vostool.core.errors import UsageError
 from vostool.core.output import Output
-from vostool.core.types import Fate, Video
+from vostool.core.types import Video
 from vostool.datasets.catalogue import given_mask
 from vostool.datasets.selection import Selection
 from vostool.inference.engine import Member
@@ -26,7 +22,7 @@ from vostool.inference.propagation_options import PropagationOptions
 from vostool.inference.run import Propagation, Request, Run
 from vostool.inference.wrappers.proposals import WithDetector
 from vostool.media.images import read_frame
-from vostool.models import FrameViews, InputSpec, Prediction, Segmenter
+from vostool.models import Segmenter
 from vostool.models.explaining import AlignedPoints, ShowsAlignment, ShowsRelevance
 from vostool.nn.mask_proposals import tight_boxes
 from vostool.proposals import coco
@@ -38,6 +34,7 @@ from vostool.reporting.relevance import (
     write_png,
 )
 from vostool.stages.predict.load import load_segmenter
+from vostool.stages.predict.watched import Moment, Watched
 
 log = logging.getLogger(__name__)
 
@@ -60,54 +57,6 @@ class Question:
     frame: str | None = None
     objects: tuple[int, ...] = ()
     pixel: tuple[int, int] | None = None
-
-
-@dataclass
-class _Moment:
-    """What was known when a frame was segmented."""
-
-    frame: FrameViews
-    features: Any
-    state: Any
-    prediction: Prediction
-
-    def to_frame(self, maps: torch.Tensor, size: tuple[int, int]) -> np.ndarray:
-        """Maps `[K, h, w]` on any grid of the view -> `[K, H, W]` on that of the frame."""
-        whole = self.frame.images.shape[-2:]
-        larger = F.interpolate(maps[None].float(), whole, mode="bilinear")
-        content = self.frame.content.of(larger)
-        return F.interpolate(content, size, mode="bilinear")[0].cpu().numpy()
-
-
-class _Watched(nn.Module):
-    """A network that keeps what it knew at the last frame that it segmented."""
-
-    def __init__(self, network: Any):
-        super().__init__()
-        self.network = network
-        self.input_spec: InputSpec = network.input_spec
-        self.moment: _Moment | None = None
-
-    def start(self, max_memory: int | None = None) -> Any:
-        return self.network.start(max_memory)
-
-    def encode(self, frame: FrameViews) -> Any:
-        return self.network.encode(frame)
-
-    def segment(self, frame: FrameViews, features: Any, state: Any) -> Prediction:
-        prediction = self.network.segment(frame, features, state)
-        self.moment = _Moment(frame, features, state, prediction)
-        return prediction
-
-    def memorize(
-        self,
-        frame: FrameViews,
-        features: Any,
-        probabilities: torch.Tensor,
-        state: Any,
-        fates: Sequence[Fate],
-    ) -> None:
-        self.network.memorize(frame, features, probabilities, state, fates)
 
 
 def explain(
@@ -146,7 +95,7 @@ def explain(
     if not isinstance(network, ShowsRelevance | ShowsAlignment):
         raise UsageError(f"{recipe['model']['name']} has no memory whose reading can be shown")
     folder = output.claim_folder([checkpoint, *selection.inputs(videos)])
-    watched = _Watched(prepare(network, where))
+    watched = Watched(prepare(network, where))
     run: Run = Propagation((Member(watched),), options or PropagationOptions(), dtype)
     if proposals is not None:
         run = WithDetector(run, coco.open_source([proposals], where))
@@ -188,7 +137,7 @@ def _position(video: Video, question: Question) -> int:
 class _Pictures:
     """Of one frame of a video, after it was segmented."""
 
-    def __init__(self, video: Video, index: int, network: Segmenter, moment: _Moment):
+    def __init__(self, video: Video, index: int, network: Segmenter, moment: Moment):
         self.video, self.index, self.network, self.moment = video, index, network, moment
         self.name = video.frames[index].name
         self.image = read_frame(video.frames[index])
@@ -227,7 +176,7 @@ class _Pictures:
         if found is None:
             return None
         size = (self.image.shape[0], self.image.shape[1])
-        heats = moment.to_frame(found.maps, size)
+        heats = moment.to_frame(found.maps, size).numpy()
         shares = found.maps.sum((1, 2)).tolist()
         most = sorted(np.argsort(shares)[::-1][:MOST_FRAMES].tolist())
         pictures = [(f"{self.name}, object {self.cast.rows[row]}", marked)]
@@ -249,7 +198,7 @@ class _Pictures:
         if pixel is None:
             if not mask.any():
                 return None, self.image
-            shown = self.moment.to_frame(mask[None].float(), (height, width))[0] >= 0.5
+            shown = self.moment.to_frame(mask[None].float(), (height, width))[0].numpy() >= 0.5
             return mask, draw_contour(self.image, shown, WHITE)
         x, y = pixel
         if not (0 <= x < width and 0 <= y < height):

@@ -1,29 +1,40 @@
-"""`vostool propose`: a detector's proposals into a file, and how many true objects they cover."""
+"""`vostool propose`: proposals into a file, and how many of the true objects they stand for."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
 from vostool.core.console import progress
+from vostool.core.errors import UsageError
 from vostool.core.files import write_text
 from vostool.core.output import Output
 from vostool.core.types import Frame, ObjectProposals, Video
 from vostool.datasets.catalogue import annotation
 from vostool.datasets.selection import Selection
+from vostool.inference.engine import Member
+from vostool.inference.files import VideoSource
+from vostool.inference.prepare import prepare, resolve
+from vostool.inference.propagation_options import PropagationOptions
 from vostool.inference.proposing import open_source
+from vostool.inference.run import Propagation, Request
 from vostool.media.reader import FrameReader
 from vostool.media.rle import encode_runs
+from vostool.models import InputSpec
+from vostool.models.explaining import MakesProposals
 from vostool.nn.mask_proposals import propose as move_masks
+from vostool.nn.mask_proposals import tight_boxes
 from vostool.nn.precision import resolve_device
 from vostool.scoring.proposal_recall import Recall
+from vostool.stages.predict.load import load_segmenter
+from vostool.stages.predict.watched import Moment, Watched
 
 STRIDE = 4
 """Of the grid on which proposals without a detector are made."""
@@ -47,17 +58,73 @@ class Proposed:
     moved: Recall = field(default_factory=Recall)
 
 
+class Finder(Protocol):
+    """Finds the proposals of one video's frames, in time order."""
+
+    def __call__(self, video: Video) -> Iterator[tuple[Frame, ObjectProposals]]: ...
+
+
+def by_detector(source: str, files: Sequence[Path], device: str = "auto") -> Finder:
+    """What a source of proposals says of each frame; see `open_source`, also for what is raised."""
+    detector = open_source(source, files, resolve_device(device))
+
+    def find(video: Video) -> Iterator[tuple[Frame, ObjectProposals]]:
+        for frame, image in FrameReader(video):
+            yield frame, detector.proposals(image, video.name, frame.name)
+
+    return find
+
+
+def by_network(
+    checkpoint: Path, options: PropagationOptions | None = None, device: str = "auto"
+) -> Finder:
+    """What a network that makes its own proposals chose among, frame by frame, as it ran.
+
+    They depend on its last masks: an object that it lost has no proposals around it.
+
+    Raises:
+        UsageError: the network makes no proposals.
+        CheckpointError: as `infer`.
+    """
+    where, dtype = resolve(device, "fp32")
+    network, recipe = load_segmenter(checkpoint, where)
+    spec = network.input_spec
+    assert isinstance(spec, InputSpec)
+    if not isinstance(network, MakesProposals) or spec.proposals:
+        raise UsageError(
+            f"{recipe['model']['name']} of {checkpoint} makes no proposals of its own",
+            remedy="name a detector with --source and --file",
+        )
+    watched = Watched(prepare(network, where))
+    run = Propagation((Member(watched),), options or PropagationOptions(), dtype)
+
+    def find(video: Video) -> Iterator[tuple[Frame, ObjectProposals]]:
+        results = run(VideoSource(video, video.frame_names), Request())
+        for frame, result in zip(video.frames, results, strict=True):
+            size = (result.mask.shape[0], result.mask.shape[1])
+            yield frame, _seen(network, watched.moment, size)
+            watched.moment = None
+
+    return find
+
+
+def _seen(network: MakesProposals, moment: Moment | None, size: tuple[int, int]) -> ObjectProposals:
+    """What a network had at the frame just run, in pixels of the frame."""
+    masks = torch.zeros((0, *size), dtype=torch.bool)
+    if moment is not None:
+        masks = moment.to_frame(network.proposed(moment.prediction), size) >= 0.5
+    masks = masks[masks.flatten(1).any(1)]
+    return ObjectProposals(tight_boxes(masks), torch.ones(len(masks)), masks)
+
+
 def propose(
-    source: str,
-    files: Sequence[Path],
-    selection: Selection,
-    output: Output | None = None,
-    device: str = "auto",
+    find: Finder, files: Sequence[Path], selection: Selection, output: Output | None = None
 ) -> Proposed:
-    """Ask a source of proposals about all frames of some videos.
+    """Find proposals in all frames of some videos.
 
     Args:
-        source, files: see `open_source`.
+        find: see `by_detector` and `by_network`.
+        files: that it reads, which are not written over.
         output: JSON file to write; None for the recall alone.
 
     Raises:
@@ -65,15 +132,13 @@ def propose(
         DataError: a frame, or a file of proposals, cannot be read.
     """
     videos = selection.load()
-    detector = open_source(source, files, resolve_device(device))
     inputs = [*files, *selection.inputs(videos)]
     path = None if output is None else output.claim_file("file of proposals", inputs)
     found = Proposed()
     with progress("propose", sum(len(video.frames) for video in videos), "frames") as bar:
         for video in videos:
             last: np.ndarray | None = None
-            for frame, image in FrameReader(video):
-                proposals = detector.proposals(image, video.name, frame.name)
+            for frame, proposals in find(video):
                 _write_down(found, proposals, f"{video.name}/{frame.name}")
                 last = _compare(found, proposals, video, frame, last)
                 bar.advance(1, video.name)
