@@ -48,7 +48,7 @@ def test_the_table_goes_to_standard_output(folders, capsys):
     shown = capsys.readouterr().out
     assert "davis2017 val: 1 videos, 1 objects" in shown
     assert "J&F-Mean" in shown
-    assert "0.5000" in shown
+    assert "50.00" in shown
 
 
 def test_objects_and_files_on_request(folders, capsys, tmp_path):
@@ -96,12 +96,12 @@ def test_a_plain_pair_of_folders(folders, capsys):
     truth = root / "Annotations" / "480p"
     assert call("evaluate", preds, "--gt", truth) == 0
     shown = capsys.readouterr().out
-    assert "1 videos, 1 objects" in shown and "0.5000" in shown
+    assert "1 videos, 1 objects" in shown and "50.00" in shown
     assert call("evaluate", preds, "--gt", root) == 0
-    assert "0.5000" in capsys.readouterr().out
+    assert "50.00" in capsys.readouterr().out
     # A folder of the frames of one video is a video, too.
     assert call("evaluate", preds / "Annotations" / "clip", "--gt", truth / "clip") == 0
-    assert "0.5000" in capsys.readouterr().out
+    assert "50.00" in capsys.readouterr().out
 
 
 def test_a_plain_pair_has_no_data_set(folders, capsys):

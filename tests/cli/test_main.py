@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 
@@ -35,6 +36,20 @@ def test_every_command_has_help_with_an_example(
 ) -> None:
     assert run([command, "--help"]) == 0
     assert f"vostool {command}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_commands_are_grouped_by_the_stages_of_the_work(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    titles = [shown.index(module.stage_title(stage)) for stage in module.STAGES]
+    assert titles == sorted(titles)
+    for command in COMMANDS:
+        stage = importlib.import_module(f"vostool.cli.{command.replace('-', '_')}").STAGE
+        begin = titles[module.STAGES.index(stage)]
+        end = min((place for place in titles if place > begin), default=len(shown))
+        assert f"│ {command} " in shown[begin:end]
 
 
 def test_the_commands_of_the_design_are_there() -> None:

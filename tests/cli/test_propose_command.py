@@ -50,10 +50,10 @@ def test_recall_is_reported_and_the_file_written_says_the_same(tmp_path, capsys)
     out = tmp_path / "out.json"
     assert call(root, "--file", tmp_path / "given.json", "--out", out) == 0
     # Of three frames that are asked about, two have four fifths of the object, one has none of it.
-    assert "coco: recall 0.667 at IoU 0.5, 0.667 at IoU 0.75 (3 objects in 3 frames" in (
+    assert "coco: recall 66.67 % at IoU 0.5, 66.67 % at IoU 0.75 (3 objects in 3 frames" in (
         printed := capsys.readouterr().out
     )
-    assert "true last masks moved about: recall 1.000 at IoU 0.5" in printed
+    assert "true last masks moved about: recall 100.00 % at IoU 0.5" in printed
     before, after = (
         open_source([path], torch.device("cpu")) for path in (tmp_path / "given.json", out)
     )

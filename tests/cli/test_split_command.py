@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from vostool.cli.main import main
 
@@ -53,3 +55,18 @@ def test_wrong_usage(
     assert call(root, *arguments) == 2
     assert words in capsys.readouterr().err
     assert not (root / "s.json").exists()
+
+
+def test_divides_only_the_videos_named(root: Path) -> None:
+    videos = [text for name in ("v1", "v4", "v7") for text in ("--video", name)]
+    meta = json.loads((root / "train/meta.json").read_text())
+    for name in meta["videos"]:
+        for kind, suffix in (("JPEGImages", "jpg"), ("Annotations", "png")):
+            image = Image.fromarray(np.ones((4, 4), np.uint8))
+            path = root / "train" / kind / name / f"00000.{suffix}"
+            path.parent.mkdir(parents=True)
+            image.save(path)
+    assert call(root, "--holdout", "1", *videos) == 0
+    written = json.loads((root / "s.json").read_text())
+    assert sorted([*written["train"], *written["val"]]) == ["v1", "v4", "v7"]
+    assert len(written["val"]) == 1

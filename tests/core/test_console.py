@@ -37,7 +37,7 @@ def test_plain_lines_tell_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) ->
         bar.advance(4, "bear")
         bar.advance(4)
     lines = stream.getvalue().splitlines()
-    assert lines[0] == "infer: 4/8 frames, 0.1 frames/s, 40 s left (bear)"
+    assert lines[0] == "infer: 4/8 frames, 10.0 s/frame, 40 s left (bear)"
     assert lines[-1].startswith("infer: 8/8 frames")
 
 

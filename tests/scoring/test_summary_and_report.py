@@ -111,8 +111,8 @@ def test_csv_has_one_line_per_object():
 @pytest.mark.parametrize(
     ("rule", "shown", "hidden"),
     [
-        (DAVIS, ["J&F-Mean", "J-Recall", "0.2500", "note: a note"], ["corrected"]),
-        (youtube("yak"), ["G", "J-unseen", "0.2500", "category", "cat"], ["Decay-corrected"]),
+        (DAVIS, ["J&F-Mean", "J-Recall", "25.00", "in per cent", "note: a note"], ["corrected"]),
+        (youtube("yak"), ["G", "J-unseen", "25.00", "category", "cat"], ["Decay-corrected"]),
     ],
 )
 def test_table(rule, shown, hidden):

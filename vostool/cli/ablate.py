@@ -17,6 +17,8 @@ import typer
 
 from vostool.cli import options
 
+STAGE = "choose"
+
 
 def run(
     plan: Annotated[str, typer.Argument(help="Shipped: famnet, yu, ...-small; or a TOML file.")],

@@ -12,6 +12,8 @@ import typer
 
 from vostool.cli import options
 
+STAGE = "predict"
+
 
 def run(
     out: Annotated[Path, typer.Option(help="New prediction folder.")],

@@ -16,6 +16,7 @@ import typer
 from vostool.cli import options
 from vostool.core.errors import UsageError
 
+STAGE = "data"
 Stills = Annotated[
     str | None, typer.Option("--stills", help="Kind of stills instead, such as image-folder.")
 ]

@@ -16,6 +16,7 @@ import typer
 from vostool.cli import options
 from vostool.core.errors import printable
 
+STAGE = "submit"
 Archive = Annotated[Path, typer.Argument(help="Archive to check.")]
 
 

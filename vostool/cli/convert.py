@@ -16,6 +16,7 @@ import typer
 
 from vostool.cli import options
 
+STAGE = "predict"
 Source = Annotated[Path, typer.Argument(help="Prediction folder or result file.")]
 To = Annotated[str | None, typer.Option("--to", help="flat or layered, for a folder.")]
 
@@ -27,6 +28,7 @@ def run(
     dataset: options.Dataset = None,
     root: options.Root = None,
     split: options.Split = None,
+    video: options.Video = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Convert."""
@@ -42,10 +44,12 @@ def run(
             "a folder is converted --to flat or layered, a result file with --dataset",
             remedy="give --to, or --dataset with --root and --split",
         )
+    if asked.anything and video:
+        raise UsageError("a result file is of all videos of its split", remedy="leave out --video")
     if asked.anything:
         unpack_result(source, select_videos(asked), Output(out))
         return
     forms = {form.value: form for form in Form}
     if to not in forms:
         raise UsageError(f"no form is called {to!r}", remedy=f"known: {', '.join(forms)}")
-    convert(source, forms[to], Output(out))
+    convert(source, forms[to], Output(out), video or ())

@@ -14,6 +14,8 @@ import typer
 
 from vostool.cli import options
 
+STAGE = "demo"
+
 
 def run(
     out: Annotated[Path, typer.Option(help="Folder for everything it makes.")] = Path("demo"),

@@ -15,6 +15,7 @@ import typer
 
 from vostool.cli import options
 
+STAGE = "data"
 Names = Annotated[list[str] | None, typer.Argument(help="Names as shown by --list.")]
 Root = Annotated[Path, typer.Option("--root", help="Folder for all data sets.")]
 List = Annotated[bool, typer.Option("--list", help="Show what can be downloaded, and stop.")]

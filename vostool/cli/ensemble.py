@@ -17,6 +17,7 @@ import typer
 from vostool.cli import options
 from vostool.ensembling.options import MergeOptions, method_names
 
+STAGE = "predict"
 METHODS = ", ".join(method_names())
 
 
@@ -51,6 +52,7 @@ def run(
     save_probabilities: Annotated[
         bool, typer.Option("--save-probabilities", help="Write the merged probabilities too.")
     ] = False,
+    video: options.Video = None,
     resume: options.Resume = False,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
@@ -71,5 +73,6 @@ def run(
         Output(out, resume, overwrite),
         merge=MergeOptions(**values),
         save_probabilities=save_probabilities,
+        videos=video or (),
     )
     print(f"{result.folder} ({result.method}, {result.frames} frames)")

@@ -20,6 +20,8 @@ import typer
 from vostool.cli import options
 from vostool.core.errors import UsageError
 
+STAGE = "score"
+
 
 def run(
     predictions: Annotated[Path, typer.Argument(help="Folder of predicted masks.")],

@@ -17,6 +17,8 @@ import typer
 
 from vostool.cli import options
 
+STAGE = "predict"
+
 
 def run(
     checkpoint: Annotated[Path, typer.Option(help="Trained network.")],

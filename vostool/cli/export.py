@@ -17,11 +17,14 @@ import typer
 from vostool.cli import options
 from vostool.stages.predict.export_masks import Form
 
+STAGE = "predict"
+
 
 def run(
     predictions: Annotated[Path, typer.Argument(help="Prediction folder.")],
     out: Annotated[Path, typer.Option(help="New folder; a .json file with --as rle.")],
     form: Annotated[Form, typer.Option("--as", help="What to write.")] = Form.OBJECTS,
+    video: options.Video = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -30,5 +33,5 @@ def run(
     from vostool.stages.predict.export_masks import export_masks
 
     options.show_messages(quiet)
-    result = export_masks(predictions, form, Output(out, overwrite=overwrite))
+    result = export_masks(predictions, form, Output(out, overwrite=overwrite), video or ())
     print(f"{result.out} ({result.videos} videos)")

@@ -12,6 +12,8 @@ import typer
 
 from vostool.cli import options
 
+STAGE = "score"
+
 
 def run(
     predictions: Annotated[Path, typer.Argument(help="Prediction folder.")],

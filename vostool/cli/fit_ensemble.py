@@ -19,6 +19,8 @@ import typer
 
 from vostool.cli import options
 
+STAGE = "choose"
+
 
 def run(
     members: Annotated[list[Path], typer.Argument(help="Prediction folders.")],

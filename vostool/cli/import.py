@@ -18,6 +18,8 @@ import typer
 
 from vostool.cli import options
 
+STAGE = "predict"
+
 
 def run(
     masks: Annotated[Path, typer.Argument(help="Folder, or JSON file, that another tool wrote.")],

@@ -22,6 +22,7 @@ from vostool.inference import wrapper
 from vostool.inference.execution import Execution
 from vostool.inference.propagation_options import ResultOptions
 
+STAGE = "predict"
 HALVES = (ResultOptions, Execution)
 WRAPPERS = {wrapper.field(name): wrapper.summary(name) for name in wrapper.names()}
 
@@ -52,6 +53,7 @@ def run(
     **flags: Any,
 ) -> None:
     """Run the command."""
+    from vostool.core.figures import rate
     from vostool.core.output import Output
     from vostool.stages.predict.infer import NetworkChoice, infer
     from vostool.stages.predict.inference_recipe import combine, read_inference_recipe
@@ -66,7 +68,7 @@ def run(
         Output(out, resume, overwrite),
         combine(chosen, given, overrides or ()),
     )
-    rate = result.frames / max(result.seconds, 1e-9)
-    print(f"{result.folder} ({len(result.videos)} videos, {rate:.2f} frames per second)")
+    speed = f", {rate(result.frames, result.seconds, 'frames')}" if result.frames else ""
+    print(f"{result.folder} ({len(result.videos)} videos{speed})")
     if chosen is not None and chosen.postprocess.steps:
         print(f"the recipe goes on with: vostool postprocess {out} --recipe {recipe} --out ...")

@@ -25,6 +25,8 @@ from vostool.core.interrupts import SHELL_BASE, exit_code, signals_interrupt
 _KEPT = "what is finished is kept, --resume goes on"
 _NOTHING_KEPT = "nothing half-done is left"
 HELPERS = {"main", "options"}
+STAGES = ("demo", "data", "train", "predict", "choose", "score", "submit")
+"""Packages of `vostool.stages` in the order of `--help`; each command names its own as `STAGE`."""
 FAILURE = 1
 
 _LOADING_PROCESS = re.compile(r"DataLoader worker|shared memory \(shm\)")
@@ -70,10 +72,20 @@ def build_app(only: str | None = None) -> typer.Typer:
     )
     app.callback()(_common)
     names = [name for name in registry.names("vostool.cli") if name not in HELPERS]
-    for name in [only] if only in names else names:
-        module = importlib.import_module(f"vostool.cli.{name.replace('-', '_')}")
-        app.command(name, help=module.__doc__)(_explained(module.run))
+    modules = {
+        name: importlib.import_module(f"vostool.cli.{name.replace('-', '_')}")
+        for name in ([only] if only in names else names)
+    }
+    for name, module in sorted(modules.items(), key=lambda item: STAGES.index(item[1].STAGE)):
+        panel = stage_title(module.STAGE)
+        app.command(name, help=module.__doc__, rich_help_panel=panel)(_explained(module.run))
     return app
+
+
+def stage_title(stage: str) -> str:
+    """What a stage is about, as its package says it in its first line."""
+    about = importlib.import_module(f"vostool.stages.{stage}").__doc__ or stage
+    return about.partition("\n")[0].removesuffix(".")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -16,6 +16,7 @@ import typer
 
 from vostool.cli import options
 
+STAGE = "submit"
 Predictions = Annotated[Path, typer.Argument(help="Prediction folder.")]
 Out = Annotated[Path, typer.Option("--out", help="File to write, ending in .zip.")]
 

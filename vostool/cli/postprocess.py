@@ -16,6 +16,7 @@ import typer
 from vostool.cli import options
 from vostool.core import registry
 
+STAGE = "predict"
 STEPS = ", ".join(registry.names("vostool.postprocess.steps"))
 
 
@@ -43,6 +44,7 @@ def run(
     dataset: options.Dataset = None,
     root: options.Root = None,
     split: options.Split = None,
+    video: options.Video = None,
     explain: Annotated[
         Path | None,
         typer.Option(help="New folder: per video what was changed and why, with overlays."),
@@ -74,5 +76,6 @@ def run(
         settings=values,
         selection=select_if_known(Asked(dataset, root, split), [predictions]),
         explain=None if explain is None else Output(explain, resume, overwrite),
+        videos=video or (),
     )
     print(f"{result.folder} ({result.changed_fraction:.2%} of the pixels changed)")

@@ -20,6 +20,8 @@ import typer
 
 from vostool.cli import options
 
+STAGE = "predict"
+
 
 def run(
     source: Annotated[

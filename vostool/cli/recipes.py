@@ -12,6 +12,8 @@ from typing import Annotated
 
 import typer
 
+STAGE = "train"
+
 
 def run(
     name: Annotated[str | None, typer.Argument(help="Recipe to print; default: list all.")] = None,

@@ -15,6 +15,8 @@ import typer
 
 from vostool.cli import options
 
+STAGE = "choose"
+
 
 def run(
     run: Annotated[Path, typer.Argument(help="Folder of a training run.")],
@@ -27,6 +29,7 @@ def run(
     average: Annotated[
         int | None, typer.Option(min=2, help="Also score the mean weights of so many of the best.")
     ] = None,
+    video: options.Video = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="Override: validation.max_frames=40.")
     ] = None,
@@ -48,6 +51,7 @@ def run(
         last=last,
         average=average,
         overrides=overrides or [],
+        videos=video or (),
         device=device,
     )
     options.results().print(result.table())

@@ -17,6 +17,7 @@ import typer
 
 from vostool.cli import options
 
+STAGE = "data"
 Out = Annotated[Path, typer.Option("--out", help="File to write, JSON.")]
 Base = Annotated[str, typer.Option("--split", help="Split of the data set to divide.")]
 Holdout = Annotated[
@@ -42,6 +43,7 @@ def run(
     dataset: options.Dataset = None,
     root: options.Root = None,
     base: Base = "train",
+    video: options.Video = None,
     holdout: Holdout = None,
     seed: Seed = 0,
     unseen_categories: Unseen = None,
@@ -55,7 +57,7 @@ def run(
 
     options.show_messages(quiet)
     split(
-        select_videos(Asked(dataset, root, base)),
+        select_videos(Asked(dataset, root, base, tuple(video or ()))),
         Output(out, overwrite=overwrite),
         holdout=holdout,
         seed=seed,

@@ -16,6 +16,7 @@ import typer
 
 from vostool.cli import options
 
+STAGE = "data"
 Images = Annotated[Path, typer.Option("--images", "--root", help="Folder of the stills.")]
 Masks = Annotated[Path | None, typer.Option("--masks", help="Their masks, if elsewhere.")]
 Kind = Annotated[str, typer.Option("--stills", help="Kind of source, such as voc or coco.")]

@@ -15,6 +15,8 @@ import typer
 
 from vostool.cli import options
 
+STAGE = "train"
+
 
 def run(
     recipe: Annotated[str, typer.Argument(help="Name (`vostool recipes`) or TOML file.")],

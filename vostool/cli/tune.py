@@ -23,6 +23,7 @@ from vostool.cli._flags import given_flags, with_flags
 from vostool.inference.execution import Execution
 from vostool.inference.propagation_options import ResultOptions
 
+STAGE = "choose"
 HALVES = (ResultOptions, Execution)
 COMMON = (
     "feedback",

@@ -26,6 +26,7 @@ from rich.progress import (
 from rich.text import Text
 
 from vostool.core.errors import printable
+from vostool.core.figures import rate
 
 PLAIN_INTERVAL_SECONDS = 30.0
 """How often a log without a terminal gets a progress line."""
@@ -109,6 +110,8 @@ class ResultConsole(Console):
 def progress(label: str, total: int | None, unit: str = "it") -> Iterator[Advance]:
     """Show progress over `total` units; yields an object with `advance(n=1, note="")`.
 
+    `unit` is in the plural, such as "frames".
+
     A bar where messages go to a terminal, else a message now and then; nothing where messages of
     level INFO are not shown.
     """
@@ -146,8 +149,7 @@ class _BarAdvance(Advance):
 
     def advance(self, amount: int = 1, note: str = "") -> None:
         super().advance(amount)
-        rate = self.done / max(time.monotonic() - self._start, 1e-9)
-        shown = f"{rate:.1f} {self._unit}/s"
+        shown = rate(self.done, time.monotonic() - self._start, self._unit) if self.done else ""
         self._bar.update(self._task, advance=amount, note=note, rate=shown)
 
 
@@ -168,13 +170,14 @@ class _LineAdvance(Advance):
             self._print(time.monotonic(), "done")
 
     def _print(self, now: float, note: str) -> None:
-        rate = self.done / max(now - self._start, 1e-9)
         of = f"/{self._total}" if self._total else ""
         left = ""
         if self._total and 0 < self.done < self._total:
-            left = f", {(self._total - self.done) / max(rate, 1e-9):.0f} s left"
+            seconds = (self._total - self.done) * (now - self._start) / self.done
+            left = f", {seconds:.0f} s left"
+        speed = f", {rate(self.done, now - self._start, self._unit)}" if self.done else ""
         log.info(
-            f"{self._label}: {self.done}{of} {self._unit}, {rate:.1f} {self._unit}/s{left}"
+            f"{self._label}: {self.done}{of} {self._unit}{speed}{left}"
             + (f" ({note})" if note else "")
         )
 

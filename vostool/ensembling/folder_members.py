@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +24,16 @@ class FolderMembers:
         folders: in the order of the members.
         probabilities: whether all of them have probabilities.
 
+    Args:
+        only: names of the videos to look at; by default all.
+
     Raises:
         DataError: no such folder, no masks in it, or a run has not finished it.
+        UsageError: a folder has no video of such a name.
     """
 
-    def __init__(self, paths: Sequence[Path]):
-        self.folders = tuple(PredictionFolder(path) for path in paths)
+    def __init__(self, paths: Sequence[Path], only: Collection[str] = ()):
+        self.folders = tuple(PredictionFolder(path, only) for path in paths)
         for folder in self.folders:
             folder.require_finished()
         self._lacking = tuple(f for f in self.folders if not f.has_probabilities)

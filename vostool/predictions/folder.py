@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from vostool.core.errors import DataError
+from vostool.core.errors import DataError, UsageError
 from vostool.core.files import atomic_path
 from vostool.core.listing import some
 from vostool.core.reading import open_regular
@@ -108,11 +108,15 @@ class PredictionFolder:
     places, OBJECT being the object's id less one with three digits, as in SA-V. A folder that holds
     masks itself is a video of its name.
 
+    Args:
+        only: names of the videos to look at, whatever else is there; by default all.
+
     Raises:
         DataError: no folder, or no masks in it.
+        UsageError: it has no video of such a name.
     """
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path, only: Collection[str] = ()):
         self.root = Path(root)
         if not self.root.is_dir():
             raise DataError("no such prediction folder", where=self.root, remedy="check the path")
@@ -135,6 +139,15 @@ class PredictionFolder:
                 where=self.root,
                 remedy="expected Annotations/VIDEO/FRAME.png or VIDEO/FRAME.png in it",
             )
+        self._only = frozenset(only)
+        if unknown := sorted(self._only - self._videos.keys()):
+            raise UsageError(
+                f"no such video: {', '.join(unknown)}",
+                where=self.root,
+                remedy=f"it has {some(self.videos(), 10)}",
+            )
+        if only:
+            self._videos = {name: self._videos[name] for name in self._videos if name in only}
 
     @cached_property
     def manifest(self) -> dict[str, Any] | None:
@@ -145,12 +158,13 @@ class PredictionFolder:
         """Refuse what a run has begun and not finished, by its manifest, where there is one.
 
         Args:
-            videos: names of those that are about to be read; by default all.
+            videos: names of those that are about to be read; by default all that are looked at.
 
         Raises:
             DataError: some of them are pending or failed.
         """
         waiting = unfinished_videos(self.manifest)
+        videos = self._only if videos is None and self._only else videos
         if videos is not None:
             waiting = tuple(name for name in waiting if name in videos)
         if not waiting and not lacks_parts(self.root):

@@ -64,7 +64,7 @@ class FolderScorer:
         work = [part for plan in plans for part in self._parts(plan)]
         parts: dict[str, list[ScoredPart]] = {plan.video.name: [] for plan in plans}
         scored = ordered_map(self._score_part, work, threads=self._threads)
-        with progress("scoring", sum(len(frames) for _, frames in work), "frame") as bar:
+        with progress("scoring", sum(len(frames) for _, frames in work), "frames") as bar:
             for (plan, frames), (part, found) in zip(work, scored, strict=True):
                 parts[plan.video.name].append(part)
                 problems.extend(found)

@@ -32,39 +32,19 @@ class Better(enum.Enum):
     LOWER = "lower"
 
 
-class Unit(enum.Enum):
-    """How a figure, which is always kept as a fraction, is shown to people."""
-
-    FRACTION = "fraction"
-    """With four decimals."""
-    PER_CENT = "per cent"
-    """A hundred times as much, with two decimals."""
-
-    def shown(self, value: float) -> str:
-        """The number as text."""
-        return f"{100 * value:.2f}" if self is Unit.PER_CENT else f"{value:.4f}"
-
-
 @dataclass(frozen=True)
 class Column:
-    """One figure of a measure.
+    """One figure of a measure: a fraction, which people are shown in per cent.
 
     Attributes:
         name: as the official code or paper calls it.
         meaning: one line.
         better: which direction is the better one.
-        unit: how it is shown.
     """
 
     name: str
     meaning: str
     better: Better = Better.HIGHER
-    unit: Unit = Unit.FRACTION
-
-
-def per_cent(name: str, meaning: str) -> Column:
-    """A figure that the official code gives in per cent, higher being better."""
-    return Column(name, meaning, unit=Unit.PER_CENT)
 
 
 @dataclass(frozen=True)

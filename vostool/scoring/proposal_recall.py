@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from vostool.core.figures import per_cent
 from vostool.nn.mask_proposals import overlap_matrix
 
 OVERLAPS = (0.5, 0.75)
@@ -45,9 +46,7 @@ class Recall:
         return sum(value >= overlap for value in self.best) / len(self.best)
 
     def __str__(self) -> str:
-        figures = ", ".join(f"{self.at(overlap):.3f} at IoU {overlap:g}" for overlap in OVERLAPS)
+        shares = [f"{per_cent(self.at(overlap))} % at IoU {overlap:g}" for overlap in OVERLAPS]
         mean = sum(self.proposals) / max(len(self.proposals), 1)
-        return (
-            f"recall {figures} ({len(self.best)} objects in {len(self.proposals)} frames, "
-            f"{mean:.1f} proposals per frame)"
-        )
+        counts = f"{len(self.best)} objects in {len(self.proposals)} frames"
+        return f"recall {', '.join(shares)} ({counts}, {mean:.1f} proposals per frame)"

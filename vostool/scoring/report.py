@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vostool.core.errors import printable
+from vostool.core.figures import per_cent
 from vostool.datasets.spec import ScoringRule
 from vostool.scoring.measure import Column, Measure, ObjectScores, Summary
 
@@ -119,7 +120,7 @@ class EvaluationReport:
         videos = len({item.video for item in self.objects})
         title = (
             f"{self.dataset} {self.split}: {videos} videos, {len(self.objects)} objects, "
-            f"{self.measure.title}"
+            f"{self.measure.title}; in per cent"
         )
         table = Table(title=title, title_justify="left", box=box.SIMPLE)
         shown = [c for c in self.measure.columns if not is_repetition(c.name, summary.figures)]
@@ -168,5 +169,5 @@ def _shown(value: Any, column: Column | None) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float) and column is not None:
-        return "-" if math.isnan(value) else column.unit.shown(value)
+        return "-" if math.isnan(value) else per_cent(value)
     return str(value)

@@ -159,8 +159,15 @@ def test_the_command_says_whether_the_average_was_kept(
         main([*arguments, "--average", "3", "--device", "cpu"])
     assert not caught.value.code
     printed = capsys.readouterr()
-    assert "not better, 0.6500 against 0.7000" in printed.err
-    for word in ("average-3.ckpt", "standard deviation", "lowest", "J-seen"):
+    assert "not better, 65.00 % against 70.00 %" in printed.err
+    for word in (
+        "average-3.ckpt",
+        "standard deviation",
+        "lowest",
+        "J-seen",
+        "in per cent",
+        "65.00",
+    ):
         assert word in printed.out
     with pytest.raises(SystemExit) as caught:
         main([*arguments, "--average", "4"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tomllib
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from colour_stub import ColourStub
+from rich.console import Console
 from small_davis import write_davis
 
 from vostool.cli.main import main
@@ -20,7 +22,14 @@ from vostool.inference.crop_zoom.options import CropZoomOptions
 from vostool.inference.options import InferenceOptions
 from vostool.predictions.folder import PredictionFolder
 from vostool.stages.choose.tune import tune
-from vostool.stages.choose.tuning import TuningChoices, folder_name
+from vostool.stages.choose.tuning import (
+    NetworkSetting,
+    StepsSetting,
+    Trial,
+    TuneResult,
+    TuningChoices,
+    folder_name,
+)
 from vostool.stages.predict import networks as infer_stage
 from vostool.stages.predict.infer import InferenceSettings
 from vostool.stages.predict.inference_recipe import read_inference_recipe, stated
@@ -375,3 +384,23 @@ def test_the_reference_of_inference_names_every_option_and_is_a_recipe(tmp_path,
     path.write_text(capsys.readouterr().out)
     chosen = read_inference_recipe(str(path)).inference
     assert (chosen.seed, chosen.short_side, chosen.views.written) == (7, 480, "flip,0.75,1.0")
+
+
+def test_the_table_has_per_cent_and_tells_slow_settings_in_seconds_per_frame() -> None:
+    figures = [{"J&F-Mean": 0.5, "J-Decay": 0.1}, {"J&F-Mean": 0.81254, "J-Decay": 0.1}]
+    trials = [
+        Trial(NetworkSetting("none", ("every:5",)), StepsSetting(), values, rate)
+        for values, rate in zip(figures, (12.5, 0.04), strict=True)
+    ]
+    console = Console(width=150, file=io.StringIO())
+    console.print(TuneResult(tuple(trials), Path("tuned.toml"), ("a",)).table())
+    shown = console.file.getvalue()
+    for text in (
+        "1 held-out videos, in per cent",
+        "50.00",
+        "81.25",
+        "12.5 frames/s",
+        "25.0 s/frame",
+    ):
+        assert text in shown
+    assert [trial.as_json()["figures"] for trial in trials] == figures

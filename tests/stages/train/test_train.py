@@ -219,7 +219,8 @@ def test_select_scores_all_and_makes_the_best_one_best(
 
 def test_select_warns_of_videos_that_were_trained_on(trained: Path, videos: Path, caplog) -> None:
     places = DataFolders({"videos": videos})
-    select(trained, places, last=1, overrides=['validation.videos=["a", "c"]'], device="cpu")
+    result = select(trained, places, last=1, videos=["a", "c"], device="cpu")
+    assert result.videos == ("a", "c")
     warnings = [item.message for item in caplog.records if item.levelno >= logging.WARNING]
     assert warnings == ["the training did not hold out a"]
 

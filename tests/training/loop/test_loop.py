@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -189,7 +190,7 @@ def test_accumulation_equals_a_large_batch(tmp_path: Path) -> None:
         torch.testing.assert_close(summed[name], value, rtol=1e-3, atol=1e-4)
 
 
-def test_best_checkpoint_is_kept_and_validation_leaves_no_trace(tmp_path: Path) -> None:
+def test_best_checkpoint_is_kept_and_validation_leaves_no_trace(tmp_path: Path, caplog) -> None:
     figures = iter([0.3, 0.8, 0.5])
     modes = []
 
@@ -201,7 +202,9 @@ def test_best_checkpoint_is_kept_and_validation_leaves_no_trace(tmp_path: Path) 
     from dataclasses import replace
 
     run = tmp_path / "validated"
-    result = trainer(run, replace(options(), validate_every=2), validate=validate).run(Clips())
+    with caplog.at_level(logging.INFO, "vostool"):
+        result = trainer(run, replace(options(), validate_every=2), validate=validate).run(Clips())
+    assert "validation after 4 iterations: J&F-Mean 80.00 %" in caplog.messages
     assert modes == [False, False, False]
     assert (result.best_score, result.best) == (0.8, run / "best.ckpt")
     assert read_checkpoint(run / "best.ckpt")[1].iteration == 4

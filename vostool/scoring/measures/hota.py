@@ -22,12 +22,12 @@ from vostool.core.types import Video
 from vostool.datasets.spec import ScoringRule
 from vostool.scoring.compared import ComparedFrames
 from vostool.scoring.measure import (
+    Column,
     FrameValues,
     Measure,
     ObjectScores,
     Summary,
     mean_or_nan,
-    per_cent,
 )
 
 ALPHAS = np.arange(1, 20) * 0.05
@@ -58,13 +58,13 @@ class Hota(Measure):
     title = "HOTA over classes"
     source = "BURST c143198 (its trackeval), figures equal to it; AP is not computed"
     columns = (
-        per_cent("HOTA", "mean over all classes"),
-        per_cent("HOTA-common", "mean over the classes that COCO has, too"),
-        per_cent("HOTA-uncommon", "mean over the other classes"),
-        per_cent("DetA", "detection, mean over all classes"),
-        per_cent("AssA", "association, mean over all classes"),
+        Column("HOTA", "mean over all classes"),
+        Column("HOTA-common", "mean over the classes that COCO has, too"),
+        Column("HOTA-uncommon", "mean over the other classes"),
+        Column("DetA", "detection, mean over all classes"),
+        Column("AssA", "association, mean over all classes"),
     )
-    object_columns = (per_cent("J-Mean", "IoU, mean over the frames where either mask is"),)
+    object_columns = (Column("J-Mean", "IoU, mean over the frames where either mask is"),)
 
     def misfit(self, videos: Sequence[Video], rule: ScoringRule) -> str | None:
         lacking = [

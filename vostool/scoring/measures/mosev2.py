@@ -21,13 +21,13 @@ from vostool.scoring.compared import ComparedFrames
 from vostool.scoring.disk import TOLERANCE, Disk, fractional_disk
 from vostool.scoring.jaccard import similarity_of_areas
 from vostool.scoring.measure import (
+    Column,
     FrameValues,
     Measure,
     ObjectScores,
     Summary,
     mean_or_nan,
     object_names,
-    per_cent,
 )
 from vostool.scoring.segments import segment_means
 
@@ -43,20 +43,20 @@ class Mosev2(Measure):
     title = "MOSEv2: smoothed J, adaptive F, disappearance and reappearance"
     source = "MOSE-api 241977a, figures equal to it before it rounds to 0.01 per cent"
     columns = (
-        per_cent("J&F_new", "mean of J and F_new"),
-        per_cent("J", "smoothed region similarity"),
-        per_cent("F_new", "boundary F with a tolerance that follows the object's size"),
-        per_cent("disappear_J&F_new", "J and F_new while objects are away"),
-        per_cent("reappear_J&F_new", "J and F_new after objects came back"),
-        per_cent("F", "boundary F with the tolerance of DAVIS"),
-        per_cent("J&F", "mean of J and F"),
+        Column("J&F_new", "mean of J and F_new"),
+        Column("J", "smoothed region similarity"),
+        Column("F_new", "boundary F with a tolerance that follows the object's size"),
+        Column("disappear_J&F_new", "J and F_new while objects are away"),
+        Column("reappear_J&F_new", "J and F_new after objects came back"),
+        Column("F", "boundary F with the tolerance of DAVIS"),
+        Column("J&F", "mean of J and F"),
     )
     object_columns = (
         *(c for c in columns if c.name in ("J&F_new", "J", "F_new", "F")),
-        per_cent("disappear_J", "J while the object is away"),
-        per_cent("disappear_F_new", "F_new while the object is away"),
-        per_cent("reappear_J", "J after the object came back"),
-        per_cent("reappear_F_new", "F_new after the object came back"),
+        Column("disappear_J", "J while the object is away"),
+        Column("disappear_F_new", "F_new while the object is away"),
+        Column("reappear_J", "J after the object came back"),
+        Column("reappear_F_new", "F_new after the object came back"),
     )
 
     def score_frames(self, frames: ComparedFrames) -> FrameValues:

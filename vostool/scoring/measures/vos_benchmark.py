@@ -14,20 +14,20 @@ import numpy as np
 from vostool.datasets.spec import ScoringRule
 from vostool.scoring.compared import ComparedFrames
 from vostool.scoring.measure import (
+    Column,
     FrameValues,
     Measure,
     ObjectScores,
     Summary,
     mean_or_nan,
     object_names,
-    per_cent,
     scored_only,
 )
 
 COLUMNS = (
-    per_cent("J&F", "mean of J and F"),
-    per_cent("J", "region similarity from an object's first sight on"),
-    per_cent("F", "boundary F from an object's first sight on"),
+    Column("J&F", "mean of J and F"),
+    Column("J", "region similarity from an object's first sight on"),
+    Column("F", "boundary F from an object's first sight on"),
 )
 
 

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from vostool.core.console import progress
 from vostool.core.errors import DataError, UsageError
+from vostool.core.figures import per_cent
 from vostool.core.listing import some
 from vostool.core.output import Output
 from vostool.core.types import VOID, Video
@@ -66,14 +67,15 @@ class FitReport:
 
     def table(self) -> Table:
         """The comparison."""
-        title = f"{self.folds}-fold cross-validation over {self.videos} videos, at half size"
+        title = f"{self.folds}-fold cross-validation over {self.videos} videos, at half size; "
+        title += "in per cent"
         table = Table(title=title)
         table.add_column("merged by")
         columns = next(iter(self.figures.values()), {})
         for name in columns:
             table.add_column(name, justify="right")
         for way, values in self.figures.items():
-            table.add_row(way, *(f"{values[name]:.4f}" for name in columns))
+            table.add_row(way, *(per_cent(values[name]) for name in columns))
         return table
 
 

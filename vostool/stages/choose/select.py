@@ -6,6 +6,7 @@ and the mean of the best checkpoints' weights can be tried.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ import torch
 from rich.table import Table
 
 from vostool.core.errors import DataError, UsageError
+from vostool.core.figures import per_cent
 from vostool.core.files import write_json
 from vostool.core.reading import read_json
 from vostool.core.typed import require_table
@@ -104,12 +106,12 @@ class Selection:
     def table(self) -> Table:
         """Checkpoints and figures; the best one is marked, the spread is below."""
         names = [name for name in self.best.figures if "Decay" not in name]
-        range_ = f"{next(iter(self.best.figures))}: range {self.spread[0]:.4f}"
-        table = Table(title=f"{len(self.videos)} held-out videos", caption=range_)
+        range_ = f"{next(iter(self.best.figures))}: range {per_cent(self.spread[0])}"
+        table = Table(title=f"{len(self.videos)} held-out videos, in per cent", caption=range_)
         for name in ("checkpoint", *names, ""):
             table.add_column(name, justify="left" if name in ("checkpoint", "") else "right")
         for item in (*self.checkpoints, *([self.average] if self.average else [])):
-            figures = [f"{item.figures[name]:.4f}" for name in names]
+            figures = [per_cent(item.figures[name]) for name in names]
             table.add_row(item.path.name, *figures, "best" if item is self.best else "")
         table.add_section()
         spreads = [self.spread_of(name).as_json() for name in names]
@@ -119,7 +121,7 @@ class Selection:
             ("lowest", "lowest"),
             ("highest", "highest"),
         ):
-            table.add_row(label, *(f"{item[part]:.4f}" for item in spreads), "")
+            table.add_row(label, *(per_cent(item[part]) for item in spreads), "")
         return table
 
 
@@ -130,6 +132,7 @@ def select(
     last: int | None = None,
     average: int | None = None,
     overrides: Sequence[str] = (),
+    videos: Sequence[str] = (),
     device: str = "auto",
 ) -> Selection:
     """Score checkpoints of a run on its held-out videos; copy the best one to `best.ckpt`.
@@ -143,6 +146,7 @@ def select(
         average: also score the mean of the weights of so many of the best checkpoints; it becomes
             `best.ckpt` only if it scores higher than each of them.
         overrides: `validation.KEY=value` to score other videos or more frames than the training.
+        videos: names of the videos to score, instead of the training's.
 
     Raises:
         DataError: not a run's folder, no checkpoints, or videos missing.
@@ -151,7 +155,8 @@ def select(
         CheckpointError: a damaged checkpoint.
     """
     trained = _recipe(run)
-    recipe = with_overrides(trained, overrides)
+    named = [f"validation.videos={json.dumps(list(videos))}"] if videos else []
+    recipe = with_overrides(trained, [*overrides, *named])
     files = RunFolder(run)
     entries = files.entries()[-(last or 0) :]
     if not entries:
@@ -170,7 +175,7 @@ def select(
         model, _ = load_segmenter(run / entry.file, where)
         figures = validation.score(model, dtype)
         scored.append(ScoredCheckpoint(run / entry.file, entry.iteration, figures))
-        log.info(f"{entry.file}: {next(iter(figures))} {scored[-1].score:.4f}")
+        log.info(f"{entry.file}: {next(iter(figures))} {per_cent(scored[-1].score)} %")
     result = Selection(tuple(scored), tuple(video.name for video in validation.videos))
     if average is not None:
         result = _with_average(result, average, validation, where, dtype)
@@ -196,7 +201,10 @@ def _with_average(
     figures = validation.score(model, dtype)
     average = ScoredCheckpoint(path, iteration, figures)
     result = replace(single, average=average, averaged=tuple(ranked))
-    scores = f"{average.score:.4f} against {single.best.score:.4f} of {single.best.path.name}"
+    scores = (
+        f"{per_cent(average.score)} % against {per_cent(single.best.score)} % of "
+        f"{single.best.path.name}"
+    )
     if result.best is average:
         save_checkpoint(path, model, describe(info.recipe, iteration, figures))
         log.info(f"the average of {count} is better, {scores}, and was kept as {path.name}")

@@ -147,7 +147,7 @@ class _Task:
             self._output(place / MASKS),
             self.settings_of(network),
         )
-        return round(result.frames / max(result.seconds, 1e-9), 3) if result.frames else None
+        return round(result.frames / max(result.seconds, 1e-9), 6) if result.frames else None
 
     def _score(self, place: Path, steps: StepsSetting) -> dict[str, float]:
         masks = place / MASKS

@@ -13,6 +13,7 @@ from typing import Any
 from rich.table import Table
 
 from vostool.core.errors import UsageError
+from vostool.core.figures import per_cent, rate
 from vostool.core.options import assign, read_assignment
 from vostool.inference.execution import Execution
 from vostool.inference.options import InferenceOptions, InferenceSettings
@@ -276,16 +277,16 @@ class TuneResult:
         names = [name for name in self.best.figures if "Decay" not in name]
         columns = {name: [trial.choices[name] for trial in self.trials] for name in SHOWN}
         told = [name for name, texts in columns.items() if name in ALWAYS or set(texts) != {NONE}]
-        table = Table(title=f"{len(self.videos)} held-out videos")
+        table = Table(title=f"{len(self.videos)} held-out videos, in per cent")
         for name in told:
             table.add_column(name)
-        for name in (*names, "frames/s", ""):
+        for name in (*names, "speed", ""):
             table.add_column(name, justify="right")
         for trial in self.trials:
             table.add_row(
                 *(trial.choices[name] for name in told),
-                *(f"{trial.figures[name]:.4f}" for name in names),
-                "-" if trial.rate is None else f"{trial.rate:.2f}",
+                *(per_cent(trial.figures[name]) for name in names),
+                "-" if trial.rate is None else rate(trial.rate, 1, "frames"),
                 "best" if trial is self.best else "",
             )
         return table

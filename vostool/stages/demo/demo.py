@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vostool.core.errors import DataError, UsageError
+from vostool.core.figures import per_cent
 from vostool.core.files import write_json
 from vostool.core.output import Output
 from vostool.core.reading import read_json
@@ -286,9 +287,9 @@ def demo_table(result: DemoResult) -> str:
     """The scores as text, one line per row, in per cent."""
     width = max(map(len, result.scores))
     columns = ("J&F-Mean", "J-Mean", "F-Mean", "G")
-    lines = [f"{'':{width}}" + "".join(f"{column:>10}" for column in columns)]
+    lines = [f"{'in per cent':{width}}" + "".join(f"{column:>10}" for column in columns)]
     for label, scores in result.scores.items():
         figures = scores.figures
-        shown = "".join(f"{100 * figures[column]:>10.1f}" for column in columns)
+        shown = "".join(f"{per_cent(figures[column], 1):>10}" for column in columns)
         lines.append(f"{label:{width}}{shown}")
     return "\n".join(lines)

@@ -92,7 +92,7 @@ def make_demo_data(
     """
     options = options or DemoDataOptions()
     counts = {"train": options.train_videos, "valid": options.valid_videos}
-    with progress("making videos", sum(counts.values()), "video") as bar:
+    with progress("making videos", sum(counts.values()), "videos") as bar:
         for position, (split, count) in enumerate(counts.items()):
             meta: dict[str, Any] = {"videos": {}}
             for number in range(count):

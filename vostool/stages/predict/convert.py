@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,15 +32,18 @@ class Form(enum.Enum):
     """One mask per object and frame."""
 
 
-def convert(predictions: Path, form: Form, output: Output) -> Path:
+def convert(predictions: Path, form: Form, output: Output, videos: Sequence[str] = ()) -> Path:
     """Write predictions in another form; returns the folder.
+
+    Args:
+        videos: names of those to write; by default all.
 
     Raises:
         UsageError: all videos have that form; `output` overlaps the predictions.
         DataError: a mask is unreadable.
         OutputError: `output` is not empty.
     """
-    folder = PredictionFolder(predictions)
+    folder = PredictionFolder(predictions, videos)
     layered = [name for name in folder.videos() if folder.is_layered(name)]
     if len(layered) == (len(folder.videos()) if form is Form.LAYERED else 0):
         raise UsageError(
@@ -53,7 +57,7 @@ def convert(predictions: Path, form: Form, output: Output) -> Path:
         {name: Planned(folder.frames(name), ids[name]) for name in folder.videos()},
         inputs=[predictions],
     )
-    with progress("convert", sum(len(folder.frames(name)) for name in run.todo), "frame") as bar:
+    with progress("convert", sum(len(folder.frames(name)) for name in run.todo), "frames") as bar:
         for name in run.todo:
             start = time.monotonic()
             for frame in folder.frames(name):

@@ -46,6 +46,7 @@ def ensemble(
     *,
     merge: MergeOptions | None = None,
     save_probabilities: bool = False,
+    videos: Sequence[str] = (),
 ) -> EnsembleResult:
     """Merge prediction folders frame by frame; nothing but one frame is in memory.
 
@@ -53,12 +54,13 @@ def ensemble(
         members: folders; weights go by their order.
         merge: the method and its options.
         save_probabilities: write the merged planes too.
+        videos: names of those to merge; by default all.
 
     Raises:
         UsageError, OutputError: before anything is written.
         DataError: members disagree (all differences in one message) or a file is damaged.
     """
-    folders = FolderMembers(members)
+    folders = FolderMembers(members, videos)
     chosen = (merge or MergeOptions()).choose(folders.probabilities)
     if save_probabilities:
         folders.require_probabilities()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,25 +37,28 @@ class ExportedMasks:
     videos: int
 
 
-def export_masks(predictions: Path, form: Form, output: Output) -> ExportedMasks:
+def export_masks(
+    predictions: Path, form: Form, output: Output, videos: Sequence[str] = ()
+) -> ExportedMasks:
     """Write all masks of a prediction folder in another form; `import` reads each of them back.
 
     Args:
         output: a folder; a file for `Form.RLE`.
+        videos: names of those to write; by default all.
 
     Raises:
         DataError: bad masks.
         OutputError: the output exists and is not to be overwritten, or cannot be written.
         UsageError: it overlaps the predictions.
     """
-    folder = PredictionFolder(predictions)
+    folder = PredictionFolder(predictions, videos)
     names = folder.videos()
     if form is Form.RLE:
         out = output.claim_file("file of masks", [predictions])
         write_json(out, rle_document(folder))
         return ExportedMasks(out, len(names))
     out = output.claim_folder([predictions])
-    with progress("exporting", len(names), "video") as bar:
+    with progress("exporting", len(names), "videos") as bar:
         for name in names:
             if form is Form.NUMPY:
                 _write_stack(folder, name, out)

@@ -106,7 +106,7 @@ def import_masks(
         },
         inputs=[source, *([] if selection is None else [selection.root])],
     )
-    with progress("importing", len(plan), "video") as bar:
+    with progress("importing", len(plan), "videos") as bar:
         for name, frames in plan.items():
             _import_video(run, name, frames, described[name] if described else None, result)
             bar.advance(note=name)

@@ -64,6 +64,7 @@ def postprocess(
     settings: Sequence[str] = (),
     selection: Selection | None = None,
     explain: Output | None = None,
+    videos: Sequence[str] = (),
 ) -> PostprocessResult:
     """Run steps over every video of a prediction folder and write the masks into `output`.
 
@@ -78,6 +79,7 @@ def postprocess(
         explain: folder for `VIDEO.json`, what each step changed in which frame and why, and
             `VIDEO/FRAME.jpg` of every changed frame: the new mask, and stripes where pixels went;
             over the frame's image, where the selection says which that is.
+        videos: names of those to filter; by default all.
 
     Raises:
         UsageError: unknown step or parameter; overlapping folders; resuming with other steps.
@@ -85,7 +87,7 @@ def postprocess(
             data set does not have.
         OutputError: `output` is not empty and neither to be resumed nor overwritten.
     """
-    plan, source = parse_steps(steps, settings), PredictionFolder(predictions)
+    plan, source = parse_steps(steps, settings), PredictionFolder(predictions, videos)
     source.require_finished()
     described, read = None, []
     if selection is not None:
@@ -114,7 +116,7 @@ def _run_all(task: _Task) -> list[tuple[int, int]]:
     """Do what is to be done, several videos at a time; stops at the first error."""
     names, counts = task.prediction_run.todo, []
     threads = min(MOST_THREADS, available_cores())
-    with progress("post-processing", len(names), "video") as bar:
+    with progress("post-processing", len(names), "videos") as bar:
         for name, done in zip(names, ordered_map(task.run, names, threads=threads), strict=True):
             counts.append(done[:2])
             task.prediction_run.finish(name, done[2])

@@ -55,7 +55,7 @@ def export_overlay(
     is_movie = output.path.suffix.lower() in CODECS
     inputs = [predictions, *selection.inputs(chosen)]
     out = output.claim_file("movie", inputs) if is_movie else output.claim_folder(inputs)
-    with progress("drawing", total, "frame") as bar:
+    with progress("drawing", total, "frames") as bar:
         drawn = _draw_all(folder, chosen, style, bar)
         if is_movie:
             write_movie(out, (image for _, _, image in drawn), style.frames_per_second)

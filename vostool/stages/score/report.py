@@ -125,7 +125,7 @@ def _sections(
     pictures, last = Pictures(out), entries[-1]
     chosen = _lowest(last.scores, videos, options.videos)
     sections: list[Section] = []
-    with progress("drawing the report", 5, "section") as bar:
+    with progress("drawing the report", 5, "sections") as bar:
         if last.scores is not None:
             sections.append(scores_section(entries))
             sections.append(time_section(entries, [video.name for video in chosen]))

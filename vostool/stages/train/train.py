@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from vostool.core.errors import UsageError
+from vostool.core.figures import per_cent
 from vostool.core.files import write_json
 from vostool.core.output import Output
 from vostool.models import InputSpec, Segmenter
@@ -110,7 +111,7 @@ def _train(recipe: Recipe, run: TrainingRun, processes: Processes) -> TrainingRe
     for entry in trainer.files.entries():
         if entry.metrics:
             name, score = next(iter(entry.metrics.items()))
-            log.info(f"{entry.file}: {name} {score:.4f}")
+            log.info(f"{entry.file}: {name} {per_cent(score)} %")
     return result
 
 

@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 
 from vostool.core.console import Advance, progress
 from vostool.core.errors import UsageError, VostoolError
+from vostool.core.figures import per_cent
 from vostool.core.types import Clip
 from vostool.nn.precision import autocast, resolve_precision
 from vostool.training.checkpoints.checkpoint import describe, load_weights
@@ -253,6 +254,8 @@ class Trainer:
                 figures = dict(self.validate(self.model, self.dtype))
             finally:
                 train_mode(self.model)
+            name, score = next(iter(figures.items()))
+            log.info(f"validation after {self.iteration} iterations: {name} {per_cent(score)} %")
         if metrics is not None:
             metrics.write("validation", self.iteration, figures)
         self.processes.wait()
