@@ -1,16 +1,10 @@
 """The prediction folder: the contract between commands, and with other tools.
 
-Masks are palette PNGs. Probabilities are `.npz` archives (zip with deflate, numpy's own container)
-of two arrays: `planes` uint8 `[K+1, H, W]` and `ids` uint8 `[K]`. Measured on 480p frames with
-three objects and soft stride-4 boundaries: 80 to 170 times smaller than float32 planes and 4 ms to
-read; PNG-packed planes were as small but twice as slow, delta filters gained nothing.
+Masks are palette PNGs, probabilities files of `probability_file`.
 """
 
 from __future__ import annotations
 
-import lzma
-import zipfile
-import zlib
 from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -19,28 +13,15 @@ from typing import Any
 import numpy as np
 
 from vostool.core.errors import DataError, UsageError
-from vostool.core.files import atomic_path
 from vostool.core.listing import some
-from vostool.core.reading import open_regular
 from vostool.core.types import VOID, Layer, MaskEncoding, ObjectIds
 from vostool.media.images import image_size
 from vostool.media.layers import flatten, read_layer
 from vostool.media.masks import read_predicted_mask, write_mask
 from vostool.predictions.layers import layer_folder, layered_videos
 from vostool.predictions.manifest import lacks_parts, read_manifest, unfinished_videos
+from vostool.predictions.probability_file import read_probabilities, write_probabilities
 
-DAMAGED = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    KeyError,
-    ValueError,
-    EOFError,
-    OSError,
-    RuntimeError,
-    DataError,
-)
-"""What zipfile and numpy raise on damaged or hostile archives."""
 MASKS, PROBABILITIES = "Annotations", "Probabilities"
 NESTED = "480p"
 
@@ -73,13 +54,7 @@ class PredictionWriter:
         self, video: str, frame: str, planes: np.ndarray, ids: ObjectIds
     ) -> None:
         """Write uint8 `[K+1, H, W]` planes, background first, then in the order of `ids`."""
-        if planes.dtype != np.uint8 or planes.ndim != 3 or len(planes) != len(ids) + 1:
-            raise ValueError(
-                f"planes must be uint8 [{len(ids) + 1}, H, W], "
-                f"got {planes.dtype} {tuple(planes.shape)}"
-            )
-        with atomic_path(self.probabilities_path(video, frame)) as temporary:
-            np.savez_compressed(temporary, planes=planes, ids=np.array(ids.values, np.uint8))
+        write_probabilities(self.probabilities_path(video, frame), planes, ids)
 
     def is_finished(self, video: str, frames: tuple[str, ...], probabilities: bool) -> bool:
         """Whether every frame of a video is there."""
@@ -268,11 +243,11 @@ class PredictionFolder:
             DataError: missing, damaged, not what this tool writes, or not of the mask's size.
         """
         size = self.size(video, frame)
-        return _read_probabilities(self.probabilities_path(video, frame), size)
+        return read_probabilities(self.probabilities_path(video, frame), size)
 
     def probability_ids(self, video: str, frame: str) -> ObjectIds:
         """The ids alone, without decompressing the planes."""
-        return _read_probabilities(self.probabilities_path(video, frame), None)[1]
+        return read_probabilities(self.probabilities_path(video, frame), None)[1]
 
 
 def _mask_root(root: Path) -> Path:
@@ -295,59 +270,3 @@ def _video_folders(base: Path) -> list[Path]:
 
 def _holds_masks(folder: Path) -> bool:
     return any(path.suffix == ".png" for path in folder.iterdir())
-
-
-def _read_probabilities(path: Path, size: tuple[int, int] | None) -> tuple[np.ndarray, ObjectIds]:
-    """Planes of that size with their ids; the ids alone where no size is given."""
-    if not path.exists():
-        raise DataError(
-            "no probabilities for this frame",
-            where=path,
-            remedy="run vostool infer with --save-probabilities",
-        )
-    try:
-        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
-            ids = ObjectIds(tuple(_read_array(archive, "ids").tolist()))
-            if size is None:
-                return np.empty((len(ids) + 1, 0, 0), np.uint8), ids
-            planes = _read_array(archive, "planes", size)
-    except DAMAGED as error:
-        what = error.what if isinstance(error, DataError) else error
-        raise DataError(
-            "probabilities cannot be read",
-            where=path,
-            remedy=f"the file is damaged ({what}); delete it and run infer with --resume",
-        ) from error
-    if len(planes) != len(ids) + 1:
-        raise DataError(
-            f"{len(planes)} planes for {len(ids)} objects", where=path, remedy="run infer again"
-        )
-    return planes, ids
-
-
-def _read_array(
-    archive: zipfile.ZipFile, name: str, size: tuple[int, int] | tuple[()] = ()
-) -> np.ndarray:
-    """A uint8 array of an archive; its header is judged before anything is decompressed.
-
-    Args:
-        size: of all axes but the first, which has at most one entry per id.
-    """
-    item = archive.getinfo(f"{name}.npy")
-    if item.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError("packed in a way that expands without bound")
-    with archive.open(item) as stream:
-        version = np.lib.format.read_magic(stream)
-        if version != (1, 0):
-            raise ValueError(f"unexpected array format {version}")
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-        if dtype != np.uint8 or len(shape) != 1 + len(size) or fortran:
-            raise ValueError(f"{name} is {dtype} {shape}")
-        if shape[0] > VOID or shape[1:] != size:
-            wanted = f"the mask beside it of {size}" if size else f"at most {VOID} ids are possible"
-            raise ValueError(f"{name} is of shape {shape}, {wanted}")
-        count = int(np.prod(shape, dtype=np.int64))
-        content = stream.read(count)
-    if len(content) != count:
-        raise ValueError(f"{name} is cut short")
-    return np.frombuffer(content, np.uint8).reshape(shape)

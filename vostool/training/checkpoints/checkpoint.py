@@ -21,7 +21,7 @@ from vostool.core.errors import CheckpointError
 from vostool.core.listing import some
 from vostool.core.toml import explain_mistakes
 from vostool.core.typed import parse_as
-from vostool.training.checkpoints._tensor_file import FOREIGN, opened, write
+from vostool.training.checkpoints._tensor_file import FOREIGN, opened, read_tensors, write
 
 WEIGHTS = "weights."
 SHOWN_DIFFERENCES = 5
@@ -134,12 +134,12 @@ def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], CheckpointInfo
     """State dictionary (on the CPU) and information.
 
     Raises:
-        CheckpointError: as for `read_info`, or weights that are no numbers.
+        CheckpointError: as for `read_info`; weights that are no numbers, or not those written.
     """
     with opened(path) as (file, metadata):
-        names = [name for name in file.keys() if name.startswith(WEIGHTS)]  # noqa: SIM118
-        weights = {name.removeprefix(WEIGHTS): file.get_tensor(name) for name in names}
+        tensors = read_tensors(file, metadata, path)
         info = _info(metadata, path)
+    weights = {n.removeprefix(WEIGHTS): v for n, v in tensors.items() if n.startswith(WEIGHTS)}
     require_numbers(weights, path)
     return weights, info
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 
 from vostool.core.errors import CheckpointError, UsageError
 from vostool.core.typed import parse_as
-from vostool.training.checkpoints._tensor_file import FOREIGN, opened, write
+from vostool.training.checkpoints._tensor_file import FOREIGN, opened, read_tensors, write
 from vostool.training.checkpoints.checkpoint import WEIGHTS
 from vostool.training.loop.distributed import Processes
 
@@ -88,13 +88,13 @@ def read_resume(path: Path) -> ResumeState:
     """Read what `save_resume` wrote.
 
     Raises:
-        CheckpointError: missing, truncated, or not a resume state.
+        CheckpointError: missing, truncated, damaged, or not a resume state.
     """
     with opened(path) as (file, metadata):
         if "progress" not in metadata:
             raise CheckpointError("not a resume state", where=path, remedy="start a new run")
         said = parse_as(_ResumeMetadata, metadata, path, remedy=FOREIGN, error=CheckpointError)
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors = read_tensors(file, metadata, path)
     weights: dict[str, torch.Tensor] = {}
     slots: dict[int, dict[str, Any]] = {}
     for name, value in tensors.items():
