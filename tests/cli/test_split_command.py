@@ -70,3 +70,20 @@ def test_divides_only_the_videos_named(root: Path) -> None:
     written = json.loads((root / "s.json").read_text())
     assert sorted([*written["train"], *written["val"]]) == ["v1", "v4", "v7"]
     assert len(written["val"]) == 1
+
+
+def test_folds_take_no_holdout(
+    root: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path_factory.mktemp("folds")
+    into = ("--out", str(out))
+    assert call(root, "--folds", "3", "--holdout", "2") == 2
+    assert "leave out --holdout" in capsys.readouterr().err
+    assert call(root, "--folds", "3", *into) == 0
+    assert "9 videos in 3 folds of 3, 3, 3" in capsys.readouterr().err
+    (out / "fold-2.json").write_text("{}")
+    assert call(root, "--folds", "2", "--overwrite", *into) == 1
+    assert "not a split file" in capsys.readouterr().err
+    (out / "fold-2.json").unlink()
+    assert call(root, "--folds", "2", "--overwrite", *into) == 0
+    assert sorted(path.name for path in out.glob("*.json")) == ["fold-1.json", "fold-2.json"]

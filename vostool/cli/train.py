@@ -36,6 +36,10 @@ def run(
     split_file: Annotated[
         Path | None, typer.Option("--split-file", help="Offline split, from `vostool split`.")
     ] = None,
+    fold: Annotated[
+        int | None,
+        typer.Option(min=1, help="Fold of --split-file, a folder of `vostool split --folds`."),
+    ] = None,
     proposals: Annotated[
         list[str] | None,
         typer.Option(help="Proposals of an entry's frames (`vostool propose`): ENTRY=FILE."),
@@ -62,7 +66,7 @@ def run(
     chosen = load_recipe(recipe, overrides or [])
     task = TrainingRun(
         Output(out or Path("runs") / chosen.name, resume, overwrite),
-        data=DataFolders.parse(data or [], split_file, proposals or ()),
+        data=DataFolders.parse(data or [], split_file, proposals or (), fold),
         init=init,
         weights=weights,
         device=device,

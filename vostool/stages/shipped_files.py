@@ -40,13 +40,22 @@ def read_shipped(name: str, folder: str, what: str, kind: type[Model]) -> tuple[
         ) from None
 
 
+def is_shipped(name: str, folder: str) -> bool:
+    """Whether a file of this name comes with vostool, in a folder among the recipes."""
+    return name in _names(recipe_folder() / folder)
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.stem for path in folder.glob(f"*{SUFFIX}"))
+
+
 def _find(name: str, folder: Path, what: str) -> Path:
     if name.endswith(SUFFIX):
         path = Path(name)
         if not path.is_file():
             raise UsageError(f"there is no such {what}", where=path, remedy="check the path")
         return path
-    known = sorted(path.stem for path in folder.glob(f"*{SUFFIX}"))
+    known = _names(folder)
     if name not in known:
         hint = did_you_mean(name, known)
         raise UsageError(

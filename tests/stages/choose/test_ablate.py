@@ -13,7 +13,7 @@ from vostool.core.errors import OutputError, UsageError, VostoolError
 from vostool.core.output import Output
 from vostool.inference.trackers import mil
 from vostool.recipe import build_model, load_recipe
-from vostool.stages.choose import ablate as stage
+from vostool.stages.choose import row_maker as stage
 from vostool.stages.choose.ablate import AblationRun, ablate, parse_model_files, parse_reuse
 from vostool.stages.choose.ablation_plan import AblationPlan, inference_of, parse_seeds, read_plan
 from vostool.stages.train.training_data import DataFolders

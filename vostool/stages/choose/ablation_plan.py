@@ -44,6 +44,11 @@ class Row(Options):
     start: str | None = Field(
         None, description="row whose network this one starts from, or uses as it is"
     )
+    shared: bool = Field(
+        False,
+        description="in cross-validation: trained once, with the first seed, on no video of any "
+        "fold, so that all trials of other rows can start from it",
+    )
     members: tuple[str, ...] = Field((), description="rows whose networks run in step")
     inference: InferenceOptions = Field(default_factory=InferenceOptions)
     postprocess: PostprocessValues = PostprocessValues()
@@ -108,6 +113,13 @@ class AblationPlan(Options):
             if missing:
                 raise ValueError(f"row {row.name} needs {', '.join(missing)} above it")
             known.add(row.name)
+        own = {row.name for row in self.row if not row.shared}
+        for row in self.row:
+            if row.shared and (wrong := own & set(row.sources)):
+                raise ValueError(
+                    f"row {row.name} is shared, and starts from {', '.join(sorted(wrong))}, which "
+                    "is not"
+                )
         return self
 
     @model_validator(mode="after")

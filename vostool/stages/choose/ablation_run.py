@@ -18,6 +18,7 @@ class AblationRun:
     Attributes:
         output: folder for trainings, predictions, scores and the table.
         data: folders of the recipes' data entries and of the videos that are scored.
+        init: checkpoint that rows begin with which start from no other row.
         weights: backbone weights for trainings that start from nothing.
         overrides: `a.b=value` for all trainings.
         only: names of rows; all by default. Rows that they need are made too.
@@ -29,6 +30,7 @@ class AblationRun:
 
     output: Output
     data: DataFolders
+    init: Path | None = None
     weights: str | None = None
     overrides: tuple[str, ...] = ()
     only: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vostool.core.errors import UsageError
 from vostool.core.output import Output
+from vostool.datasets.folds import PATTERN, draw_folds, fold_file
 from vostool.datasets.selection import Selection
 from vostool.datasets.split import SplitFile, choose_unseen, draw_split, read_split, write_split
 from vostool.datasets.traits import TRAITS, video_traits, with_trait
@@ -66,6 +67,52 @@ def split(
     write_split(out, result)
     log.info(_summary(result, out))
     return result
+
+
+def split_into_folds(
+    selection: Selection,
+    output: Output,
+    *,
+    folds: int,
+    seed: int = 0,
+    favour: Sequence[str] = (),
+) -> list[SplitFile]:
+    """Divide all videos into folds and store one offline split for each, for cross-validation.
+
+    Args:
+        selection: as for `split`.
+        output: a folder; it gets `fold-1.json` to `fold-K.json`.
+        folds: how many.
+        favour: cases of which every fold is to have its part; needs the masks of the split.
+
+    Returns:
+        The splits as written; each video is held out in one of them.
+
+    Raises:
+        UsageError, DataError: as `split`.
+        OutputError: the folder is not empty and is not to be overwritten.
+    """
+    inputs = [selection.root]
+    with output.owned(inputs):
+        out = output.claim_folder(inputs)
+        for old in out.glob(PATTERN):
+            read_split(old)  # nothing but split files is replaced
+        names = sorted(_categories(selection))
+        held_out = draw_folds(names, folds=folds, seed=seed, favoured=_groups(selection, favour))
+        for old in out.glob(PATTERN):
+            old.unlink()
+        splits = []
+        for number, val in enumerate(held_out, start=1):
+            train = tuple(name for name in names if name not in set(val))
+            dataset, cases = selection.spec.name, tuple(favour)
+            splits.append(SplitFile(dataset, selection.split, seed, train, val, favoured=cases))
+            write_split(fold_file(out, number), splits[-1])
+    sizes = ", ".join(str(len(item.val)) for item in splits)
+    log.info(
+        f"{len(names)} videos in {folds} folds of {sizes} -> {out} (use one as --split-file {out} "
+        f"--fold 1 or --split {fold_file(out, 1)}:val, all with vostool cross-validate)"
+    )
+    return splits
 
 
 def _groups(selection: Selection, favour: Sequence[str]) -> list[frozenset[str]]:

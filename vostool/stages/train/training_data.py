@@ -14,6 +14,7 @@ from vostool.core.errors import DataError, UsageError
 from vostool.core.typed import parse_as
 from vostool.core.types import Clip, ProposalSource, Video
 from vostool.datasets.catalogue import load_videos, scoring_rule
+from vostool.datasets.folds import find_fold
 from vostool.datasets.split import read_split
 from vostool.datasets.still_catalogue import load_stills
 from vostool.inference.propagation_options import PropagationOptions
@@ -48,12 +49,17 @@ class DataFolders:
         texts: Sequence[str],
         split_file: Path | None = None,
         proposals: Sequence[str] = (),
+        fold: int | None = None,
     ) -> DataFolders:
         """Read `ENTRY=FOLDER` and `ENTRY=FILE` texts.
+
+        Args:
+            fold: `split_file` is a folder of folds, of which this one is wanted.
 
         Raises:
             UsageError: anything else, or a missing folder or file.
         """
+        split_file = _chosen_fold(split_file, fold)
         folders, files = (
             _by_entry("--data", "FOLDER", texts),
             _by_entry("--proposals", "FILE", proposals),
@@ -76,6 +82,18 @@ class DataFolders:
         if entry not in self.proposals:
             return None
         return coco.open_source([self.proposals[entry]], torch.device("cpu"))
+
+
+def _chosen_fold(split_file: Path | None, fold: int | None) -> Path | None:
+    if fold is not None:
+        if split_file is None:
+            raise UsageError("--fold chooses a file of a folder", remedy="--split-file FOLDER, too")
+        return find_fold(split_file, fold)
+    if split_file is not None and split_file.is_dir():
+        raise UsageError(
+            "the split file is a folder", where=split_file, remedy="choose a fold in it: --fold 1"
+        )
+    return split_file
 
 
 def _by_entry(flag: str, what: str, texts: Sequence[str]) -> dict[str, Path]:
