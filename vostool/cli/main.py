@@ -6,6 +6,7 @@ import errno
 import functools
 import importlib
 import inspect
+import io
 import os
 import re
 import signal
@@ -91,6 +92,8 @@ def stage_title(stage: str) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failure, 2 wrong usage, 128 + signal interrupted."""
     keep_freed_memory()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error has it
     with signals_interrupt(), _sentences(resumable=False):
         try:
             given = sys.argv[1:] if arguments is None else arguments
@@ -163,6 +166,9 @@ def _sentence(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.errno in _SYSTEM_REMEDIES:
         where = f" ({printable(str(error.filename))})" if error.filename is not None else ""
         return f"{error.strerror}{where}: {_SYSTEM_REMEDIES[error.errno]}"
+    if isinstance(error, UnicodeEncodeError):
+        bad = printable(error.object[error.start : error.end])
+        return f"a name holds {bad}, which is no text: rename it, or set PYTHONUTF8=1"
     if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop"):
         return f"{printable(str(error))}: {_SYSTEM_REMEDIES[errno.ELOOP]}"
     if isinstance(error, RuntimeError) and _LOADING_PROCESS.search(str(error)):

@@ -10,10 +10,10 @@ import numpy as np
 from vostool.core import registry
 from vostool.core.errors import DataError, UsageError
 from vostool.core.listing import some
-from vostool.core.types import Frame, Video
+from vostool.core.types import Frame, MaskEncoding, Video
 from vostool.datasets.annotations import annotation_place, read_annotation
 from vostool.datasets.layout import FaultyVideos
-from vostool.datasets.objects import empty_first_mask, ids_in
+from vostool.datasets.objects import empty_first_mask, holds_void, ids_in
 from vostool.datasets.spec import ScoringRule, VideoDatasetSpec
 from vostool.datasets.split import SplitFile, is_split_file, read_split
 from vostool.media.images import frame_size
@@ -169,6 +169,23 @@ def given_mask(video: Video, frame: Frame | str) -> np.ndarray:
                 remedy="correct the mask, or remove the object from meta.json",
             )
     return given
+
+
+def void_warning(video: Video, frame: Frame | str) -> str | None:
+    """A sentence where the mask that is given in this frame has 255, which is nobody's id.
+
+    Raises:
+        DataError: the annotation is unreadable.
+    """
+    frame = _frame(video, frame)
+    if frame.annotation is None or video.encoding is not MaskEncoding.INDEXED:
+        return None
+    if not holds_void(frame.annotation):
+        return None
+    return (
+        f"the mask given in frame {frame.name} of video {video.name} has pixels of 255, which "
+        f"means 'ignore' and is followed as no object ({frame.annotation})"
+    )
 
 
 def _frame(video: Video, frame: Frame | str) -> Frame:

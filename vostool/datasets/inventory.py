@@ -14,7 +14,7 @@ import numpy as np
 from vostool.core.errors import DataError
 from vostool.core.types import Frame, Video
 from vostool.datasets.annotations import annotation_place, annotation_size
-from vostool.datasets.catalogue import annotation, given_mask
+from vostool.datasets.catalogue import annotation, given_mask, void_warning
 from vostool.datasets.still_spec import Still
 from vostool.media.images import frame_size, image_size, open_image, read_frame
 from vostool.media.reader import FrameReader
@@ -138,6 +138,8 @@ def _check_masks(video: Video, frame: Frame, quick: bool, item: Inventory) -> No
                 "it should start: it will never be segmented"
                 for value in missing
             ]
+            void = void_warning(video, frame)
+            item.warnings += [void] if void else []
         else:
             return
     if quick:

@@ -10,6 +10,7 @@ from typing import Any
 
 from vostool.core import reading
 from vostool.core.errors import DataError
+from vostool.core.listing import NO_UNICODE, knows_all_names, require_text
 from vostool.core.types import Video
 from vostool.media.images import IMAGE_SUFFIXES
 
@@ -63,7 +64,7 @@ def build_videos(names: Iterable[str], build: Callable[[str], Video]) -> list[Vi
 
 def natural_key(text: str) -> tuple[list[tuple[int, str]], str]:
     """Sort key by which 'frame9' comes before 'frame10'."""
-    parts = [(int(part), "") if part.isdigit() else (-1, part) for part in _DIGITS.split(text)]
+    parts = [(int(part), "") if part.isdecimal() else (-1, part) for part in _DIGITS.split(text)]
     return parts, text
 
 
@@ -73,7 +74,7 @@ def list_files(folder: Path, suffixes: frozenset[str] = IMAGE_SUFFIXES) -> dict[
     A missing folder gives none. Hidden files are passed over.
 
     Raises:
-        DataError: two files have the same stem.
+        DataError: two files have the same stem, or a name that is no text.
     """
     found: dict[str, Path] = {}
     try:
@@ -91,16 +92,23 @@ def list_files(folder: Path, suffixes: frozenset[str] = IMAGE_SUFFIXES) -> dict[
                 remedy="remove one of them",
             )
         found[stem] = folder / name
+    require_text(found, folder)
     return {stem: found[stem] for stem in sorted(found, key=natural_key)}
 
 
 def list_folders(folder: Path) -> list[str]:
-    """Names of the visible sub-folders, sorted; none if the folder is missing."""
+    """Names of the visible sub-folders, sorted; none if the folder is missing.
+
+    Raises:
+        DataError: a name is no text.
+    """
     try:
         entries = list(os.scandir(folder))
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+    names = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+    require_text(names, folder)
+    return names
 
 
 def safe_name(name: str, where: Path) -> str:
@@ -110,7 +118,12 @@ def safe_name(name: str, where: Path) -> str:
         DataError: it is empty or would lead elsewhere.
     """
     if not name or name in (".", "..") or set(name) & set("/\\\0") or not _encodable(name):
-        raise DataError(f"{name!r} cannot be the name of a video", where=where)
+        hindered = not name.isascii() and not knows_all_names()
+        raise DataError(
+            f"{name!r} cannot be the name of a video",
+            where=where,
+            remedy=NO_UNICODE if hindered else "rename it, in this file and as a folder",
+        )
     return name
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from vostool.core.errors import DataError
 from vostool.core.threads import ordered_map
-from vostool.core.types import MaskEncoding, VideoObject
-from vostool.media.masks import read_mask
+from vostool.core.types import VOID, MaskEncoding, VideoObject
+from vostool.media.masks import read_mask, read_predicted_mask
 
 
 def ids_in(mask: np.ndarray) -> list[int]:
@@ -48,6 +48,11 @@ def empty_first_mask(path: Path | None, frame_name: str) -> DataError:
 def is_binary(path: Path) -> bool:
     """Whether a mask file uses 255, and 255 alone, for the object."""
     return not read_mask(path).any() and bool(read_mask(path, MaskEncoding.BINARY).any())
+
+
+def holds_void(path: Path) -> bool:
+    """Whether a mask of object ids has pixels of 255, which are read as background."""
+    return bool((read_predicted_mask(path) == VOID).any())
 
 
 def objects_of_masks(masks: Iterable[tuple[str, Path]]) -> tuple[VideoObject, ...]:

@@ -125,7 +125,7 @@ def choose_unseen(
         raise UsageError(
             "this data set has no categories to hold out", remedy="leave out --unseen-categories"
         )
-    if request.isdigit():
+    if request.isdecimal():
         if int(request) >= len(known):
             raise UsageError(
                 f"cannot hold out {request} of {len(known)} categories", remedy="choose fewer"

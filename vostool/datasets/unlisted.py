@@ -7,7 +7,7 @@ from pathlib import Path
 from vostool.core.errors import DataError
 from vostool.core.types import Frame, MaskEncoding, Video, VideoObject
 from vostool.datasets.layout import CHECK, MASK_SUFFIXES, list_files
-from vostool.datasets.objects import empty_first_mask, is_binary, objects_of_masks
+from vostool.datasets.objects import empty_first_mask, holds_void, is_binary, objects_of_masks
 
 
 def build_unlisted(
@@ -52,6 +52,24 @@ def video_of_files(
     objects, encoding = read_objects(in_order[:1] if first_mask_only else in_order)
     video_frames = tuple(Frame(stem, path, masks.get(stem)) for stem, path in frames.items())
     return Video(name, video_frames, objects, tuple(frames), encoding)
+
+
+def refuse_void(video: Video) -> Video:
+    """The video, unless its first mask has 255 beside object ids: in own data that is an object.
+
+    Raises:
+        DataError: it has.
+    """
+    first = next(frame for frame in video.frames if frame.annotation is not None)
+    assert first.annotation is not None
+    if video.encoding is MaskEncoding.INDEXED and holds_void(first.annotation):
+        raise DataError(
+            f"the first mask, frame {first.name} of video {video.name}, has 255 beside other ids, "
+            "and 255 is no object's id",
+            where=first.annotation,
+            remedy="give this object an id of 1 to 254, or make it 0 if it is none",
+        )
+    return video
 
 
 def read_objects(

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Collection, Iterator
 
-from vostool.core.types import ObjectIds, Video
-from vostool.datasets.catalogue import given_mask
+import numpy as np
+
+from vostool.core.types import Frame, ObjectIds, Video
+from vostool.datasets.catalogue import given_mask, void_warning
 from vostool.inference.source import SourceFrame
 from vostool.media.reader import FrameReader
+
+log = logging.getLogger(__name__)
 
 
 class VideoSource:
@@ -22,6 +27,7 @@ class VideoSource:
     def __init__(self, video: Video, wanted: Collection[str] | None = None):
         self._video = video
         self._wanted = frozenset(video.output_frames if wanted is None else wanted)
+        self._warned: set[str] = set()
         self._length = 1 + max((video.index(name) for name in self._wanted), default=-1)
 
     @property
@@ -42,5 +48,14 @@ class VideoSource:
         beginning = dataclasses.replace(self._video, frames=frames, objects=())
         for frame, image in FrameReader(beginning):
             starts = bool(self._video.new_objects(frame.name))
-            given = given_mask(self._video, frame) if starts else None
+            given = self._given(frame) if starts else None
             yield SourceFrame(frame.name, image, given, frame.name in self._wanted)
+
+    def _given(self, frame: Frame) -> np.ndarray:
+        """The mask that is given, with a warning the first time if it holds void."""
+        if frame.name not in self._warned:
+            self._warned.add(frame.name)
+            void = void_warning(self._video, frame)
+            if void is not None:
+                log.warning(void)
+        return given_mask(self._video, frame)

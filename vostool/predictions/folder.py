@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from vostool.core.errors import DataError, UsageError
-from vostool.core.listing import some
+from vostool.core.listing import require_text, some
 from vostool.core.types import VOID, Layer, MaskEncoding, ObjectIds
 from vostool.media.images import image_size
 from vostool.media.layers import flatten, read_layer
@@ -108,6 +108,8 @@ class PredictionFolder:
         for name, objects in self._layers.items():
             self._videos[name] = tuple(sorted(frozenset().union(*objects.values())))
         self._videos = dict(sorted(self._videos.items()))
+        for name, frames in self._videos.items():
+            require_text((name, *frames), self._masks)
         if not self._videos:
             raise DataError(
                 "no predicted masks here",

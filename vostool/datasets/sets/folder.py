@@ -14,7 +14,7 @@ from vostool.datasets.layout import (
     safe_name,
 )
 from vostool.datasets.spec import ScoringRule, VideoDatasetSpec
-from vostool.datasets.unlisted import build_unlisted, video_of_files
+from vostool.datasets.unlisted import build_unlisted, refuse_void, video_of_files
 from vostool.media.images import IMAGE_SUFFIXES
 
 SPLIT = "all"
@@ -70,7 +70,7 @@ def _below_level(folder: Path) -> Path:
 
 def _single(name: str, images: Path, masks: Path | None) -> Video:
     if masks is not None:
-        return build_unlisted(name, images, masks)
+        return refuse_void(build_unlisted(name, images, masks))
     frames = list_files(images, frozenset({".jpg", ".jpeg"}))
     together = list_files(images, MASK_SUFFIXES)
     if not frames or not together:
@@ -79,7 +79,7 @@ def _single(name: str, images: Path, masks: Path | None) -> Video:
             where=images,
             remedy=LAYOUT,
         )
-    return video_of_files(name, frames, together)
+    return refuse_void(video_of_files(name, frames, together))
 
 
 SPEC = VideoDatasetSpec(

@@ -8,7 +8,7 @@ from vostool.core.errors import DataError
 from vostool.core.types import Frame, Video
 from vostool.datasets.layout import MASK_SUFFIXES, build_videos, list_files, safe_name
 from vostool.datasets.spec import ScoringRule, VideoDatasetSpec
-from vostool.datasets.unlisted import read_objects
+from vostool.datasets.unlisted import read_objects, refuse_void
 from vostool.media.movie import MOVIE_SUFFIXES, count_frames
 
 SPLIT = "all"
@@ -47,7 +47,7 @@ def _build(name: str, path: Path) -> Video:
     given = [(frame, masks[frame]) for frame in names if frame in masks]
     objects, encoding = read_objects(given)
     frames = tuple(Frame(frame, path, masks.get(frame), i) for i, frame in enumerate(names))
-    return Video(name, frames, objects, tuple(names), encoding)
+    return refuse_void(Video(name, frames, objects, tuple(names), encoding))
 
 
 def _masks(path: Path, names: list[str]) -> dict[str, Path]:

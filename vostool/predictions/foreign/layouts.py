@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from vostool.core.errors import DataError
+from vostool.core.listing import require_text
 from vostool.media.images import MAX_PIXELS
 
 MASKS = "Annotations"
@@ -68,6 +69,8 @@ def foreign_videos(root: Path) -> dict[str, dict[str, ForeignFrame]]:
             remedy="expected VIDEO/FRAME.png, VIDEO/OBJECT/FRAME.png, VIDEO/FRAME_OBJECT.png or "
             "VIDEO.npy in it",
         )
+    for name, frames in found.items():
+        require_text((name, *frames), base)
     return dict(sorted(found.items()))
 
 

@@ -203,6 +203,6 @@ def inference_of(plan: AblationPlan, row: Row) -> InferenceOptions:
 def parse_seeds(text: str) -> tuple[int, ...]:
     """Read "0,1,2". Raises UsageError for anything else."""
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdigit() for part in parts) or len(set(parts)) < len(parts):
+    if not all(part.isdecimal() for part in parts) or len(set(parts)) < len(parts):
         raise UsageError(f"cannot read --seeds {text!r}", remedy="write --seeds 0,1,2")
     return tuple(int(part) for part in parts)

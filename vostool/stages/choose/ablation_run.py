@@ -53,7 +53,7 @@ def parse_reuse(texts: Sequence[str], seeds: Sequence[int]) -> dict[tuple[str, i
         row, colon, seed = left.partition(":")
         if not colon and len(seeds) == 1:
             seed = str(seeds[0])
-        if not row or not file or not seed.isdigit():
+        if not row or not file or not seed.isdecimal():
             raise UsageError(
                 f"cannot use --reuse {text!r}", remedy="write ROW:SEED=CHECKPOINT for each seed"
             )
