@@ -12,6 +12,7 @@ import torch
 from moving_squares import squares
 
 from vostool.cli.main import main
+from vostool.models.space_time import SpaceTimeNetwork
 from vostool.models.systems import famnet
 from vostool.predictions.folder import PredictionFolder
 from vostool.training.checkpoints.checkpoint import describe, save_checkpoint
@@ -99,9 +100,34 @@ def test_fp32_on_the_processor_is_deterministic_and_one_video_can_be_chosen(
         assert one.mask_path("bee", frame).read_bytes() == two.mask_path("bee", frame).read_bytes()
 
 
+def test_objects_go_through_the_network_in_chunks_of_the_size_asked_for(
+    tmp_path, checkpoint, root, monkeypatch
+):
+    plain, seen = SpaceTimeNetwork.memorize, []
+
+    def watched(network, frame, *more):
+        seen.append(frame.objects_at_once)
+        plain(network, frame, *more)
+
+    monkeypatch.setattr(SpaceTimeNetwork, "memorize", watched)
+    for name, more in (("auto", ()), ("one", ("--objects-at-once", "1"))):
+        assert _call(_arguments(checkpoint, root, tmp_path / name, "--video", "bee", *more)) == 0
+    assert set(seen[: len(seen) // 2]) == {None} and set(seen[len(seen) // 2 :]) == {1}
+    one, auto = PredictionFolder(tmp_path / "one"), PredictionFolder(tmp_path / "auto")
+    for frame in one.frames("bee"):
+        assert np.array_equal(one.mask("bee", frame), auto.mask("bee", frame))
+    # Chunks change no results, so that a run may go on with others.
+    again = _arguments(checkpoint, root, tmp_path / "one", "--video", "bee", "--resume")
+    assert _call([*again, "--objects-at-once", "2"]) == 0
+
+
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
+        (
+            ["--objects-at-once", "0"],
+            "objects_at_once: '0' is neither a whole number",
+        ),
         (["--tta", "0"], "error: views: '0' is neither"),
         (["--tta", "flip,flip"], "names a view twice"),
         (["--tta", "nonsense"], "neither flip nor a scale"),

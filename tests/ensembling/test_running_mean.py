@@ -23,8 +23,10 @@ def test_running_mean_leaves_its_members_alone_and_refuses_other_shapes():
     first = torch.ones(2, 2)
     running = RunningMean()
     running.add(first)
+    assert running.mean() is first, "no copy of a single one"
     running.add(torch.zeros(2, 2))
-    assert first.sum() == 4
+    running.add(torch.zeros(2, 2), 2.0)
+    assert first.sum() == 4 and running.mean().sum() == 1
     with pytest.raises(ValueError, match="cannot average"):
         running.add(torch.zeros(2, 3))
     with pytest.raises(ValueError, match="mean of nothing"):

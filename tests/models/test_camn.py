@@ -148,16 +148,6 @@ def test_views_do_not_see_each_other() -> None:
 
 
 @torch.no_grad()
-def test_rows_go_through_the_ensembler_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = network()
-    wake(model)
-    clip = random_clip(objects=3)
-    expected = step_by_step(model, clip)
-    monkeypatch.setattr("vostool.models.matching_network.ROWS_AT_ONCE", 1)
-    torch.testing.assert_close(step_by_step(model, clip), expected, atol=1e-3, rtol=0)
-
-
-@torch.no_grad()
 def test_a_late_object_joins_with_the_whole_frame() -> None:
     model = network()
     wake(model)

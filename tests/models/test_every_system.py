@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 from torch import nn
@@ -61,6 +63,78 @@ def test_training_and_inference_agree_on_two_frames(name: str) -> None:
     assert step.probabilities.dtype == torch.float32
     sums = step.probabilities.sum(1)
     torch.testing.assert_close(sums, torch.ones_like(sums), atol=1e-5, rtol=0)
+
+
+def segmented(network: nn.Module, count: int, at_once: int | None) -> torch.Tensor:
+    """What a network says of two views of the second of two frames, object chunks of a size."""
+    size = [side + network.input_spec.remainder for side in (64, 96)]
+    labels = torch.zeros(size, dtype=torch.long)
+    for row in range(count):
+        labels[8:40, 4 + 18 * row : 18 + 18 * row] = row + 1
+    given = (
+        torch.stack([labels, labels.flip(-1)])[:, None] == torch.arange(count + 1)[:, None, None]
+    )
+    images = torch.rand(2, 2, 3, *size, generator=torch.Generator().manual_seed(0))
+    first, second = (
+        dataclasses.replace(FrameViews.whole(image, time), objects_at_once=at_once)
+        for time, image in enumerate(images)
+    )
+    state = network.start()
+    fates = [Fate.GIVEN] * count
+    network.memorize(first, network.encode(first), given.float(), state, fates)
+    return network.segment(second, network.encode(second), state).probabilities
+
+
+@pytest.mark.parametrize("name", registry.names(SYSTEMS))
+@torch.no_grad()
+def test_objects_in_chunks_change_nothing_but_rounding(name: str) -> None:
+    network = small(name)
+    together = segmented(network, 5, at_once=8)
+    assert (together.amax((2, 3)) > together.amin((2, 3))).all()
+    for at_once in (1, 2, None):
+        found = segmented(network, 5, at_once)
+        torch.testing.assert_close(found, together, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", registry.names(SYSTEMS))
+@torch.no_grad()
+def test_per_object_parts_see_no_more_objects_than_may_go_together(name: str) -> None:
+    network = small(name)
+    seen: list[int] = []
+
+    def look(module: nn.Module, inputs: tuple[torch.Tensor], output: object) -> None:
+        if inputs[0].shape[-1] >= 96 // 4:  # DMN-AOA's regions are many, but small
+            seen.append(len(inputs[0]))
+
+    for part in network.modules():
+        if isinstance(part, nn.Conv2d):
+            part.register_forward_hook(look)
+    segmented(network, 5, at_once=8)
+    assert max(seen) >= 2 * 5, "views and objects"
+    seen.clear()
+    segmented(network, 5, at_once=2)
+    assert max(seen) == 2 * 2
+
+
+@pytest.mark.parametrize(
+    ("views", "size", "expected"),
+    [
+        (1, (480, 864), 8),
+        (1, (481, 913), 8),
+        (2, (480, 912), 4),
+        (1, (720, 1280), 3),
+        (1, (1088, 1920), 1),
+        (4, (1088, 1920), 1),
+        (1, (64, 64), 8),
+    ],
+)
+def test_larger_frames_take_fewer_objects_together(views, size, expected) -> None:
+    frame = FrameViews.whole(torch.empty(views, 3, *size, device="meta"), 0)
+    assert frame.chunk == expected
+    rows = list(range(11))
+    chunks = [list(part) for part in frame.chunks(rows)]
+    assert [row for part in chunks for row in part] == rows
+    assert max(map(len, chunks)) == expected
 
 
 @pytest.mark.parametrize("name", registry.names(SYSTEMS))

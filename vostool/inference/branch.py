@@ -27,6 +27,7 @@ class Branch:
         max_memory: see `PropagationOptions`.
         first_member: number of the member that the first track belongs to; the others follow.
         device, dtype: where it runs, and the type of autocast (None is float32).
+        objects_at_once: see `FrameViews`.
 
     Attributes:
         group: the views.
@@ -43,6 +44,7 @@ class Branch:
         first_member: int,
         device: torch.device,
         dtype: torch.dtype | None,
+        objects_at_once: int | None = None,
     ):
         self.group = group
         self.tracks = {
@@ -50,6 +52,7 @@ class Branch:
             for number, strategy in enumerate(strategies)
         }
         self._segmenter, self._device, self._dtype = segmenter, device, dtype
+        self._objects_at_once = objects_at_once
 
     def encode(self, frame: SourceFrame, index: int) -> EncodedFrame:
         """The frame as the network sees it.
@@ -63,6 +66,7 @@ class Branch:
             index,
             self.group.region,
             self._proposals(frame) if spec.proposals else None,
+            self._objects_at_once,
         )
         with autocast(self._device, self._dtype):
             features = self._segmenter.encode(views)

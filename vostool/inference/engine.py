@@ -71,6 +71,7 @@ def run_video(
     *,
     dtype: torch.dtype | None = None,
     probabilities: bool = False,
+    objects_at_once: int | None = None,
 ) -> Iterator[FrameResult]:
     """Yield the result of every output frame, in time order.
 
@@ -80,12 +81,14 @@ def run_video(
     Args:
         dtype: for autocast inside the networks; None is float32. Merging is always float32.
         probabilities: whether results carry probabilities.
+        objects_at_once: see `FrameViews`.
 
     Raises:
         DataError: a frame cannot be read, a given mask has another size than its frame, or a member
             says NaN.
     """
-    run = _Run(source.ids, members, options or PropagationOptions(), dtype, probabilities)
+    chosen = options or PropagationOptions()
+    run = _Run(source.ids, members, chosen, dtype, probabilities, objects_at_once)
     last = len(source) - 1
     for index, frame in enumerate(source):
         check_frame(frame, source.name)
@@ -105,6 +108,7 @@ class _Run:
         options: PropagationOptions,
         dtype: torch.dtype | None,
         probabilities: bool,
+        objects_at_once: int | None,
     ):
         if not members:
             raise ValueError("at least one network is needed")
@@ -114,6 +118,7 @@ class _Run:
             for member in members
         ]
         self._dtype, self._probabilities = dtype, probabilities
+        self._objects_at_once = objects_at_once
         self._cast = Cast(ids)
         self._device = _device(members[0].segmenter)
         self._merging = start_of_merging(
@@ -161,6 +166,7 @@ class _Run:
             first_member=first_member,
             device=self._device,
             dtype=self._dtype,
+            objects_at_once=self._objects_at_once,
         )
 
     def _propagate(

@@ -81,12 +81,11 @@ def override(probabilities: torch.Tensor, given: torch.Tensor, rows: Sequence[in
     removed = probabilities.index_select(-3, index).sum(-3, keepdim=True)
     left = others.sum(-3, keepdim=True).masked_fill(removed == 0, 1)
     certain = left <= torch.finfo(torch.float32).eps
-    others = others / left.masked_fill(certain, 1)
-    nobody = torch.zeros_like(others)
-    nobody.select(-3, 0).fill_(1)
-    others = torch.where(certain, nobody, others)
+    # In place: with many objects in large frames each copy counts.
+    others.div_(left.masked_fill(certain, 1)).masked_fill_(certain, 0)
+    others.select(-3, 0).masked_fill_(certain.squeeze(-3), 1)
     covered = given.amax(-3, keepdim=True) > 0
-    return others.masked_fill(covered, 0).index_copy(-3, index, given)
+    return others.masked_fill_(covered, 0).index_copy_(-3, index, given)
 
 
 @dataclass(frozen=True)

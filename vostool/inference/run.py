@@ -81,11 +81,14 @@ class Propagation:
 
     Attributes:
         dtype: for autocast inside the networks; None is float32.
+        objects_at_once: most objects that go through per-object parts together; None: as their
+            size allows.
     """
 
     members: Sequence[Member]
     options: PropagationOptions = field(default_factory=PropagationOptions)
     dtype: torch.dtype | None = None
+    objects_at_once: int | None = None
 
     def __post_init__(self) -> None:
         """Raise UsageError if the networks cannot be merged as the options say."""
@@ -103,6 +106,7 @@ class Propagation:
             self.options,
             dtype=self.dtype,
             probabilities=request.probabilities,
+            objects_at_once=self.objects_at_once,
         )
 
     def changed(

@@ -21,7 +21,7 @@ from vostool.models.explaining import MemoryRelevance, relevance_of
 from vostool.models.matching_config import MatchingConfig
 from vostool.models.matching_encoder import EncodedFrame, MatchingEncoder
 from vostool.models.matching_state import ClipMemory, MatchingState, background_fate
-from vostool.models.segmenter import FrameViews, InputSpec, Prediction
+from vostool.models.segmenter import MOST_AT_ONCE, FrameViews, InputSpec, Prediction
 from vostool.nn.context.pyramid_attention import PyramidAttention, TransposedPyramidAttention
 from vostool.nn.folding import freeze_statistics
 from vostool.nn.foreground_memory import ForegroundBackgroundMemory, read_sides
@@ -33,9 +33,6 @@ from vostool.nn.instances.matched_planes import MatchedPlanes, PlaneHead, told_e
 from vostool.nn.matching.distance import labels_at, one_hot_instances
 from vostool.nn.matching.global_matching import ReferenceSet
 from vostool.nn.memory import ObjectMemory
-
-ROWS_AT_ONCE = 8
-"""(view, instance) rows that go through the ensembler together: bounds the peak memory."""
 
 
 class MatchingNetwork(nn.Module):
@@ -98,7 +95,7 @@ class MatchingNetwork(nn.Module):
         self, frame: FrameViews, features: EncodedFrame, state: MatchingState
     ) -> Prediction:
         """See `Segmenter.segment`; one softmax over background and objects."""
-        return Prediction.of_logits(self._logits(features, state).float())
+        return Prediction.of_logits(self._logits(features, state, frame.chunk).float())
 
     def memorize(
         self,
@@ -113,7 +110,7 @@ class MatchingNetwork(nn.Module):
         Matching takes hard labels, the memory soft masks. A frame in which any mask is given joins
         the reference set as a whole, with what was predicted of the other objects.
         """
-        self._remember(frame.time, features, probabilities, state, fates)
+        self._remember(frame.time, features, probabilities, state, fates, frame.chunk)
 
     def relevance(
         self, features: EncodedFrame, state: MatchingState, row: int, pixels: torch.Tensor
@@ -133,15 +130,16 @@ class MatchingNetwork(nn.Module):
         probabilities: torch.Tensor,
         state: MatchingState,
         fates: Sequence[Fate],
+        at_once: int = MOST_AT_ONCE,
     ) -> None:
-        """`memorize`, also in training."""
+        """`memorize`, also in training; so many instances go through the memory's part together."""
         state.instances = probabilities.shape[1]
         state.labels = probabilities.argmax(1)
         state.previous = features.embeddings
         if Fate.GIVEN in fates or state.regions is None:
             self._add_reference(features, state)
         if self.memory is not None:
-            self._store(time, features, probabilities, state, fates)
+            self._store(time, features, probabilities, state, fates, at_once)
 
     def _add_reference(self, features: EncodedFrame, state: MatchingState) -> None:
         assert state.labels is not None
@@ -159,6 +157,7 @@ class MatchingNetwork(nn.Module):
         probabilities: torch.Tensor,
         state: MatchingState,
         fates: Sequence[Fate],
+        at_once: int,
     ) -> None:
         """Write the memories; the background keeps a frame that any object keeps."""
         assert self.memory is not None
@@ -166,9 +165,8 @@ class MatchingNetwork(nn.Module):
             state.stored.append(ObjectMemory(state.max_memory))
         whole = [background_fate(fates), *fates]
         wanted = [row for row, fate in enumerate(whole) if fate is not Fate.SKIP]
-        step = max(1, ROWS_AT_ONCE // len(probabilities))
-        for start in range(0, len(wanted), step):
-            rows = wanted[start : start + step]
+        for start in range(0, len(wanted), at_once):
+            rows = wanted[start : start + at_once]
             keys, values = self.memory.memory(features.coarse, probabilities[:, rows])
             for index, row in enumerate(rows):
                 state.stored[row].write(keys[:, index], values[:, index], whole[row], time)
@@ -178,8 +176,10 @@ class MatchingNetwork(nn.Module):
 
     # What one frame looks like, given the ones before
 
-    def _logits(self, now: EncodedFrame, state: MatchingState) -> torch.Tensor:
-        """Logits `[V, K, H, W]` of a frame."""
+    def _logits(
+        self, now: EncodedFrame, state: MatchingState, at_once: int = MOST_AT_ONCE
+    ) -> torch.Tensor:
+        """Logits `[V, K, H, W]` of a frame; so many instances go through the ensembler together."""
         assert state.labels is not None and state.regions is not None
         vectors = instance_vector(state.regions, _region_sums(state.previous[0], state))
         vectors = vectors.to(now.low.dtype)
@@ -196,10 +196,9 @@ class MatchingNetwork(nn.Module):
             )
         ]
         query = None if self.memory is None else self.memory.query(now.coarse)
-        step = max(1, ROWS_AT_ONCE // len(now.low))
         sides = []
-        for start in range(0, state.instances, step):
-            rows = slice(start, min(start + step, state.instances))
+        for start in range(0, state.instances, at_once):
+            rows = slice(start, min(start + at_once, state.instances))
             maps = self._instance_maps(now, state, [part[:, rows] for part in planes], rows)
             extra = None if query is None else self._remembered(query, now, state, rows)
             sides.append(self.ensembler.sides(maps, vectors[:, rows], now.low, extra))

@@ -6,7 +6,7 @@ for. A network has no per-video attributes: all of that is in the `State` it mak
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -15,6 +15,11 @@ import torch
 from vostool.core.types import Clip, Fate, ObjectProposals
 
 ENTRY_POINT_GROUP = "vostool.segmenters"
+
+MOST_AT_ONCE = 8
+"""Objects that go through per-object parts together, in all views, where nobody says how many."""
+PIXELS_AT_ONCE = MOST_AT_ONCE * 481 * 913
+"""Their pixels, all views together: as many as in the widest 480p frames of DAVIS."""
 
 Features = Any
 """What `encode` returns; only the network that made it looks inside."""
@@ -83,17 +88,33 @@ class FrameViews:
         time: index of the frame; 0 is the first frame with an object.
         content: what is image and not padding, the same in all views.
         proposals: one per view, in pixels of its image, or None where `InputSpec` does not ask.
+        objects_at_once: most objects that go through a network's per-object parts together, which
+            bounds the peak memory and changes results by rounding only; None: as the size allows.
     """
 
     images: torch.Tensor
     time: int
     content: Region
     proposals: tuple[ObjectProposals, ...] | None = None
+    objects_at_once: int | None = None
 
     @classmethod
     def whole(cls, images: torch.Tensor, time: int) -> FrameViews:
         """Without padding and proposals."""
         return cls(images, time, Region(0, 0, images.shape[-2], images.shape[-1]))
+
+    @property
+    def chunk(self) -> int:
+        """How many objects go through per-object parts together, at least 1."""
+        if self.objects_at_once is not None:
+            return self.objects_at_once
+        views, _, height, width = self.images.shape
+        rows = min(MOST_AT_ONCE, PIXELS_AT_ONCE // (height * width))
+        return max(1, rows // views)
+
+    def chunks(self, rows: Sequence[int]) -> Iterator[Sequence[int]]:
+        """Rows of objects, so many at a time as may go through per-object parts together."""
+        return (rows[start : start + self.chunk] for start in range(0, len(rows), self.chunk))
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,6 @@ from vostool.nn.folding import freeze_statistics
 from vostool.nn.memory import ObjectMemory
 from vostool.nn.part_protocols import Decoder, Encoder, Mixer, Prior
 
-PAIRS_AT_ONCE = 8
-"""Objects that go through encoder and decoder together at inference: bounds the peak memory."""
-
 
 @dataclass(frozen=True)
 class QueryFeatures:
@@ -127,13 +124,14 @@ class SpaceTimeNetwork(nn.Module):
         views, count = masks.shape[:2]
         while len(state.objects) < count:
             state.objects.append(ObjectMemory(state.max_memory))
-        others = _others(masks)
+        everyone = masks.sum(1, keepdim=True)
         wanted = [row for row in range(count) if fates[row] is not Fate.SKIP]
-        for start in range(0, len(wanted), PAIRS_AT_ONCE):
-            rows = wanted[start : start + PAIRS_AT_ONCE]
+        for rows in frame.chunks(wanted):
+            own = masks[:, rows]
+            others = (everyone - own).clamp_(0, 1)
             owner = torch.arange(views, device=masks.device).repeat_interleave(len(rows))
             key, value = self.encoder.see_masks(
-                frame.images, masks[:, rows].flatten(0, 1), others[:, rows].flatten(0, 1), owner
+                frame.images, own.flatten(0, 1), others.flatten(0, 1), owner
             )
             keys = key.unflatten(0, (views, len(rows)))
             values = value.flatten(2).transpose(1, 2).unflatten(0, (views, len(rows)))
@@ -147,15 +145,14 @@ class SpaceTimeNetwork(nn.Module):
         """See `Segmenter.segment`; soft aggregation, where an object without memory counts as 0."""
         views, size = features.key.shape[0], frame.images.shape[-2:]
         result = features.key.new_zeros((views, len(state.objects), *size), dtype=torch.float32)
-        reads = {
-            row: self.memory(features.key, *contents)
+        held = {
+            row: contents
             for row, item in enumerate(state.objects)
             if (contents := item.contents()) is not None
         }
-        known = list(reads)
-        for start in range(0, len(known), PAIRS_AT_ONCE):
-            rows = known[start : start + PAIRS_AT_ONCE]
-            read = torch.stack([reads[row] for row in rows], dim=1).flatten(0, 1)
+        for rows in frame.chunks(list(held)):
+            reads = [self.memory(features.key, *held[row]) for row in rows]
+            read = torch.stack(reads, dim=1).flatten(0, 1)
             owner = torch.arange(views, device=read.device).repeat_interleave(len(rows))
             prior = None if state.prior is None else state.prior[:, rows].flatten(0, 1)
             decoded = self._refine(self._decode(read, features, owner, prior))

@@ -24,5 +24,7 @@ def soft_aggregate(probabilities: torch.Tensor) -> tuple[torch.Tensor, torch.Ten
     objects = probabilities.float()
     background = (1 - objects).prod(dim=-3, keepdim=True)
     channels = torch.cat([background, objects], dim=-3)
-    logits = torch.logit(channels, eps=PROBABILITY_FLOOR)
+    # With many objects in large frames each copy counts; gradients need the input.
+    logit = torch.logit if torch.is_grad_enabled() else torch.logit_
+    logits = logit(channels, eps=PROBABILITY_FLOOR)
     return logits, logits.softmax(dim=-3)

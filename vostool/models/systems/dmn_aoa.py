@@ -267,12 +267,16 @@ class DMNAOA(nn.Module):
             found = [self._match_view(features, state, view, known) for view in range(views)]
             for view, item in enumerate(found):
                 coarse[view, known] = item.coarse
-            owner = torch.arange(views, device=result.device).repeat_interleave(len(known))
-            readout = torch.cat([item.readout for item in found])
             assert state.last is not None
             planes = torch.stack([coarse, state.last, others_of(coarse)], dim=2)[:, known]
-            refined = self._refine(features, readout, planes.flatten(0, 1), owner)
-            result[:, known] = refined.unflatten(0, (views, len(known)))
+            readout = torch.stack([item.readout for item in found])
+            for some in frame.chunks(range(len(known))):
+                part = slice(some[0], some[-1] + 1)
+                owner = torch.arange(views, device=result.device).repeat_interleave(len(some))
+                refined = self._refine(
+                    features, readout[:, part].flatten(0, 1), planes[:, part].flatten(0, 1), owner
+                )
+                result[:, known[part]] = refined.unflatten(0, (views, len(some)))
         logits, probabilities = soft_aggregate(result)
         extras = {
             "coarse": coarse,

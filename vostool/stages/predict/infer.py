@@ -126,7 +126,8 @@ def _run(
     """The engine in its wrappers. Raises UsageError or DataError if one cannot be used."""
     options, execution = settings.inference, settings.execution
     context = Context(device, dtype, execution.compile, options.seed, execution.model_files)
-    return wrap_all(Propagation(networks.members, options, dtype), options, context)
+    inside = Propagation(networks.members, options, dtype, execution.objects_at_once)
+    return wrap_all(inside, options, context)
 
 
 def _load(selection: Selection | Sequence[Video]) -> tuple[list[Video], VostoolError | None]:
