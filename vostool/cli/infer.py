@@ -5,8 +5,14 @@ frame. Under torchrun (torchrun --nproc-per-node 4 -m vostool infer ...) process
 What is written on the command line wins over --recipe, value by value; `vostool recipes inference`
 shows all that --set takes.
 
+A video of your own needs no data set: a movie or a folder of frames, and --mask with the objects
+to follow, which `vostool mask` paints.
+
 Example: `vostool infer --checkpoint runs/a/best.ckpt --dataset davis2017 --root data/DAVIS
 --split val --tta flip,0.75,1.0 --memory every:5 --out preds/a`
+
+Example: `vostool infer clip.mp4 --mask first.png --checkpoint runs/a/best.ckpt --out preds/clip
+--movie clip-masks.mp4`
 """
 
 from __future__ import annotations
@@ -30,6 +36,21 @@ WRAPPERS = {wrapper.field(name): wrapper.summary(name) for name in wrapper.names
 @with_flags(*HALVES, switches=WRAPPERS)
 def run(
     out: Annotated[Path, typer.Option(help="New prediction folder.")],
+    source: Annotated[
+        Path | None, typer.Argument(help="Video of your own: a movie, or a folder of frames.")
+    ] = None,
+    mask: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[FRAME=]FILE",
+            help="Mask of the video's first frame, or of the frame of this number (movies count "
+            "from 0) or name; may be repeated.",
+        ),
+    ] = None,
+    movie: Annotated[
+        Path | None,
+        typer.Option(help="Movie of the video with its masks, .mp4 or .avi, written afterwards."),
+    ] = None,
     dataset: options.Dataset = None,
     root: options.Root = None,
     split: options.Split = None,
@@ -56,18 +77,24 @@ def run(
     from vostool.core.figures import rate
     from vostool.core.output import Output
     from vostool.stages.predict.infer import NetworkChoice, infer
+    from vostool.stages.predict.infer_own import infer_own
     from vostool.stages.predict.inference_recipe import combine, read_inference_recipe
+    from vostool.stages.predict.own_video import own_video, refuse_alone, refuse_data_set
     from vostool.stages.selecting import Asked, select_videos
 
     options.show_messages(quiet, verbose)
     chosen = None if recipe is None else read_inference_recipe(recipe)
     given = given_flags(flags, *HALVES, switches=WRAPPERS)
-    result = infer(
-        [*(checkpoint or ()), *map(NetworkChoice.parse, network or ())],
-        select_videos(Asked(dataset, root, split, tuple(video or ()))),
-        Output(out, resume, overwrite),
-        combine(chosen, given, overrides or ()),
-    )
+    networks = [*(checkpoint or ()), *map(NetworkChoice.parse, network or ())]
+    asked = Asked(dataset, root, split, tuple(video or ()))
+    output, settings = Output(out, resume, overwrite), combine(chosen, given, overrides or ())
+    if source is None:
+        refuse_alone(mask or (), movie)
+        result = infer(networks, select_videos(asked), output, settings)
+    else:
+        refuse_data_set(source, asked)
+        own = own_video(source, mask or (), out)
+        result = infer_own(networks, own, output, settings, movie)
     speed = f", {rate(result.frames, result.seconds, 'frames')}" if result.frames else ""
     print(f"{result.folder} ({len(result.videos)} videos{speed})")
     if chosen is not None and chosen.postprocess.steps:

@@ -12,6 +12,9 @@ from vostool.core.errors import DataError
 MOVIE_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"})
 """Suffixes, in lower case, of the files that are taken for movies."""
 
+FASTEST = 240.0
+"""Frames per second that a movie has at most; more is a damaged header."""
+
 
 class MovieReader:
     """Reads frames by position; going forward is cheap, going back starts again at the beginning.
@@ -86,3 +89,10 @@ def movie_size(path: Path) -> tuple[int, int]:
     with MovieReader(path) as movie:
         height, width = movie.read(0).shape[:2]
     return height, width
+
+
+def frame_rate(path: Path) -> float | None:
+    """Frames per second that the file says it has; None where it says nothing of use."""
+    with MovieReader(path) as movie:
+        rate = movie._capture.get(cv2.CAP_PROP_FPS)
+    return rate if FASTEST >= rate > 0 else None

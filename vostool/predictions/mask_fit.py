@@ -33,6 +33,17 @@ def read_over_frame(
         DataError: one of them cannot be read, or their sizes differ.
     """
     image = read_frame(video.frames[video.index(frame_name)])
+    return image, read_fitting(folder, video, frame_name, image)
+
+
+def read_fitting(
+    folder: PredictionFolder, video: Video, frame_name: str, image: np.ndarray
+) -> np.ndarray:
+    """Predicted ids uint8 `[H, W]` of a frame, whose image is there already.
+
+    Raises:
+        DataError: unreadable, or not of the image's size.
+    """
     ids = folder.mask(video.name, frame_name, video.encoding)
     difference = size_difference(ids.shape, image.shape[:2])
     if difference is not None:
@@ -41,4 +52,4 @@ def read_over_frame(
             where=folder.mask_path(video.name, frame_name),
             remedy="predictions must have the size of the original frames",
         )
-    return image, ids
+    return ids

@@ -62,11 +62,13 @@ def common_origin(folders: Sequence[Path]) -> Origin | None:
 
 
 def recorded_root(root: Path, folder: Path) -> str:
-    """How `run.json` names a root: relative to its folder where both lie in the current folder.
+    """How `run.json` names a root: relative to its folder where it lies in that, or both in the
+    current folder.
 
     A project that is moved as a whole then stays right, and so does a data folder elsewhere.
     """
     root, folder, here = Path(root).resolve(), Path(folder).resolve(), Path.cwd()
-    if root.is_relative_to(here) and folder.is_relative_to(here):
+    together = root.is_relative_to(here) and folder.is_relative_to(here)
+    if together or root.is_relative_to(folder):
         return os.path.relpath(root, folder)
     return str(root)

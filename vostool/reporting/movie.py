@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vostool.core.errors import OutputError
+from vostool.core.errors import OutputError, UsageError
 from vostool.core.files import atomic_path
 
 CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
@@ -21,13 +21,10 @@ def write_movie(target: Path, images: Iterable[np.ndarray], frames_per_second: f
     The size is the first image's, made even; images of other sizes are fitted into it.
 
     Raises:
-        OutputError: no image, unknown suffix, or the movie cannot be written or read back.
+        UsageError: unknown suffix.
+        OutputError: no image, or the movie cannot be written or read back.
     """
-    codec = CODECS.get(target.suffix.lower())
-    if codec is None:
-        raise OutputError(
-            "unknown kind of movie", where=target, remedy=f"use one of {', '.join(CODECS)}"
-        )
+    codec = require_codec(target)
     written, writer, size = 0, None, (0, 0)
     with atomic_path(target) as temporary:
         for image in images:
@@ -44,6 +41,16 @@ def write_movie(target: Path, images: Iterable[np.ndarray], frames_per_second: f
         writer.release()
         _require_whole(temporary, target, written)
     return written
+
+
+def require_codec(target: Path) -> str:
+    """The codec for a file's suffix. Raises UsageError for a suffix that is not known."""
+    codec = CODECS.get(target.suffix.lower())
+    if codec is None:
+        raise UsageError(
+            "unknown kind of movie", where=target, remedy=f"use one of {', '.join(CODECS)}"
+        )
+    return codec
 
 
 def _require_whole(movie: Path, target: Path, frames: int) -> None:

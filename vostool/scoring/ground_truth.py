@@ -23,11 +23,7 @@ def require_ground_truth(videos: Sequence[Video], rule: ScoringRule, selection: 
     Raises:
         DataError: listed frames without annotation, all of them named; or no frame counts.
     """
-    public = ", ".join(selection.spec.ground_truth_splits) or "none"
-    remedy = (
-        f"score a split with public ground truth ({public}) or one made by vostool split; "
-        "others are scored by their server (vostool package-submission)"
-    )
+    remedy = _remedy(selection.spec.ground_truth_splits)
     lacking = Problems()
     for place in _unannotated(videos):
         lacking.add("listed frames without a mask", place)
@@ -36,6 +32,15 @@ def require_ground_truth(videos: Sequence[Video], rule: ScoringRule, selection: 
         raise DataError(
             f"{selection} has no annotated frame that counts", where=selection.root, remedy=remedy
         )
+
+
+def _remedy(public: Sequence[str]) -> str:
+    if not public:
+        return "this data set has no true masks; name a folder of them (vostool evaluate --gt)"
+    return (
+        f"score a split with public ground truth ({', '.join(public)}) or one made by vostool "
+        "split; others are scored by their server (vostool package-submission)"
+    )
 
 
 def _unannotated(videos: Sequence[Video]) -> list[str]:

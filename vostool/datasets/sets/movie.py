@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from vostool.core.errors import DataError
-from vostool.core.types import Frame, Video
+from vostool.core.types import Video
 from vostool.datasets.layout import MASK_SUFFIXES, build_videos, list_files, safe_name
+from vostool.datasets.own_video import movie_frames
 from vostool.datasets.spec import ScoringRule, VideoDatasetSpec
 from vostool.datasets.unlisted import read_objects, refuse_void
-from vostool.media.movie import MOVIE_SUFFIXES, count_frames
+from vostool.media.movie import MOVIE_SUFFIXES
 
 SPLIT = "all"
-DIGITS = 5
-"""Frames are named by their position from 0 with this many digits."""
 
 LAYOUT = (
     "put the mask of the first frame beside the movie under its name (clip.mp4, clip.png), or "
@@ -38,16 +38,13 @@ def _load(root: Path, split: str) -> list[Video]:
 
 
 def _build(name: str, path: Path) -> Video:
-    safe_name(name, path)
-    count = count_frames(path)
-    if not count:
-        raise DataError("the movie has no frames", where=path, remedy="convert it again")
-    names = [f"{index:0{DIGITS}d}" for index in range(count)]
+    frames = movie_frames(safe_name(name, path), path)
+    names = [frame.name for frame in frames]
     masks = _masks(path, names)
     given = [(frame, masks[frame]) for frame in names if frame in masks]
     objects, encoding = read_objects(given)
-    frames = tuple(Frame(frame, path, masks.get(frame), i) for i, frame in enumerate(names))
-    return refuse_void(Video(name, frames, objects, tuple(names), encoding))
+    annotated = tuple(replace(frame, annotation=masks.get(frame.name)) for frame in frames)
+    return refuse_void(Video(name, annotated, objects, tuple(names), encoding))
 
 
 def _masks(path: Path, names: list[str]) -> dict[str, Path]:

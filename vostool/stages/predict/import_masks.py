@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +17,7 @@ from vostool.core.errors import DataError
 from vostool.core.listing import some
 from vostool.core.output import Output
 from vostool.core.types import ObjectIds, Video
+from vostool.datasets.frame_names import by_number, frame_number
 from vostool.datasets.selection import Selection
 from vostool.media.images import frame_size
 from vostool.predictions.foreign.layouts import ForeignFrame, foreign_videos
@@ -193,11 +192,10 @@ def _renamed(
     video: Video, frames: Mapping[str, ForeignFrame], result: ImportResult, drop_extra: bool
 ) -> dict[str, ForeignFrame]:
     """Frames by the data set's names: the same, or else the same number at the end."""
-    by_number = _by_number(video.frame_names)
-    numbers = _by_number(tuple(frames))
+    described, numbers = by_number(video.frame_names), by_number(tuple(frames))
     new: dict[str, ForeignFrame] = {}
-    for number, frame in [(_number(frame), frame) for frame in frames]:
-        meant = frame if frame in video.frame_names else by_number.get(number)
+    for number, frame in [(frame_number(frame), frame) for frame in frames]:
+        meant = frame if frame in video.frame_names else described.get(number)
         if meant is not None and meant != frame and numbers.get(number) != frame:
             meant = None
         place = f"{video.name}/{frame}"
@@ -214,18 +212,3 @@ def _renamed(
     if missing:
         result.faults.setdefault(MISSING_FRAMES, []).extend(missing)
     return new
-
-
-def _number(frame: str) -> int | None:
-    digits = re.search(r"\d+$", frame)
-    return int(digits[0]) if digits else None
-
-
-def _by_number(frames: tuple[str, ...]) -> dict[int | None, str]:
-    """Names by the number at their end, where it is unique."""
-    counts = Counter(map(_number, frames))
-    return {
-        number: frame
-        for frame in frames
-        if (number := _number(frame)) is not None and counts[number] == 1
-    }

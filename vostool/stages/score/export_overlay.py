@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,10 @@ from vostool.core.errors import UsageError
 from vostool.core.output import Output
 from vostool.core.types import Video
 from vostool.datasets.selection import Selection
+from vostool.media.reader import FrameReader
 from vostool.predictions.comparison import refuse_unknown
 from vostool.predictions.folder import PredictionFolder
-from vostool.predictions.mask_fit import read_over_frame
+from vostool.predictions.mask_fit import read_fitting
 from vostool.reporting.movie import CODECS, write_movie
 from vostool.reporting.overlay import OverlayStyle, write_jpeg
 
@@ -90,6 +91,10 @@ def _draw_all(
     folder: PredictionFolder, videos: Sequence[Video], style: OverlayStyle, progress: Advance
 ) -> Iterator[tuple[str, str, np.ndarray]]:
     for video in videos:
-        for frame in sorted(folder.frames(video.name), key=video.index):
-            yield video.name, frame, style.draw(*read_over_frame(folder, video, frame))
+        predicted = set(folder.frames(video.name))
+        frames = tuple(frame for frame in video.frames if frame.name in predicted)
+        # Read in order: a movie cannot be entered anywhere else than at its beginning.
+        for frame, image in FrameReader(replace(video, frames=frames, objects=())):
+            ids = read_fitting(folder, video, frame.name, image)
+            yield video.name, frame.name, style.draw(image, ids)
             progress.advance(note=video.name)

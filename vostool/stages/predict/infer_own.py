@@ -1,0 +1,54 @@
+"""Networks over a video of one's own, and the movie of what they found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from vostool.core.errors import UsageError
+from vostool.core.output import Output
+from vostool.inference.options import InferenceSettings
+from vostool.media.movie import frame_rate
+from vostool.predictions.manifest import Shard
+from vostool.reporting.movie import require_codec
+from vostool.reporting.overlay import OverlayStyle
+from vostool.stages.predict.infer import InferenceResult, NetworkChoice, infer
+from vostool.stages.predict.own_video import OwnVideo
+from vostool.stages.score.export_overlay import export_overlay
+
+
+def infer_own(
+    networks: Sequence[Path | NetworkChoice],
+    video: OwnVideo,
+    output: Output,
+    settings: InferenceSettings | None = None,
+    movie: Path | None = None,
+) -> InferenceResult:
+    """As `infer`, on one video, whose description is then in the folder, for other commands.
+
+    Args:
+        movie: file for the frames with the masks drawn over them, at the video's own rate.
+
+    Raises:
+        UsageError: as `infer`; several processes for the one video; a movie's name that says no
+            kind of movie.
+        OutputError: the movie exists and is not to be written over.
+    """
+    if Shard.of_environment().world > 1:
+        raise UsageError(
+            "several processes cannot share one video", remedy="start it without torchrun"
+        )
+    drawn = None if movie is None else Output(movie, overwrite=output.resume or output.overwrite)
+    if drawn is not None:
+        require_codec(drawn.path)
+        drawn.claim_file("movie", video.inputs(()))
+    result = infer(networks, video, output, settings)
+    described = video.describe()
+    if drawn is not None:
+        export_overlay(output.path, described, drawn, style=_style(video.footage.source))
+    return result
+
+
+def _style(source: Path) -> OverlayStyle:
+    rate = frame_rate(source) if source.is_file() else None
+    return OverlayStyle() if rate is None else OverlayStyle(frames_per_second=rate)
