@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vostool.core.errors import OutputError
+from vostool.core.errors import OutputError, UsageError
 from vostool.media.masks import DAVIS_PALETTE
 from vostool.reporting.movie import write_movie
 from vostool.reporting.overlay import contour_of, contour_width, draw_overlay
@@ -68,7 +68,7 @@ def test_a_movie_can_be_read_back(tmp_path, suffix):
 
 
 def test_movie_errors_leave_nothing_behind(tmp_path):
-    with pytest.raises(OutputError, match=r"\.mp4"):
+    with pytest.raises(UsageError, match=r"\.mp4"):
         write_movie(tmp_path / "m.xyz", [], 5.0)
     with pytest.raises(OutputError, match="no frame"):
         write_movie(tmp_path / "m.mp4", [], 5.0)
