@@ -8,15 +8,15 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PlainSerializer, PlainValidator
 
 from vostool.core.errors import UsageError
 from vostool.core.options import Flag, Options
-from vostool.core.parsed import Parsed
+from vostool.core.parsed import Parsed, whole_number_or, written_with
 from vostool.ensembling.options import MergeOptions
-from vostool.inference.sides import Sides
+from vostool.inference.sides import LARGEST_SHORT_SIDE, Sides
 from vostool.inference.strategy import Strategy, parse_strategies
 from vostool.inference.view import View, parse_views, write_views
 from vostool.training.config import Precision
@@ -64,6 +64,13 @@ def _as_written(value: Parsed[Any]) -> Any:
 Views = Annotated[Parsed[View], PlainValidator(_views), PlainSerializer(_as_written)]
 Strategies = Annotated[Parsed[Strategy], PlainValidator(_strategies), PlainSerializer(_as_written)]
 
+_SIDES = {"auto": "auto", "full": None, "none": None}
+ShortSide = Annotated[
+    int | Literal["auto"] | None,
+    PlainValidator(whole_number_or(_SIDES)),
+    PlainSerializer(written_with(_SIDES)),
+]
+
 
 class PropagationOptions(Options):
     """How networks are propagated through a video."""
@@ -89,8 +96,10 @@ class PropagationOptions(Options):
         Feedback.OWN,
         description="what goes back into memory: each track's own prediction, or the merged one",
     )
-    short_side: Annotated[int | None, Flag()] = Field(
-        None, ge=1, description="pixels of the shorter side at scale 1; by default the frame's own"
+    short_side: Annotated[ShortSide, Flag()] = Field(
+        "auto",
+        description="pixels of the shorter side at scale 1; full: the frame's own; auto: the "
+        f"frame's own, but {LARGEST_SHORT_SIDE} where it is larger and long_side says nothing",
     )
     long_side: Annotated[int | None, Flag()] = Field(
         None,
@@ -105,6 +114,9 @@ class PropagationOptions(Options):
     @property
     def sides(self) -> Sides:
         """Sizes at scale 1."""
+        if self.short_side == "auto":
+            limit = LARGEST_SHORT_SIDE if self.long_side is None else None
+            return Sides(None, self.long_side, limit)
         return Sides(self.short_side, self.long_side)
 
     def at_own_size(self) -> Self:
