@@ -175,7 +175,8 @@ def run_mid_video(
     """Results of a video, networks in step, each memory holding `held` permanent frames."""
     chosen = parse_strategies(strategies)
     members = [Member(MidVideo(network, held), chosen) for network in networks]
-    limited = (options or PropagationOptions()).model_copy(update={"max_memory": held})
+    own_size = {"max_memory": held, "short_side": None}
+    limited = (options or PropagationOptions()).model_copy(update=own_size)
     return run_video(video, members, limited, dtype=dtype, probabilities=probabilities)
 
 

@@ -52,7 +52,7 @@ def in_step(
     networks: Sequence[nn.Module], video: FrameSource, held: int, views: str
 ) -> Iterator[np.ndarray]:
     """Yield the probabilities `[N+1, H, W]` of every frame, all members in one run."""
-    options = PropagationOptions(views=views)
+    options = PropagationOptions(views=views, short_side=None)
     for result in run_mid_video(networks, video, held, STRATEGIES, options, probabilities=True):
         yield result.probabilities.numpy()
 
@@ -67,7 +67,7 @@ def separate(
             video,
             held,
             [strategy],
-            PropagationOptions(views=(view,)),
+            PropagationOptions(views=(view,), short_side=None),
             probabilities=True,
         )
         for network, view, strategy in itertools.product(networks, parse_views(views), STRATEGIES)

@@ -110,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     peaks: list[float] = []
     wanted = points(options.frames, options.step)
     begin = time.process_time()
-    settings = PropagationOptions(max_memory=options.max_memory)
+    settings = PropagationOptions(max_memory=options.max_memory, short_side=None)
     for done, _ in enumerate(run_video(video, [member], settings), start=1):
         if done in wanted:
             peaks.append(peak_memory())

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
+from vostool.inference.propagation_options import PropagationOptions
 from vostool.inference.sides import Sides
 from vostool.inference.view import View, parse_views
 from vostool.inference.views import group_views
@@ -143,3 +145,43 @@ def test_a_flipped_view_is_the_mirrored_video_and_maps_back():
     planes = torch.rand(3, 20, 33)
     for view in groups[0].to_frame(groups[0].soft(planes), (20, 33)):
         assert torch.equal(view, planes)
+
+
+@pytest.mark.parametrize(
+    ("frame", "chosen", "content"),
+    [
+        ((480, 854), {}, (480, 854)),
+        ((480, 1600), {}, (480, 1600)),
+        ((64, 96), {}, (64, 96)),
+        ((481, 854), {}, (480, 848)),
+        ((1080, 1920), {}, (480, 848)),
+        ((1920, 1080), {}, (848, 480)),
+        ((1080, 1920), {"short_side": "auto"}, (480, 848)),
+        ((1080, 1920), {"short_side": "full"}, (1080, 1920)),
+        ((1080, 1920), {"short_side": "none"}, (1080, 1920)),
+        ((1080, 1920), {"short_side": None}, (1080, 1920)),
+        ((1080, 1920), {"short_side": "720"}, (720, 1280)),
+        ((480, 854), {"short_side": 720}, (720, 1280)),
+        ((1080, 1920), {"long_side": 1040}, (592, 1040)),
+        ((1080, 1920), {"long_side": 4000}, (1080, 1920)),
+    ],
+)
+def test_large_frames_are_made_smaller_unless_a_size_is_stated(frame, chosen, content) -> None:
+    options = PropagationOptions(**chosen)
+    [group] = group_views((View(),), frame, PAD, options.sides)
+    assert group.content == content
+    again = PropagationOptions(**options.model_dump(mode="json"))
+    assert again == options and again.sides == options.sides
+    assert options.at_own_size().sides == Sides()
+
+
+def test_sides_are_written_as_words() -> None:
+    """So that a recipe, which cannot hold null, keeps `full`."""
+    written = [
+        PropagationOptions(short_side=side).model_dump(mode="json")["short_side"]
+        for side in ("auto", None, 480)
+    ]
+    assert written == ["auto", "full", 480]
+    for wrong in ("big", 0, 4.5, True, "-3", []):
+        with pytest.raises(ValidationError, match="neither a whole number"):
+            PropagationOptions(short_side=wrong)

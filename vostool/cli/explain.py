@@ -55,7 +55,7 @@ def run(
     from vostool.stages.selecting import Asked, select_videos
 
     options.show_messages(quiet, verbose)
-    chosen = {"memory": memory, "short_side": short_side}
+    chosen = {"memory": memory, "short_side": short_side or "auto"}
     written = explain(
         checkpoint,
         select_videos(Asked(dataset, root, split, (video,))),

@@ -68,7 +68,7 @@ def run(
         assert source is not None
         find, files = by_detector(source, file or (), device), list(file or ())
     else:
-        chosen = {"memory": memory, "short_side": short_side}
+        chosen = {"memory": memory, "short_side": short_side or "auto"}
         settings = parse_as(
             PropagationOptions, chosen, "--memory", remedy="correct it", error=UsageError
         )

@@ -81,7 +81,9 @@ class ValidationOptions(Options):
     max_frames: int | None = Field(None, ge=2, description="score the first frames only")
     memory: str = Field("every:5", description="memory strategy, as in `vostool infer --memory`")
     short_side: int | None = Field(
-        None, ge=1, description="pixels of the shorter side, as in `vostool infer --short-side`"
+        None,
+        ge=1,
+        description="pixels of the shorter side, as in `infer --short-side`; by default auto",
     )
 
     @model_validator(mode="after")

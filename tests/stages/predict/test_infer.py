@@ -6,6 +6,7 @@ import errno
 import json
 import os
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -289,7 +290,7 @@ def test_processes_share_the_videos(tmp_path, checkpoint, videos, monkeypatch):
         ({"memory": ("every:0",)}, "cannot understand the memory strategy"),
         ({"memory": ()}, "no memory strategy"),
         ({"max_memory": 0}, "max_memory: input should be greater than"),
-        ({"short_side": -1}, "short_side: input should be greater than"),
+        ({"short_side": -1}, "short_side: -1 is neither a whole number of at least 1 nor auto"),
         ({"feedback": "both"}, "feedback: input should be 'own' or 'merged'"),
         ({"precision": "fp8"}, "precision: input should be 'auto'"),
         ({"device": "abacus"}, "unknown device"),
@@ -337,3 +338,48 @@ def test_real_video_with_late_objects(tmp_path, checkpoint, shared_data):
     last = max(starts[name].values())
     newest = {value for value, start in starts[name].items() if start == last}
     assert newest <= set(np.unique(folder.mask(name, last)).tolist())
+
+
+class SizeStub(ColourStub):
+    """Notes the sizes it sees where copies of it do so, too."""
+
+    sizes: ClassVar[list[tuple[int, ...]]] = []
+
+    def encode(self, frame):
+        self.sizes.append(tuple(frame.images.shape[-2:]))
+        return super().encode(frame)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "sizes", "smaller"),
+    [
+        ({}, {(480, 624), (480, 640)}, ["large"]),
+        ({"short_side": "full"}, {(512, 656), (480, 640)}, None),
+        ({"long_side": 2000}, {(512, 656), (480, 640)}, None),
+        ({"short_side": 64}, {(64, 80)}, None),
+    ],
+)
+def test_frames_above_480p_are_made_smaller_and_that_is_said(
+    tmp_path, checkpoint, monkeypatch, caplog, chosen, sizes, smaller
+):
+    monkeypatch.setattr(stage, "load_segmenter", lambda path: (SizeStub(), {"name": "stub"}))
+    monkeypatch.setattr(SizeStub, "sizes", [])
+    made = [
+        write_video(tmp_path / "data", name, 2, size=size)
+        for name, size in (("large", (500, 650)), ("usual", (480, 640)))
+    ]
+    caplog.set_level("INFO")
+    out = tmp_path / "out"
+    settings = InferenceSettings.of(**chosen, **FAST)
+    infer([checkpoint], [video for video, _ in made], Output(out), settings)
+    assert set(SizeStub.sizes) == sizes
+    said = [record.message for record in caplog.records if "--short-side full" in record.message]
+    manifest = json.loads((out / "run.json").read_text())
+    if smaller is None:
+        assert not said and "made_smaller" not in manifest
+    else:
+        assert len(said) == 1 and "1 of 2 videos" in said[0]
+        assert manifest["made_smaller"] == {"short_side": 480, "videos": smaller}
+    folder = PredictionFolder(out)
+    for video, truth in made:
+        assert folder.mask(video.name, "00001").shape == truth["00001"].shape

@@ -26,6 +26,7 @@ from vostool.nn.precision import precision_name
 from vostool.predictions.manifest import Shard, file_digests
 from vostool.predictions.origin import recorded_root
 from vostool.predictions.run import Planned, PredictionRun
+from vostool.stages.predict import frame_sizes
 from vostool.stages.predict.networks import NetworkChoice, Networks, load_networks
 from vostool.stages.predict.video_worker import VideoWorker
 
@@ -83,11 +84,18 @@ def infer(
         keep_trained=bool(settings.inference.wrappers),
     )
     run = _run(loaded, settings, device, dtype)
+    smaller = frame_sizes.made_smaller(chosen, settings.inference)
+    if smaller and shard.rank == 0:
+        log.info(frame_sizes.sentence(smaller, len(chosen)))
     inputs = selection.inputs(chosen) if isinstance(selection, Selection) else places(chosen)
     with output.owned(inputs, shard.lock_part):
         prediction = PredictionRun(
             output,
-            {**_about(loaded, device), **_origin(selection, output.path)},
+            {
+                **_about(loaded, device),
+                **_origin(selection, output.path),
+                **frame_sizes.record(smaller),
+            },
             _comparable(settings, selection, loaded),
             {video.name: Planned(_wanted(video, settings), video.ids) for video in mine},
             inputs=inputs,

@@ -167,7 +167,7 @@ def held_out_videos(recipe: Recipe, places: DataFolders) -> Validation:
     else:
         videos = _section(entry, root, places, "val")
         rule = scoring_rule(entry.video, root, f"{places.split_file}:val")
-    chosen = {"memory": options.memory, "short_side": options.short_side}
+    chosen = {"memory": options.memory, "short_side": options.short_side or "auto"}
     propagation = parse_as(
         PropagationOptions, chosen, "validation", remedy="correct the recipe", error=UsageError
     )
