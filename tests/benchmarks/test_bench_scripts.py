@@ -40,6 +40,15 @@ def test_refinement_is_compared_with_the_stm_beneath_it(script, capsys):
     assert len(re.findall(r"object +│ +\d+\.\d\d │ +\d+\.\d\d │", printed)) == 2
 
 
+def test_costs_of_safety_are_parts_of_the_whole(script, capsys, tmp_path):
+    small = ["--size", "32x40", "--frames", "2", "--megabytes", "1"]
+    script("bench_safety").main([*small, "--folder", str(tmp_path)])
+    rows = re.findall(r"│ +([\d.]+) │ +([\d.]+) │ +[\d.]+ │ +[\d.]+ │", capsys.readouterr().out)
+    assert len(rows) == 4
+    assert all(0 <= float(digests) <= float(whole) for whole, digests in rows)
+    assert not list(tmp_path.iterdir())
+
+
 def test_networks_of_the_refinement_benchmark_share_their_weights(script):
     refinement, measure = script("bench_refinement"), script("_measure")
     base = measure.random_network("resnet18")

@@ -319,5 +319,5 @@ def _move(source: Path, target: Path) -> None:
         if error.errno != errno.EXDEV:
             raise
         # A folder of the data set is a link to another disk.
-        with atomic_path(target) as temporary:
+        with atomic_path(target, durable=False) as temporary:
             shutil.copyfile(source, temporary)

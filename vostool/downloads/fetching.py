@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import httpx
 
 from vostool.core.console import Advance, progress
+from vostool.core.durable import make_durable
 from vostool.core.errors import DataError, OutputError
 from vostool.core.files import explain_write_errors
 from vostool.downloads._http import (
@@ -105,6 +106,7 @@ def fetch(
             refusals.append(f"{url}: {refusal}")
             continue
         verify(archive, part)
+        make_durable([part])
         part.replace(target)
         validator_file(part).unlink(missing_ok=True)
         return target

@@ -8,6 +8,7 @@ import logging
 import shutil
 from pathlib import Path
 
+from vostool.core.durable import sync_everything
 from vostool.core.errors import DataError
 from vostool.core.files import atomic_path, write_text
 from vostool.core.reading import read_json
@@ -57,6 +58,7 @@ def install(
             # Without a published checksum, a damaged file only shows here; the next run refetches.
             local.unlink(missing_ok=True)
         raise
+    sync_everything()  # an archive may hold a hundred thousand files
     write_text(record, json.dumps({"file": archive.file, "urls": archive.urls, "files": sizes}))
     if not keep_archive:
         local.unlink()
@@ -72,7 +74,7 @@ def _place(local: Path, folder: Path, name: str) -> dict[str, int]:
     """
     target = folder / name
     if not target.exists():
-        with atomic_path(target) as temporary:
+        with atomic_path(target, durable=False) as temporary:
             shutil.copyfile(local, temporary)
     elif not filecmp.cmp(local, target, shallow=False):
         raise DataError(

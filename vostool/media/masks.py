@@ -198,14 +198,14 @@ def _pack(colours: np.ndarray) -> np.ndarray:
 def write_mask(path: Path, ids: np.ndarray) -> None:
     """Write ids, uint8 `[H, W]`, as an 8-bit palette PNG, all or nothing.
 
-    Equal ids give equal bytes.
+    Equal ids give equal bytes. The file is not made durable: masks are many.
 
     Raises:
         ValueError: `ids` is not uint8 `[H, W]`.
         OutputError: the file cannot be written.
     """
     data = encode_mask(ids)
-    with atomic_path(Path(path)) as temporary:
+    with atomic_path(Path(path), durable=False) as temporary:
         temporary.write_bytes(data)
 
 

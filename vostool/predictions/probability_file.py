@@ -5,7 +5,7 @@ A file is an `.npz` archive (zip with deflate, numpy's own container) of two arr
 of all bytes before it. Files of before that have none, and zip's checksums alone.
 
 Measured on 480p frames with three objects and soft stride-4 boundaries: 80 to 170 times smaller
-than float32 planes and 4 ms to read, the digest 0.02 ms of it (benchmarks/bench_digests.py);
+than float32 planes and 4 ms to read, the digest 0.04 ms of it (benchmarks/bench_safety.py);
 PNG-packed planes were as small but twice as slow, delta filters gained nothing.
 """
 
@@ -48,6 +48,8 @@ _PIECE = 2**20
 def write_probabilities(path: Path, planes: np.ndarray, ids: ObjectIds) -> None:
     """Write uint8 `[K+1, H, W]` planes, background first, then in the order of `ids`, atomically.
 
+    The file is not made durable: they are many.
+
     Raises:
         ValueError: planes of another type, or of another number of objects.
     """
@@ -59,7 +61,7 @@ def write_probabilities(path: Path, planes: np.ndarray, ids: ObjectIds) -> None:
     np.savez_compressed(buffer, planes=planes, ids=np.array(ids.values, np.uint8))
     # The last two bytes of an archive without a comment are the comment's length, 0.
     content = buffer.getvalue()[:-2] + struct.pack("<H", COMMENT_LENGTH)
-    with atomic_path(path) as temporary:
+    with atomic_path(path, durable=False) as temporary:
         temporary.write_bytes(content + _comment(hashlib.sha256(content).hexdigest()))
 
 

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vostool.core.durable import make_durable
 from vostool.core.errors import OutputError, UsageError
+from vostool.core.files import explain_write_errors
 from vostool.core.folder_lock import without_locks
 from vostool.core.output import Output, refuse_overlap
 from vostool.core.types import ObjectIds
+from vostool.predictions.file_digests import KEY, digest, video_files
 from vostool.predictions.folder import PredictionWriter
 from vostool.predictions.manifest import (
     FAILED,
@@ -124,8 +127,18 @@ class PredictionRun:
         self.writer.discard(video, self.planned[video].frames)
 
     def finish(self, video: str, seconds: float, about: Mapping[str, Any] | None = None) -> None:
-        """Note that all files of a video are written, and what wrappers say about it."""
+        """Note that all files of a video are written, and what wrappers say about it.
+
+        They are on the disk before the manifest says so.
+        """
+        files = video_files(self.root, video)
+        with explain_write_errors(self.root):
+            make_durable(path for paths in files.values() for path in paths.values())
         entry = self._manifest["videos"][video]
+        entry[KEY] = {
+            kind: {name: digest(path) for name, path in paths.items()}
+            for kind, paths in files.items()
+        }
         entry |= {"status": FINISHED, "seconds": round(seconds, 3)}
         if about:
             entry["wrappers"] = dict(about)

@@ -11,12 +11,11 @@ from typing import Any
 
 from vostool.core.errors import OutputError
 from vostool.core.listing import some
-from vostool.predictions.folder import MASKS, PROBABILITIES
+from vostool.predictions.file_digests import KINDS
 
 LISTED = "masks"
 """Key of a manifest's video entry: names of the frames whose masks the run writes."""
 SHOWN = 3
-KINDS = ((MASKS, ".png"), (PROBABILITIES, ".npz"))
 
 
 def refuse_foreign(

@@ -26,7 +26,7 @@ def write_movie(target: Path, images: Iterable[np.ndarray], frames_per_second: f
     """
     codec = require_codec(target)
     written, writer, size = 0, None, (0, 0)
-    with atomic_path(target) as temporary:
+    with atomic_path(target, durable=False) as temporary:
         for image in images:
             if writer is None:
                 size = (image.shape[1] // 2 * 2, image.shape[0] // 2 * 2)

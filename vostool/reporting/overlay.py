@@ -90,7 +90,7 @@ def contour_width(image: np.ndarray) -> int:
 
 def write_jpeg(target: Path, image: np.ndarray) -> None:
     """Write a uint8 RGB image atomically."""
-    with atomic_path(target) as temporary:
+    with atomic_path(target, durable=False) as temporary:
         encoded = cv2.imencode(
             ".jpg",
             cv2.cvtColor(image, cv2.COLOR_RGB2BGR),

@@ -78,6 +78,6 @@ def _captioned(caption: str, picture: np.ndarray) -> np.ndarray:
 
 def write_png(target: Path, image: np.ndarray) -> None:
     """Write a uint8 RGB image atomically."""
-    with atomic_path(target) as temporary:
+    with atomic_path(target, durable=False) as temporary:
         encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
         temporary.write_bytes(encoded.tobytes())

@@ -119,6 +119,20 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path, workers: i
     assert [iteration for iteration, _ in losses(parts)] == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_line_of_the_log_is_the_mean_of_its_steps_also_across_an_interruption(
+    tmp_path: Path,
+) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    trainer(whole, options(log_every=4)).run(Clips())
+    trainer(parts, options(log_every=4)).run(Clips(), max_seconds=0)
+    last = trainer(parts, options(log_every=4))
+    last.resume()
+    assert last.iteration == 1
+    last.run(Clips())
+    assert losses(whole) == losses(parts)
+    assert [iteration for iteration, _ in losses(parts)] == [4, 6]
+
+
 def test_a_crash_after_a_checkpoint_is_resumed_from_it(tmp_path: Path) -> None:
     whole, crashed = tmp_path / "whole", tmp_path / "crashed"
     trainer(whole, options()).run(Clips())

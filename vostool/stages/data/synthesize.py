@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from vostool.core.console import progress
+from vostool.core.durable import make_durable
 from vostool.core.errors import DataError, OutputError, UsageError
 from vostool.core.files import atomic_path, write_json, write_text
 from vostool.core.folder_lock import without_locks
@@ -165,15 +166,20 @@ def _write_clip(source: StillClips, out: Path, number: int) -> None:
     quality = (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY)
     for index, image in enumerate(images):
         _write_image(out / IMAGES / name / f"{index:05d}.jpg", image, quality)
-    for index, mask in enumerate(labels):
-        write_mask(out / ANNOTATIONS / name / f"{index:05d}.png", mask)
+    *masks, last = [out / ANNOTATIONS / name / f"{index:05d}.png" for index in range(len(labels))]
+    for path, mask in zip(masks, labels):
+        write_mask(path, mask)
+    # The last mask says that the clip is finished: no power cut may leave it without the others.
+    make_durable([*masks, *list_files(out / IMAGES / name).values()])
+    write_mask(last, labels[-1])
+    make_durable([last])
 
 
 def _write_image(path: Path, image: np.ndarray, parameters: Sequence[int]) -> None:
     done, data = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), parameters)
     if not done:
         raise OutputError("the image could not be encoded", where=path)
-    with atomic_path(path) as temporary:
+    with atomic_path(path, durable=False) as temporary:
         temporary.write_bytes(data.tobytes())
 
 

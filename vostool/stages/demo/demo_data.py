@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from vostool.core.console import progress
+from vostool.core.durable import make_durable
 from vostool.core.files import atomic_path, write_json
 from vostool.media.masks import write_mask
 
@@ -104,7 +105,9 @@ def make_demo_data(
                     Path(root) / split, name, rng, categories, late, options
                 )
                 bar.advance()
-            write_json(Path(root) / split / "meta.json", meta)
+            folder = Path(root) / split
+            make_durable([*folder.rglob("*.jpg"), *folder.rglob("*.png")])
+            write_json(folder / "meta.json", meta)
     return Path(root)
 
 
@@ -127,7 +130,7 @@ def _write_video(
     seen: dict[int, list[str]] = defaultdict(list)
     for index, (image, mask) in enumerate(zip(images, masks, strict=True)):
         frame = f"{index * RAW_STEP:05d}"
-        with atomic_path(folder / "JPEGImages" / name / f"{frame}.jpg") as path:
+        with atomic_path(folder / "JPEGImages" / name / f"{frame}.jpg", durable=False) as path:
             Image.fromarray(image).save(path, format="JPEG", quality=92)
         write_mask(folder / "Annotations" / name / f"{frame}.png", mask)
         for object_id in np.unique(mask[mask > 0]):

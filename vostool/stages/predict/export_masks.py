@@ -70,7 +70,8 @@ def export_masks(
 
 def _write_stack(folder: PredictionFolder, name: str, out: Path) -> None:
     stack = np.stack([folder.mask(name, frame) for frame in folder.frames(name)])
-    with atomic_path(out / f"{name}.npy") as temporary, temporary.open("wb") as stream:
+    target = out / f"{name}.npy"
+    with atomic_path(target, durable=False) as temporary, temporary.open("wb") as stream:
         np.save(stream, stack)
 
 

@@ -2,7 +2,7 @@
 
 Two digests show what was changed since: one of the metadata, which is checked whenever the file is
 opened, and one of the tensors, which stands in the metadata and is checked when they are read.
-Cost: 1 ms per MB, at writing and at reading (benchmarks/bench_digests.py).
+Cost: 0.7 ms per MB, at writing and at reading (benchmarks/bench_safety.py).
 """
 
 from __future__ import annotations

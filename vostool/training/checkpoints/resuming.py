@@ -34,6 +34,9 @@ class Progress(BaseModel):
         best_score: of validation so far.
         processes: that train together.
         scaler: state of fp16's gradient scaler.
+        unlogged: sums of the first process's metrics since the last line of the log, so that the
+            next line is the mean that it would have been without an interruption.
+        unlogged_count: of the steps in these sums.
     """
 
     recipe: dict[str, Any]
@@ -41,6 +44,8 @@ class Progress(BaseModel):
     best_score: float | None
     processes: int = Field(ge=1)
     scaler: dict[str, float]
+    unlogged: dict[str, float] = {}
+    unlogged_count: int = Field(0, ge=0)
 
 
 class _OptimiserMetadata(BaseModel):

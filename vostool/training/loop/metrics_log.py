@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vostool.core.durable import sync
 from vostool.core.errors import DataError, UsageError
-from vostool.core.files import explain_write_errors
+from vostool.core.files import explain_write_errors, write_text
 from vostool.core.reading import parse_json, read_text
 
 FILE_NAME = "metrics.jsonl"
@@ -28,8 +29,7 @@ class MetricsLog:
     def __init__(self, folder: Path, *, tensorboard: bool = False, resume_at: int = 0):
         self.path = Path(folder) / FILE_NAME
         kept = [r for r in read_metrics(self.path) if r["iteration"] <= resume_at]
-        with explain_write_errors(self.path):
-            self.path.write_text("".join(json.dumps(r) + "\n" for r in kept), encoding="utf-8")
+        write_text(self.path, "".join(json.dumps(r) + "\n" for r in kept))
         self._board = _summary_writer(Path(folder) / "tensorboard") if tensorboard else None
 
     def write(self, kind: str, iteration: int, values: Mapping[str, float | None]) -> None:
@@ -42,6 +42,11 @@ class MetricsLog:
                 if value is not None:
                     self._board.add_scalar(f"{kind}/{name}", value, iteration)
 
+    def make_durable(self) -> None:
+        """Wait until all lines are on the disk, as the state must be that goes on after them."""
+        with explain_write_errors(self.path):
+            sync(self.path)
+
     def close(self) -> None:
         """Flush events."""
         if self._board is not None:
@@ -50,7 +55,12 @@ class MetricsLog:
 
 @dataclass
 class Means:
-    """Means of named values since they were last taken."""
+    """Means of named values since they were last taken.
+
+    Attributes:
+        sums: by name.
+        count: of sets of values.
+    """
 
     sums: dict[str, float] = field(default_factory=dict)
     count: int = 0

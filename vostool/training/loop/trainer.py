@@ -76,6 +76,7 @@ class Trainer:
         )
         self.iteration = 0
         self.best_score: float | None = None
+        self.meters = Means()
 
     def resume(self) -> None:
         """Take up the saved state of this folder.
@@ -88,6 +89,7 @@ class Trainer:
         load_optimiser(self.optimiser, state.optimiser, self.files.resume_file)
         self.iteration = state.progress.iteration
         self.best_score = state.progress.best_score
+        self.meters = Means(dict(state.progress.unlogged), state.progress.unlogged_count)
         if self.scaler.is_enabled():
             self.scaler.load_state_dict(state.progress.scaler)
 
@@ -166,19 +168,18 @@ class Trainer:
         clips = iter(loader)
         network = wrap(self.model, processes)
         train_mode(self.model)
-        meters = Means()
         try:
             while self.iteration < loop.iterations:
                 started = time.monotonic()
                 values = self._step(network, clips)
                 self.iteration += 1
-                meters.add(values | {"step_seconds": time.monotonic() - started})
+                self.meters.add(values | {"step_seconds": time.monotonic() - started})
                 if self.iteration % loop.log_every == 0 or self.iteration == loop.iterations:
-                    self._write(metrics, meters.take())
+                    self._write(metrics, self.meters.take())
                 progress.advance(1, f"loss {values['loss']:.3f}")
                 self._save_when_due(metrics)
                 if processes.any(stop.asked or time.monotonic() > deadline):
-                    self._save_resume()
+                    self._save_resume(metrics)
                     return
         finally:
             end_workers(clips)
@@ -243,7 +244,7 @@ class Trainer:
             figures = self._validate(metrics)
         if validated or last or self.iteration % self.options.checkpoints.every == 0:
             self._save_checkpoint(figures)
-            self._save_resume()
+            self._save_resume(metrics)
 
     def _validate(self, metrics: MetricsLog | None) -> dict[str, float]:
         """Score on the main process, which alone gets figures; the others wait."""
@@ -272,15 +273,19 @@ class Trainer:
         info = describe(self.recipe, self.iteration, figures)
         self.files.save(self.model, info, best=best)
 
-    def _save_resume(self) -> None:
+    def _save_resume(self, metrics: MetricsLog | None) -> None:
         """Save what `resume` needs."""
         if self.processes.is_main:
+            if metrics is not None:
+                metrics.make_durable()
             progress = Progress(
                 recipe=self.recipe,
                 iteration=self.iteration,
                 best_score=self.best_score,
                 processes=self.processes.count,
                 scaler=self.scaler.state_dict(),
+                unlogged=self.meters.sums,
+                unlogged_count=self.meters.count,
             )
             weights, optimiser = self.model.state_dict(), self.optimiser.state_dict()
             self.files.save_resume(ResumeState(weights, optimiser, progress))
