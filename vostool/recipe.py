@@ -21,6 +21,7 @@ from vostool.core.options import Assignment, Options, assign, merged, read_assig
 from vostool.core.suggest import did_you_mean
 from vostool.core.toml import explain_mistakes, read_toml
 from vostool.models.segmenter import ENTRY_POINT_GROUP
+from vostool.training.clips.merging import MergeOptions
 from vostool.training.clips.video_clips import VideoClipOptions
 from vostool.training.config import (
     CheckpointOptions,
@@ -86,6 +87,7 @@ class Recipe(Options):
     clip: VideoClipOptions = VideoClipOptions()
     curriculum: CurriculumOptions = CurriculumOptions()
     synthesis: SynthesisOptions = SynthesisOptions()
+    merge: MergeOptions = MergeOptions()
     loop: LoopOptions
     optimiser: OptimiserOptions = OptimiserOptions()
     schedule: ScheduleOptions = ScheduleOptions()

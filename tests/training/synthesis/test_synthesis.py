@@ -243,3 +243,72 @@ def test_contradictory_options_are_refused(wrong: dict[str, object]) -> None:
 def test_sizes_that_differ_are_refused(rng: np.random.Generator) -> None:
     with pytest.raises(ValueError, match="differ in size"):
         synthesize_clip(np.zeros((9, 9, 3), np.uint8), np.zeros((9, 8), np.uint8), rng, PLAIN)
+
+
+def centres(labels: np.ndarray) -> np.ndarray:
+    """Centroid (x, y) of row 1 in each frame."""
+    found = [np.argwhere(frame == 1).mean(0)[::-1] for frame in labels]
+    return np.array(found)
+
+
+@pytest.mark.parametrize("continued", [0.0, 1.0])
+def test_a_window_for_each_frame_moves_the_object_and_keeps_it_in_view(continued: float) -> None:
+    """Without any other motion: the object moves as a whole, by what the window moves."""
+    image, mask = np.zeros((150, 200, 3), np.uint8), np.zeros((150, 200), np.uint8)
+    mask[60:90, 80:120] = 1
+    still_motion = Motion(rotation=0, scale=(1, 1), shear=0, shift=0, thin_plate=0)
+    plain = PLAIN.model_copy(
+        update={"motion": still_motion, "continued": continued, "frames": 4, "scale": (1.5, 1.5)}
+    )
+    own = plain.model_copy(update={"window": 1.0})
+    moved = []
+    for seed in range(20):
+        _, before = synthesize_clip(image, mask, np.random.default_rng(seed), plain)
+        _, after = synthesize_clip(image, mask, np.random.default_rng(seed), own)
+        assert (before == before[0]).all()
+        assert np.array_equal(after[0], before[0])
+        areas = (after == 1).sum((1, 2))
+        assert np.abs(areas / areas[0] - 1).max() < 0.1
+        path = centres(after)
+        steps = np.diff(path, axis=0)
+        if continued:
+            assert np.abs(steps - steps.mean(0)).max() < 1
+        moved += np.hypot(*steps.T).tolist()
+    assert np.median(moved) > 5
+
+
+def test_a_crossing_object_begins_beside_and_hides_later() -> None:
+    """The still's object fills a middle box; a square comes over its centre in a drawn frame."""
+    image, mask = np.zeros((150, 200, 3), np.uint8), np.zeros((150, 200), np.uint8)
+    mask[55:95, 75:125] = 1
+    still_motion = Motion(rotation=0, scale=(1, 1), shear=0, shift=0, thin_plate=0)
+    paste = PasteOptions(probability=1, crossing=1.0, labelled=0.0, size=(0.3, 0.3))
+    options = PLAIN.model_copy(
+        update={"motion": still_motion, "paste": paste, "scale": (1.0, 1.0), "frames": 4}
+    )
+    hidden = []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        cutout = cut_out(rng, *pasted_square((250, 250, 0)))
+        assert cutout is not None
+        _, free = synthesize_clip(image, mask, np.random.default_rng(seed), options)
+        _, labels = synthesize_clip(image, mask, np.random.default_rng(seed), options, [cutout])
+        lost = 1 - (labels == 1).sum((1, 2)) / (free == 1).sum((1, 2))
+        assert lost[0] == 0
+        hidden.append(lost.max())
+    assert np.median(hidden) > 0.25
+
+
+def test_clips_of_before_are_the_same() -> None:
+    """Sums of labels and colours of the code before there were windows and crossings.
+
+    Other random numbers would change them by far more than another build of OpenCV does.
+    """
+    before = ((18904, 3217095), (22102, 3147561), (8964, 2542971))
+    for seed, sums in enumerate(before):
+        rng = np.random.default_rng(seed)
+        image, mask = still(seed)
+        cutout = cut_out(rng, *pasted_square((250, 250, 0)))
+        assert cutout is not None
+        images, labels = synthesize_clip(image, mask, rng, PLAIN, [cutout])
+        assert (labels.sum(dtype=int), images.sum(dtype=int)) == pytest.approx(sums, rel=1e-3)

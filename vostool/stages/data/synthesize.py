@@ -11,6 +11,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from pydantic import ValidationError
 
 from vostool.core.console import progress
 from vostool.core.durable import make_durable
@@ -205,7 +206,7 @@ def _prepare(out: Path, record: dict[str, Any], *, resume: bool) -> None:
             earlier = read_json(path)
         except DataError:
             earlier = None
-        if resume and earlier == record:
+        if resume and _completed(earlier) == record:
             return
         if resume:
             raise OutputError(
@@ -221,6 +222,17 @@ def _prepare(out: Path, record: dict[str, Any], *, resume: bool) -> None:
             remedy="choose another folder",
         )
     write_json(path, record)
+
+
+def _completed(record: Any) -> Any:
+    """A record with the options that were not there yet when it was written, at their defaults."""
+    if not isinstance(record, dict) or not isinstance(record.get("options"), dict):
+        return record
+    try:
+        options = SynthesisOptions.model_validate(record["options"])
+    except ValidationError:
+        return record
+    return {**record, "options": options.model_dump(mode="json")}
 
 
 def _clear(out: Path) -> None:

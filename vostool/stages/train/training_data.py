@@ -22,6 +22,8 @@ from vostool.inference.validation import Validation
 from vostool.proposals import coco
 from vostool.recipe import DataEntry, Recipe
 from vostool.training.clips.curriculum import SkipCurriculum
+from vostool.training.clips.merging import STREAM as OTHERS
+from vostool.training.clips.merging import MergedClips
 from vostool.training.clips.mixture import Mixture
 from vostool.training.clips.video_clips import VideoClips
 from vostool.training.synthesis.still_clips import StillClips
@@ -143,7 +145,17 @@ def training_clips(recipe: Recipe, places: DataFolders, *, samples: int) -> Data
     names = check_folders(recipe, places)
     sources = [_clips(recipe, name, places, samples) for name in names]
     weights = [recipe.data[name].weight for name in names]
-    return Mixture(sources, weights, samples=samples, seed=recipe.loop.seed)
+    if len(names) > 1:
+        shares = [f"{name} {weight / sum(weights):.0%}" for name, weight in zip(names, weights)]
+        log.info(f"clips by source: {', '.join(shares)}")
+    seed = recipe.loop.seed
+    clips = Mixture(sources, weights, samples=samples, seed=seed)
+    if not recipe.merge.probability:
+        return clips
+    seed = seed ^ OTHERS
+    others = [source.with_seed(seed) for source in sources]
+    mixed = Mixture(others, weights, samples=samples, seed=seed)
+    return MergedClips(clips, mixed, recipe.merge, seed=recipe.loop.seed)
 
 
 def held_out_videos(recipe: Recipe, places: DataFolders) -> Validation:
@@ -191,7 +203,7 @@ def _named(videos: list[Video], names: Sequence[str], root: Path) -> list[Video]
     return [video for video in videos if video.name in set(names)]
 
 
-def _clips(recipe: Recipe, name: str, places: DataFolders, samples: int) -> Dataset[Clip]:
+def _clips(recipe: Recipe, name: str, places: DataFolders, samples: int) -> VideoClips | StillClips:
     entry, root = recipe.data[name], places.folders[name]
     held_out = set(recipe.validation.videos) | _held_out_by_split(places)
     if entry.stills is not None:

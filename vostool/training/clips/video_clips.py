@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -123,6 +124,12 @@ class VideoClips(Dataset[Clip]):
 
     def __len__(self) -> int:
         return self.samples
+
+    def with_seed(self, seed: int) -> VideoClips:
+        """Other clips of the same videos."""
+        other = copy.copy(self)
+        other.seed = seed
+        return other
 
     def __getitem__(self, sample: int) -> Clip:
         rng = generator(self.seed, sample)

@@ -32,6 +32,13 @@ class PasteOptions(Options):
     near: float = Field(
         default=0.5, ge=0, le=1, description="probability of starting near an object of the still"
     )
+    crossing: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="probability that it comes from beside an object of the still and lies over it "
+        "in a later frame",
+    )
     labelled: float = Field(
         default=0.5, ge=0, le=1, description="probability that a pasted object is one to segment"
     )
@@ -127,6 +134,21 @@ def cut_out(
     return Cutout(image[window], chosen[window].astype(np.uint8) * 255)
 
 
+@dataclass(frozen=True)
+class Target:
+    """What a pasted object comes to lie over.
+
+    Attributes:
+        frame: when, from 1.
+        point: where (x, y) in the crop.
+        reach: half the diagonal of the box of what is there, in pixels.
+    """
+
+    frame: int
+    point: tuple[float, float]
+    reach: float
+
+
 def draw_layer(
     rng: np.random.Generator,
     cutout: Cutout,
@@ -135,11 +157,13 @@ def draw_layer(
     size: tuple[int, int],
     frames: int,
     near: tuple[float, float] | None,
+    target: Target | None = None,
 ) -> Layer:
     """Draw where a cutout moves in a crop of `size` (H, W).
 
     Args:
         near: a point (x, y) of an object to start at, or None.
+        target: what it crosses; `near` and `options.shift` are then not used.
     """
     crop = np.array(size[::-1], float)
     side = rng.uniform(*options.size) * min(size)
@@ -156,12 +180,22 @@ def draw_layer(
     if rng.random() < 0.5:
         centre = centre @ flipping(width)
     angle = rng.uniform(-1, 1) * options.rotation
+    centres = start + path[:, 1:] * options.shift * crop
+    if target is not None:
+        centres = _across(rng, target, side, frames)
     places = []
-    for turn, *move in path:
-        x, y = start + np.array(move) * options.shift * crop
+    for turn, (x, y) in zip(path[:, 0], centres, strict=True):
         turned = affine(angle + turn * options.rotation, scale / resized, 0)
         places.append(place_cutout(cutout, shifting(x, y) @ turned @ centre, size))
     return Layer(cutout, tuple(places), row)
+
+
+def _across(rng: np.random.Generator, target: Target, side: float, frames: int) -> np.ndarray:
+    """Centres `[T, 2]` on a line that begins clear of what is crossed."""
+    angle = rng.uniform(0, 2 * np.pi)
+    approach = (target.reach + side) * np.array([np.cos(angle), np.sin(angle)])
+    steps = np.arange(frames)[:, None] / target.frame - 1
+    return np.array(target.point) + steps * approach
 
 
 def _shrunk(cutout: Cutout, scale: float) -> tuple[Cutout, float]:

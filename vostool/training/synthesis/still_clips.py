@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -57,6 +58,12 @@ class StillClips(Dataset[Clip]):
 
     def __len__(self) -> int:
         return self.samples
+
+    def with_seed(self, seed: int) -> StillClips:
+        """Other clips of the same stills."""
+        other = copy.copy(self)
+        other.seed = seed
+        return other
 
     def __getitem__(self, sample: int) -> Clip:
         images, labels = self.arrays(sample)

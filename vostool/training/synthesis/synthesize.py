@@ -15,10 +15,10 @@ from pydantic import Field, model_validator
 from vostool.core.options import Options
 from vostool.training.augmentation import colour
 from vostool.training.augmentation.colour import ColourJitter
-from vostool.training.augmentation.crop import draw_window, moved_box, union_box
+from vostool.training.augmentation.crop import Box, draw_window, moved_box, union_box
 from vostool.training.augmentation.motion import Motion, draw_warps
 from vostool.training.augmentation.warps import Warp, flipping, resizing, shifting, shrink
-from vostool.training.synthesis.pasting import Cutout, Layer, PasteOptions, draw_layer
+from vostool.training.synthesis.pasting import Cutout, Layer, PasteOptions, Target, draw_layer
 
 REFERENCE_AREA = 384 * 384
 MAX_ATTEMPTS = 10
@@ -44,6 +44,13 @@ class SynthesisOptions(Options):
     motion: Motion = Motion()
     continued: float = Field(
         default=0.5, ge=0, le=1, description="probability that motion goes on in one direction"
+    )
+    window: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="probability that each frame has a crop of its own around the objects, or, "
+        "where motion goes on in one direction, that the crop moves on a line",
     )
     paste: PasteOptions = PasteOptions()
     max_objects: int = Field(default=3, ge=1, le=254, description="objects of a clip")
@@ -178,21 +185,65 @@ def _draw_geometry(
     chosen = _choose(mask, rng, options, resized)
     rows = _renumber(mask, chosen)
     box = union_box([rows]) or (0.0, 0.0, float(mask.shape[1]), float(mask.shape[0]))
-    start = draw_window(rng, moved_box(box, base), options.crop, resized)
+    around = moved_box(box, base)
+    start = draw_window(rng, around, options.crop, resized)
     base = shifting(-start[0], -start[1]) @ base
     continued = rng.random() < options.continued
     warps = draw_warps(rng, options.motion, base, options.crop, options.frames, continued=continued)
-    centre = warps[0].matrix @ ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2, 1)
-    near = (centre[0] / centre[2], centre[1] / centre[2]) if chosen else None
+    if options.window and rng.random() < options.window:
+        starts = _draw_windows(rng, around, start, options, resized, continued=continued)
+        warps = [_from_window(warp, start, own) for warp, own in zip(warps, starts, strict=True)]
+    centre = _centre(box, warps[0])
+    near = centre if chosen else None
     layers, used = [], len(chosen)
     for cutout in cutouts:
         labelled = used < options.max_objects and rng.random() < options.paste.labelled
         used += labelled
         row = used if labelled else 0
+        target = None
+        if chosen and options.paste.crossing and rng.random() < options.paste.crossing:
+            target = _draw_target(rng, box, warps)
         layers.append(
-            draw_layer(rng, cutout, row, options.paste, options.crop, options.frames, near)
+            draw_layer(rng, cutout, row, options.paste, options.crop, options.frames, near, target)
         )
     return _Plan(rows, warps, layers)
+
+
+def _centre(box: Box, warp: Warp) -> tuple[float, float]:
+    """Where a warp puts the centre (x, y) of a box of the still."""
+    x, y, z = warp.matrix @ ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2, 1)
+    return x / z, y / z
+
+
+def _draw_target(rng: np.random.Generator, box: Box, warps: Sequence[Warp]) -> Target:
+    """The objects of the still in a frame after the first."""
+    frame = int(rng.integers(1, len(warps)))
+    x0, y0, x1, y1 = moved_box(box, warps[frame].matrix)
+    return Target(frame, _centre(box, warps[frame]), float(np.hypot(x1 - x0, y1 - y0)) / 2)
+
+
+def _draw_windows(
+    rng: np.random.Generator,
+    box: Box,
+    start: tuple[float, float],
+    options: SynthesisOptions,
+    resized: tuple[int, int],
+    *,
+    continued: bool,
+) -> np.ndarray:
+    """Top left corners (x, y) of each frame's crop, `[T, 2]`, the first one at `start`."""
+    count = options.frames - 1
+    if not continued:
+        drawn = [draw_window(rng, box, options.crop, resized) for _ in range(count)]
+        return np.array([start, *drawn])
+    end = draw_window(rng, box, options.crop, resized)
+    return np.linspace(start, end, options.frames)
+
+
+def _from_window(warp: Warp, start: tuple[float, float], own: np.ndarray) -> Warp:
+    """The warp with its crop at `own` instead of `start`."""
+    x, y = start[0] - own[0], start[1] - own[1]
+    return Warp(shifting(x, y) @ warp.matrix, warp.size, warp.displacement)
 
 
 def _draw_base(
