@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vostool.core.types import Frame, Video, VideoObject
 from vostool.media.masks import write_mask
 from vostool.predictions.folder import PredictionFolder
+from vostool.reporting.differences import VideoChanges
 from vostool.reporting.entry import Entry, Scores
-from vostool.reporting.frames import worst_frames
-from vostool.reporting.page import Best, Column
-from vostool.reporting.sections import objects_section, provenance_section, scores_section
+from vostool.reporting.objects import collect_objects, objects_table
+from vostool.reporting.sections import provenance_section, scores_section
+from vostool.reporting.table import Best, Column, Link
+from vostool.reporting.video_page import Place
 
 
 @dataclass(frozen=True)
@@ -78,24 +81,32 @@ def test_provenance_says_what_it_can(tmp_path, manifest, command, how):
     assert table.rows == [["a", str(tmp_path / "a"), command, how]]
 
 
-def test_objects_are_compared_along_rows(tmp_path):
+def test_objects_come_worst_first_and_are_compared_along_rows(tmp_path):
     columns = [Column("J", Best.HIGHEST), Column("J-Decay", Best.LOWEST)]
 
-    def scores(*values: float) -> Scores:
-        return Scores(columns, {"J": values[0], "J-Decay": 0.1}, [], [Item("v", 3, values)])
+    def scores(*values: tuple[float, ...]) -> Scores:
+        items = [Item("v", number, row) for number, row in enumerate(values, 3)]
+        return Scores(columns, {"J": values[0][0], "J-Decay": 0.1}, [], items)
 
-    entries = [entry(tmp_path, "a", scores(0.25, 0.75)), entry(tmp_path, "b", scores(0.5, 0.75))]
-    (table,) = objects_section(entries).tables
-    assert table.rows == [["v", 3, None, 2, 0.5, 0.625]]
-    assert [table.is_best(0, column) for column in range(6)] == [False] * 5 + [True]
+    a = scores((0.25, 0.75), (0.5, 0.25))
+    b = scores((0.5, 0.75), (0.25, 0.5))
+    entries = [entry(tmp_path, "a", a), entry(tmp_path, "b", b)]
+    frames = tuple(Frame(f"{n:05d}", tmp_path / f"{n}.jpg") for n in range(2))
+    video = Video("v", frames, (VideoObject(3, "00000"), VideoObject(4, "00000")), ())
+    shares = {(0, 1): {4: np.array([np.nan, 0.125])}}
+    facts = collect_objects(entries, [video], {"v": VideoChanges(video.frame_names, shares)})
+    place = Place("01-v", "01-v.html", alone=True)
+    table = objects_table(facts, entries, {"v": place})
+    link = Link("00000", "01-v.html#frame=00000&object=4")
+    other = Link("00000", "01-v.html#frame=00000&object=3")
+    most = Link("00001", "01-v.html#frame=00001&object=4")
+    assert table.rows == [
+        [4, 2, 0.375, 0.375, link, 0.125, most],
+        [3, 2, 0.5, 0.625, other, None, None],
+    ]
+    assert table.sorted_by == 3
+    assert [table.is_best(1, column) for column in range(7)] == [False] * 3 + [True] + [False] * 3
     (table,) = scores_section(entries).tables
     assert [row[1] for row in table.rows] == [0.25, 0.5]
     assert table.is_best(1, 1)
-    assert "1 objects in 1 videos" in table.caption
-
-
-def test_worst_frames_are_spread_over_objects_and_time():
-    first = Item("v", 1, (0.1, 0.11, 0.12, 0.13, 0.9, 0.14, 0.15, 0.16))
-    second = Item("v", 2, (0.8, 0.2))
-    found = [(item.id, row) for item, row in worst_frames([first, second], 5)]
-    assert found == [(1, 0), (1, 3), (2, 1)]
+    assert "2 objects in 1 videos" in table.caption

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from vostool.media.masks import read_mask, write_mask
 from vostool.predictions.folder import PredictionFolder
 from vostool.predictions.manifest import Shard
 from vostool.predictions.run import Planned, PredictionRun
-from vostool.reporting import frames as drawing
+from vostool.reporting import pictures as drawing
 from vostool.stages.demo.demo_data import DemoDataOptions, make_demo_data
 from vostool.stages.predict import baseline as baseline_stage
 from vostool.stages.score.report import report
@@ -114,24 +113,33 @@ def test_an_interrupted_report_leaves_no_page_with_other_pictures(
 ) -> None:
     old, new = (predictions(davis, tmp_path / f"shift{n}", shift=n) for n in (0, 9))
     page = report([old], davis, Output(tmp_path / "page")).page
+    (page.parent / "notes.html").write_text("mine")
     drawn = []
 
-    def write(path: Path, image: np.ndarray) -> None:
-        if len(drawn) == 3:
+    def write(path: Path, data: bytes) -> None:
+        if len(drawn) == 6:
             raise Killed
         drawn.append(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"new")
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(drawing, "write_jpeg", write)
+        patch.setattr(drawing, "write_bytes", write)
         report([new], davis, Output(tmp_path / "page", overwrite=True))
-    assert not page.exists()
+    # The page of the first video is whole, with its own pictures; nothing is left of the old ones.
+    assert [path.name for path in page.parent.glob("*.html") if path.name != "notes.html"] in (
+        ["01-d.html"],
+        ["01-e.html"],
+    )
+    assert all(path.read_bytes() == b"new" for path in page.parent.rglob("*.jpg"))
     report([new], davis, Output(tmp_path / "page", overwrite=True))
     anew = report([new], davis, Output(tmp_path / "anew")).page
-    shown = re.findall(r'<img src="([^"]+)"', page.read_text())
-    assert len(shown) > 3
-    for name in shown:
+    files = {path.relative_to(anew.parent) for path in anew.parent.rglob("*") if path.is_file()}
+    assert len(files) > 10
+    for name in files:
         assert (page.parent / name).read_bytes() == (anew.parent / name).read_bytes()
+    there = {path.relative_to(page.parent) for path in page.parent.rglob("*") if path.is_file()}
+    assert there - files == {Path("notes.html")}
 
 
 @pytest.mark.parametrize("name", ["../victim.ckpt", "..\\victim.ckpt", "/victim.ckpt", "victim"])

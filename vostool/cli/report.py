@@ -1,7 +1,7 @@
-"""Write an HTML page that compares predictions: scores, plots, overlays, worst frames.
+"""Write HTML pages that compare predictions: scores, worst objects, frame by frame, what changed.
 
-Example: `vostool report preds/r50 preds/ens --dataset davis2017 --root data/DAVIS --split val --out report`
-"""  # noqa: E501
+Example: `vostool report preds/r50 preds/ens --out report`
+"""
 
 from __future__ import annotations
 
@@ -20,17 +20,27 @@ def run(
         list[str],
         typer.Argument(help="Prediction folders, or LABEL=FOLDER; the last is looked at closest."),
     ],
-    out: Annotated[Path, typer.Option(help="New folder; the page is index.html in it.")],
+    out: Annotated[
+        Path, typer.Option(help="New folder with index.html in it; a file with --single-file.")
+    ],
     dataset: options.Dataset = None,
     root: options.Root = None,
     split: options.Split = None,
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "",
     video: options.Video = None,
     videos: Annotated[
-        int, typer.Option("--shown-videos", help="Videos with frames, lowest scores first.")
-    ] = 6,
-    frames: Annotated[int, typer.Option(help="Frames per video and prediction.")] = 6,
-    worst: Annotated[int, typer.Option(help="Worst frames.")] = 8,
+        int, typer.Option("--shown-videos", help="Videos with a page, lowest scores first.")
+    ] = 10,
+    frames: Annotated[
+        int, typer.Option(help="Frames shown per video, evenly chosen where it has more.")
+    ] = 120,
+    worst: Annotated[int, typer.Option(help="Objects with a picture, lowest scores first.")] = 60,
+    single_file: Annotated[
+        bool,
+        typer.Option(
+            "--single-file", help="One file for mail, below 10 MB (fewer frames if need be)."
+        ),
+    ] = False,
     allow_partial: Annotated[
         bool,
         typer.Option("--allow-partial", help="Compare on the videos that all predictions have."),
@@ -40,11 +50,12 @@ def run(
 ) -> None:
     """Run the command."""
     from vostool.core.output import Output
-    from vostool.stages.score.report import ReportOptions, label_folders, report
+    from vostool.stages.score.comparing import label_folders
+    from vostool.stages.score.report import ReportOptions, report
     from vostool.stages.selecting import Asked, select_videos
 
     options.show_messages(quiet)
-    shown = ReportOptions(title=title, videos=videos, frames=frames, worst=worst)
+    shown = ReportOptions(title, videos, frames, worst, single_file)
     result = report(
         predictions,
         select_videos(

@@ -24,6 +24,28 @@ def unknown_ids(found: Iterable[int], known: Iterable[int]) -> list[int]:
     return sorted(set(found) - set(known) - {0})
 
 
+def read_of_size(
+    folder: PredictionFolder, video: Video, frame_name: str, size: tuple[int, int]
+) -> np.ndarray:
+    """Predicted ids of a frame, uint8 `[H, W]`.
+
+    Args:
+        size: height and width of the frame.
+
+    Raises:
+        DataError: the mask cannot be read, or has another size.
+    """
+    ids = folder.mask(video.name, frame_name, video.encoding)
+    difference = size_difference(ids.shape, size)
+    if difference is not None:
+        raise DataError(
+            f"the mask has the wrong size, {difference}",
+            where=folder.mask_path(video.name, frame_name),
+            remedy="predictions must have the size of the original frames",
+        )
+    return ids
+
+
 def read_over_frame(
     folder: PredictionFolder, video: Video, frame_name: str
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -39,17 +61,5 @@ def read_over_frame(
 def read_fitting(
     folder: PredictionFolder, video: Video, frame_name: str, image: np.ndarray
 ) -> np.ndarray:
-    """Predicted ids uint8 `[H, W]` of a frame, whose image is there already.
-
-    Raises:
-        DataError: unreadable, or not of the image's size.
-    """
-    ids = folder.mask(video.name, frame_name, video.encoding)
-    difference = size_difference(ids.shape, image.shape[:2])
-    if difference is not None:
-        raise DataError(
-            f"the mask has the wrong size, {difference}",
-            where=folder.mask_path(video.name, frame_name),
-            remedy="predictions must have the size of the original frames",
-        )
-    return ids
+    """As `read_of_size`, for a frame whose image, `[H, W, 3]`, is there already."""
+    return read_of_size(folder, video, frame_name, (image.shape[0], image.shape[1]))

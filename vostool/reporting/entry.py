@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from vostool.predictions.folder import PredictionFolder
-from vostool.reporting.page import Column
+from vostool.reporting.table import Column
 
 
 class ScoredObject(Protocol):
@@ -78,7 +78,17 @@ class Entry:
     scores: Scores | None
     part: str = ""
 
+    def objects_of(self, video: str) -> list[ScoredObject]:
+        """Scores of the objects of a video; none without ground truth."""
+        objects = self.scores.objects if self.scores is not None else ()
+        return [item for item in objects if item.video == video]
+
     @property
     def title(self) -> str:
         """Label, with what it lacks."""
         return f"{self.label} ({self.part})" if self.part else self.label
+
+
+def mean_score(item: ScoredObject) -> float | None:
+    """Over the frames that count; None where none does."""
+    return float(np.mean(item.per_frame)) if len(item.frames) else None

@@ -88,12 +88,18 @@ def contour_width(image: np.ndarray) -> int:
     return max(1, round(image.shape[0] / 240))
 
 
+def encode_jpeg(image: np.ndarray, quality: int = JPEG_QUALITY) -> bytes:
+    """A uint8 RGB image as a JPEG file."""
+    flags = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    return cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), flags)[1].tobytes()
+
+
 def write_jpeg(target: Path, image: np.ndarray) -> None:
     """Write a uint8 RGB image atomically."""
+    write_bytes(target, encode_jpeg(image))
+
+
+def write_bytes(target: Path, data: bytes) -> None:
+    """Write a picture atomically."""
     with atomic_path(target, durable=False) as temporary:
-        encoded = cv2.imencode(
-            ".jpg",
-            cv2.cvtColor(image, cv2.COLOR_RGB2BGR),
-            [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY],
-        )[1]
-        temporary.write_bytes(encoded.tobytes())
+        temporary.write_bytes(data)

@@ -1,124 +1,114 @@
-"""A report as one HTML page: sections of text, tables, plots and pictures. No address outside."""
+"""A report as HTML: an overview of sections, and viewers of videos. No address outside.
+
+Script and style are inside each document, named by their hashes in its content security policy:
+nothing else runs, and nothing is fetched but pictures beside the document.
+"""
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Sequence
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from functools import cache
+from importlib import resources
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from vostool.core.files import write_text
+from vostool.reporting import chart
+from vostool.reporting.chart import Chart
+from vostool.reporting.table import Link, Picture, Table, format_cell, sort_key
 
-Cell = str | float | int | None
-
-
-class Best(enum.Enum):
-    """Which number of several is the best one."""
-
-    NONE = "none"
-    HIGHEST = "highest"
-    LOWEST = "lowest"
+STYLE = "report.css"
+SCRIPTS = ("labels.js", "paint.js", "charts.js", "viewer.js", "tables.js", "start.js")
+"""In this order: each uses what those before it define."""
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column of a table.
+class Card:
+    """A picture that leads somewhere, with lines below."""
 
-    Attributes:
-        title: its heading.
-        best: which of its numbers is marked.
-    """
-
+    picture: Picture
     title: str
-    best: Best = Best.NONE
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows under columns.
-
-    Attributes:
-        columns: the first one names the row.
-        rows: one cell per column; floats are shown as percentages with one digit, None as a dash.
-        compare: whether the best float is looked for within each column, or within each row.
-        caption: one sentence below.
-    """
-
-    columns: Sequence[Column]
-    rows: Sequence[Sequence[Cell]]
-    compare: Literal["column", "row"] = "column"
-    caption: str = ""
-
-    def __post_init__(self) -> None:
-        for row in self.rows:
-            if len(row) != len(self.columns):
-                raise ValueError(f"row {row[0]!r} has {len(row)} cells, not {len(self.columns)}")
-
-    def is_best(self, row: int, column: int) -> bool:
-        """Whether a cell holds the best float, where there is something to compare."""
-        cell, best = self.rows[row][column], self.columns[column].best
-        if best is Best.NONE or not isinstance(cell, float):
-            return False
-        line = self.rows[row] if self.compare == "row" else [cells[column] for cells in self.rows]
-        values = [value for value in line if isinstance(value, float) and value == value]
-        wanted = min if best is Best.LOWEST else max
-        return len(values) > 1 and cell == wanted(values)
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An image file beside the page.
-
-    Attributes:
-        source: path relative to the page, with forward slashes.
-        caption: one line below.
-    """
-
-    source: str
-    caption: str = ""
-
-
-@dataclass(frozen=True)
-class Strip:
-    """Pictures in a row, such as the frames of one video."""
-
-    title: str
-    pictures: Sequence[Picture]
+    lines: Sequence[str]
 
 
 @dataclass(frozen=True)
 class Section:
-    """One part of the page.
+    """One part of the overview.
 
     Attributes:
         title: heading.
         text: paragraphs of plain text.
-        tables, strips: shown in this order after the text.
-        plots: SVG elements made by `reporting.plot`; inserted as they are.
+        cards, tables, charts: shown in this order after the text.
     """
 
     title: str
     text: Sequence[str] = ()
+    cards: Sequence[Card] = ()
     tables: Sequence[Table] = ()
-    plots: Sequence[str] = ()
-    strips: Sequence[Strip] = ()
+    charts: Sequence[Chart] = ()
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page with a title, a line below it, and sections."""
+    """The overview: a title, a line below it, and sections."""
 
     title: str
     subtitle: str
     sections: Sequence[Section]
 
 
-def render_page(page: Page) -> str:
-    """The page as HTML text; everything but the plots is escaped."""
+@dataclass(frozen=True)
+class Viewer:
+    """A video to look at, frame by frame.
+
+    Attributes:
+        anchor: its name in addresses; letters, digits and dashes.
+        title, subtitle: heading, and a line below it.
+        links: to the overview and to the videos before and after it.
+        first: its first frame.
+        data: what the script draws, for JSON; see `viewer_data`.
+        objects: its table of objects, None where there is nothing to say of them.
+    """
+
+    anchor: str
+    title: str
+    subtitle: str
+    links: Sequence[Link]
+    first: Picture
+    data: Mapping[str, Any]
+    objects: Table | None
+
+
+def render(title: str, overview: Page | None, viewers: Sequence[Viewer] = ()) -> str:
+    """One document as HTML text; everything that is not ours is escaped.
+
+    With several parts one is shown at a time, which the part of the address after # names.
+    """
+    style, script = _assets()
+    text = (
+        _environment()
+        .get_template("document.html")
+        .render(
+            title=title,
+            overview=overview,
+            viewers=viewers,
+            chart_size=(chart.WIDTH, chart.HEIGHT),
+            style=Markup(style),
+            script=Markup(script),
+            style_hash=_hash(style),
+            script_hash=_hash(script),
+        )
+    )
+    # File names may hold bytes that are no text; UTF-8 has no place for them.
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+@cache
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("vostool.reporting"),
         autoescape=True,
@@ -127,17 +117,21 @@ def render_page(page: Page) -> str:
         lstrip_blocks=True,
     )
     environment.filters["cell"] = format_cell
-    environment.filters["svg"] = Markup
-    return environment.get_template("page.html").render(page=page)
+    environment.filters["sort_key"] = sort_key
+    environment.tests["link"] = lambda cell: isinstance(cell, Link)
+    environment.tests["picture"] = lambda cell: isinstance(cell, Picture)
+    return environment
 
 
-def write_page(target: Path, page: Page) -> None:
-    """Write the page atomically."""
-    write_text(target, render_page(page))
+@cache
+def _assets() -> tuple[str, str]:
+    """Style and script."""
+    folder = resources.files("vostool.reporting") / "assets"
+    style = (folder / STYLE).read_text(encoding="utf-8")
+    parts = [(folder / name).read_text(encoding="utf-8") for name in SCRIPTS]
+    return style, '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
 
 
-def format_cell(cell: Cell) -> str:
-    """0.8123 -> "81.2"; None and NaN -> a dash; the rest as text."""
-    if cell is None or cell != cell:
-        return "–"
-    return f"{100 * cell:.1f}" if isinstance(cell, float) else str(cell)
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"sha256-{base64.b64encode(digest).decode('ascii')}"

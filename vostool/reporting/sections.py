@@ -1,4 +1,4 @@
-"""Sections of a report without pictures: scores, scores over time, objects, provenance."""
+"""Sections of a report on predictions as a whole: scores, scores over time, provenance."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from vostool.reporting.chart import Chart
 from vostool.reporting.entry import Entry, ScoredObject, Scores
-from vostool.reporting.page import Best, Cell, Column, Section, Table
-from vostool.reporting.plot import plot_over_time
+from vostool.reporting.page import Section
+from vostool.reporting.table import Cell, Column, Table
 
 TOLD = ("memory", "views", "tta", "feedback", "method", "steps")
 """Settings that the provenance of a prediction names; `tta` is what `views` was called."""
@@ -32,44 +33,18 @@ def scores_section(entries: Sequence[Entry]) -> Section:
         f"Per cent, means over {len(objects)} objects in {len({o.video for o in objects})} videos."
     )
     table = Table([Column("prediction"), *columns], rows, caption=caption)
-    return Section("Scores", [f"Note: {note}." for note in notes], [table])
+    return Section("Scores", [f"Note: {note}." for note in notes], tables=[table])
 
 
-def objects_section(entries: Sequence[Entry]) -> Section:
-    """The mean score of every object under every prediction."""
+def time_section(entries: Sequence[Entry]) -> Section:
+    """Scores of all objects against the time since their masks were given."""
     scored = _scored(entries)
-    means = [{(o.video, o.id): _mean(o) for o in scores.objects} for _, scores in scored]
-    rows: list[list[Cell]] = [
-        [
-            item.video,
-            item.id,
-            item.category,
-            len(item.frames),
-            *(mean.get((item.video, item.id)) for mean in means),
-        ]
-        for item in scored[0][1].objects
-    ]
-    columns = [Column(name) for name in ("video", "object", "category", "frames")]
-    columns += [Column(entry.label, Best.HIGHEST) for entry, _ in scored]
-    caption = f"Mean {scored[0][1].per_frame_name} in per cent."
-    return Section("Objects", tables=[Table(columns, rows, compare="row", caption=caption)])
-
-
-def time_section(entries: Sequence[Entry], videos: Sequence[str]) -> Section:
-    """Scores against the time since the mask was given, over all objects and for some videos."""
-    scored = [(entry.label, scores.objects) for entry, scores in _scored(entries)]
-    name = _scored(entries)[0][1].per_frame_name
-    overall = {label: _by_position(objects) for label, objects in scored}
-    title = "all objects, from their first scored on"
-    plots = [plot_over_time(overall, ylabel=name, title=title)]
-    for video in videos:
-        series = {
-            label: _by_position([item for item in objects if item.video == video])
-            for label, objects in scored
-        }
-        if any(series.values()):
-            plots.append(plot_over_time(series, ylabel=name, title=video))
-    return Section("Scores over time", plots=plots)
+    chart = Chart.of(
+        {entry.label: _by_position(scores.objects) for entry, scores in scored},
+        title="All objects, from their first scored frame on",
+        ylabel=scored[0][1].per_frame_name,
+    )
+    return Section("Scores over time", charts=[chart])
 
 
 def provenance_section(entries: Sequence[Entry]) -> Section:
@@ -84,10 +59,6 @@ def provenance_section(entries: Sequence[Entry]) -> Section:
 
 def _scored(entries: Sequence[Entry]) -> list[tuple[Entry, Scores]]:
     return [(entry, entry.scores) for entry in entries if entry.scores is not None]
-
-
-def _mean(item: ScoredObject) -> float | None:
-    return float(np.mean(item.per_frame)) if len(item.frames) else None
 
 
 def _by_position(objects: Sequence[ScoredObject]) -> list[float | None]:
