@@ -18,8 +18,9 @@ from vostool.core.errors import DataError, UsageError, VostoolError
 from vostool.core.interrupts import Interrupted
 
 NO_MEMORY = (
-    "error: not enough memory: use smaller frames (--short-side), fewer views (--tta), a bounded "
-    "memory (--max-memory) or a smaller batch, or close other programs\n"
+    "error: not enough memory: use fewer objects at once (--objects-at-once 1), smaller frames "
+    "(--short-side), a bounded memory (--max-memory), fewer views (--tta) or a smaller batch, or "
+    "close other programs\n"
 )
 COMMANDS = [name for name in registry.names("vostool.cli") if name not in module.HELPERS]
 

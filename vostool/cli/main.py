@@ -160,8 +160,9 @@ def _sentence(error: Exception) -> str | None:
     """What to say of an error that no code of ours raised; None where only a traceback helps."""
     if is_out_of_memory(error):
         return (
-            "not enough memory: use smaller frames (--short-side), fewer views (--tta), a bounded "
-            "memory (--max-memory) or a smaller batch, or close other programs"
+            "not enough memory: use fewer objects at once (--objects-at-once 1), smaller frames "
+            "(--short-side), a bounded memory (--max-memory), fewer views (--tta) or a smaller "
+            "batch, or close other programs"
         )
     if isinstance(error, OSError) and error.errno in _SYSTEM_REMEDIES:
         where = f" ({printable(str(error.filename))})" if error.filename is not None else ""

@@ -82,6 +82,7 @@ _NO_MEMORY = (
     "not enough memory",
     "Insufficient memory",
     "out of memory",
+    "bad_alloc",
     "Storage size calculation overflowed",
     "Overflow when unpacking long",
 )

@@ -5,15 +5,17 @@ from __future__ import annotations
 import errno
 import json
 import os
+import weakref
 from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 import pytest
+import torch
 from colour_stub import ColourStub
 from moving_squares import write_video
 
-from vostool.core.errors import DataError, OutputError, UsageError
+from vostool.core.errors import DataError, OutputError, UsageError, VostoolError
 from vostool.core.output import Output
 from vostool.datasets.selection import Selection
 from vostool.media.masks import write_mask
@@ -383,3 +385,47 @@ def test_frames_above_480p_are_made_smaller_and_that_is_said(
     folder = PredictionFolder(out)
     for video, truth in made:
         assert folder.mask(video.name, "00001").shape == truth["00001"].shape
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't "
+                     "allocate memory: you tried to allocate 99 bytes. Error code 12"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    ],
+    ids=["python", "processor", "gpu"],
+)  # fmt: skip
+def test_a_video_that_needs_too_much_memory_is_left_out_with_a_sentence(
+    tmp_path, checkpoint, monkeypatch, caplog, error
+):
+    """What the failed frame held is let go of before the next video begins."""
+    held: list[weakref.ref] = []
+
+    class Hungry(ColourStub):
+        def segment(self, frame, features, state):
+            if len(state.slots) < 3:
+                assert not held or held[0]() is None
+                return super().segment(frame, features, state)
+            block = torch.zeros(1000)
+            held.append(weakref.ref(block))
+            raise type(error)(*error.args)
+
+    monkeypatch.setattr(stage, "load_segmenter", lambda path: (Hungry(), {"name": "stub"}))
+    made = [
+        write_video(tmp_path / "data", name, 3, ids=ids)[0]
+        for name, ids in (("a", (2, 7)), ("b", (2, 7, 9)), ("c", (2,)))
+    ]
+    out, settings = tmp_path / "out", InferenceSettings.of(**FAST)
+    with pytest.raises(VostoolError) as caught:
+        infer([checkpoint], made, Output(out), settings)
+    assert caught.value.exit_code == 1
+    told = str(caught.value)
+    assert told.startswith("not enough memory (video b with 3 objects): ")
+    assert all(word in told for word in ("--objects-at-once", "--short-side", "--max-memory"))
+    assert held and _status(out) == {"a": "finished", "b": "failed", "c": "finished"}
+    assert not list((out / "Annotations").glob("b/*"))
+    monkeypatch.setattr(stage, "load_segmenter", lambda path: (ColourStub(), {"name": "stub"}))
+    again = settings.changed(objects_at_once=1)
+    assert infer([checkpoint], made, Output(out, resume=True), again).videos == ("b",)

@@ -13,6 +13,7 @@ from vostool.core.errors import OutputError, VostoolError
 from vostool.core.types import Video
 from vostool.inference.engine import FrameResult
 from vostool.inference.files import VideoSource
+from vostool.inference.memory_error import within_memory
 from vostool.inference.run import Report, Request, Run
 from vostool.inference.source import SourceFrame
 from vostool.inference.writer import WriteBehind
@@ -28,7 +29,7 @@ class VideoWorker:
     Attributes:
         done: names of the videos that were run to their end.
         frames: frames run through in them.
-        first_error: of the videos that could not be read.
+        first_error: of the videos that were left out.
     """
 
     def __init__(self, prediction: PredictionRun, run: Run):
@@ -38,7 +39,7 @@ class VideoWorker:
         self.first_error: VostoolError | None = None
 
     def run_all(self, videos: Sequence[Video]) -> None:
-        """Do all videos; leave out those that cannot be read.
+        """Do all videos; leave out those that cannot be read, or need more memory than there is.
 
         Raises:
             OutputError: results cannot be written; nothing more is done.
@@ -63,7 +64,9 @@ class VideoWorker:
         writer.submit(self._prediction.begin, source.name)
         request = Request(self._prediction.probabilities, report)
         # Wrappers put back what they changed, also where results cannot be written.
-        with closing(self._run(_Counted(source, bar), request)) as results:
+        where = f"video {source.name} with {len(source.ids)} objects"
+        results = within_memory(self._run(_Counted(source, bar), request), where)
+        with closing(results):
             for result in results:
                 self._write(source, result, writer)
         seconds = time.monotonic() - start
