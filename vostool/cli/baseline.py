@@ -26,9 +26,11 @@ def run(
 ) -> None:
     """Copy masks."""
     from vostool.core.output import Output
+    from vostool.stages.next_commands import after_predictions
     from vostool.stages.predict.baseline import baseline
     from vostool.stages.selecting import Asked, select_videos
 
     options.show_messages(quiet)
     selection = select_videos(Asked(dataset, root, split, tuple(video or ())))
     baseline(selection, Output(out, overwrite=overwrite))
+    options.show_next(after_predictions(out))

@@ -61,6 +61,7 @@ def run(
     """Run the command."""
     from vostool.core.options import assign, read_assignment
     from vostool.core.output import Output
+    from vostool.stages.next_commands import after_predictions
     from vostool.stages.predict.ensemble import ensemble
 
     options.show_messages(quiet, verbose)
@@ -76,3 +77,4 @@ def run(
         videos=video or (),
     )
     print(f"{result.folder} ({result.method}, {result.frames} frames)")
+    options.show_next(after_predictions(result.folder))

@@ -36,6 +36,7 @@ def run(
 ) -> None:
     """Run the command."""
     from vostool.core.output import Output
+    from vostool.stages.next_commands import after_predictions
     from vostool.stages.predict.import_masks import import_masks
     from vostool.stages.selecting import Asked, select_videos
 
@@ -52,3 +53,4 @@ def run(
     print(f"{result.folder} ({result.masks} masks)")
     if result.faults:
         raise typer.Exit(1)
+    options.show_next(after_predictions(result.folder))

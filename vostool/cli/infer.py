@@ -55,7 +55,8 @@ def run(
     root: options.Root = None,
     split: options.Split = None,
     checkpoint: Annotated[
-        list[Path] | None, typer.Option(help="Trained network; may be repeated.")
+        list[Path] | None,
+        typer.Option(help="Trained network; may be repeated; default those of --recipe."),
     ] = None,
     network: Annotated[
         list[str] | None,
@@ -76,9 +77,14 @@ def run(
     """Run the command."""
     from vostool.core.figures import rate
     from vostool.core.output import Output
+    from vostool.stages.next_commands import after_predictions, beside, command
     from vostool.stages.predict.infer import NetworkChoice, infer
     from vostool.stages.predict.infer_own import infer_own
-    from vostool.stages.predict.inference_recipe import combine, read_inference_recipe
+    from vostool.stages.predict.inference_recipe import (
+        combine,
+        read_inference_recipe,
+        recipe_checkpoints,
+    )
     from vostool.stages.predict.own_video import own_video, refuse_alone, refuse_data_set
     from vostool.stages.selecting import Asked, select_videos
 
@@ -86,6 +92,8 @@ def run(
     chosen = None if recipe is None else read_inference_recipe(recipe)
     given = given_flags(flags, *HALVES, switches=WRAPPERS)
     networks = [*(checkpoint or ()), *map(NetworkChoice.parse, network or ())]
+    if recipe is not None and chosen is not None and not networks:
+        networks = [*recipe_checkpoints(recipe, chosen)]
     asked = Asked(dataset, root, split, tuple(video or ()))
     output, settings = Output(out, resume, overwrite), combine(chosen, given, overrides or ())
     if source is None:
@@ -97,5 +105,8 @@ def run(
         result = infer_own(networks, own, output, settings, movie)
     speed = f", {rate(result.frames, result.seconds, 'frames')}" if result.frames else ""
     print(f"{result.folder} ({len(result.videos)} videos{speed})")
-    if chosen is not None and chosen.postprocess.steps:
-        print(f"the recipe goes on with: vostool postprocess {out} --recipe {recipe} --out ...")
+    if recipe is not None and chosen is not None and chosen.postprocess.steps:
+        final = beside(out, "-final")
+        options.show_next(command("postprocess", out, "--recipe", recipe, "--out", final))
+    else:
+        options.show_next(None if movie is not None else after_predictions(out))

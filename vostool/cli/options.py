@@ -70,6 +70,13 @@ def show_messages(quiet: bool = False, verbose: bool = False) -> None:
     console.show_messages(console.level(quiet=quiet, verbose=verbose))
 
 
+def show_next(command: str | None) -> None:
+    """Say which command usually follows, on a line of its own to be copied; nothing for None."""
+    if command is not None:
+        log.info("next:")
+        log.info(command)
+
+
 def show_server(server: Server | None) -> None:
     """Say whether a server still takes submissions."""
     if server is None:

@@ -38,6 +38,7 @@ def run(
 ) -> None:
     """Run the command."""
     from vostool.core.output import Output
+    from vostool.stages.next_commands import after_packaging
     from vostool.stages.selecting import Asked, select_videos
     from vostool.stages.submit.package_submission import package_submission
     from vostool.stages.submit.rehearse import rehearse_submission
@@ -61,3 +62,4 @@ def run(
     options.show_server(report.server)
     if scores is not None:
         options.results().print(scores.table())
+    options.show_next(after_packaging(report.archive, selection, rehearse=rehearse))

@@ -59,6 +59,7 @@ def run(
 ) -> None:
     """Run the command."""
     from vostool.core.output import Output
+    from vostool.stages.next_commands import after_predictions
     from vostool.stages.predict.postprocess import postprocess
     from vostool.stages.selecting import Asked, select_if_known
 
@@ -79,3 +80,4 @@ def run(
         videos=video or (),
     )
     print(f"{result.folder} ({result.changed_fraction:.2%} of the pixels changed)")
+    options.show_next(after_predictions(result.folder))

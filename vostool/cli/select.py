@@ -42,7 +42,9 @@ def run(
 ) -> None:
     """Score the last checkpoints of a run on held-out videos and keep the best."""
     from vostool.stages.choose.select import select
+    from vostool.stages.next_commands import after_selecting
     from vostool.stages.train.training_data import DataFolders
+    from vostool.training.checkpoints.run_folder import RunFolder
 
     options.show_messages(quiet, verbose)
     result = select(
@@ -55,3 +57,4 @@ def run(
         device=device,
     )
     options.results().print(result.table())
+    options.show_next(after_selecting(RunFolder(run).best, result.held_out))

@@ -58,6 +58,7 @@ def run(
     """Train a network as a recipe says."""
     from vostool.core.output import Output
     from vostool.recipe import load_recipe
+    from vostool.stages.train.after_training import after_training
     from vostool.stages.train.train import TrainingRun, train
     from vostool.stages.train.training_data import DataFolders
     from vostool.training.loop.distributed import is_main_process
@@ -77,3 +78,4 @@ def run(
     result = train(chosen, task)
     if is_main_process():
         print(result.best or result.folder)
+        options.show_next(after_training(chosen, task) if result.finished else None)

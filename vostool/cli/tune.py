@@ -88,6 +88,7 @@ def run(
     from vostool.core.output import Output
     from vostool.stages.choose.tune import tune
     from vostool.stages.choose.tuning import TuningChoices
+    from vostool.stages.next_commands import after_tuning
     from vostool.stages.predict.infer import InferenceSettings
     from vostool.stages.selecting import Asked, select_videos
 
@@ -96,9 +97,10 @@ def run(
     tried |= {"steps": steps, "set": step_values}
     given = given_flags(flags, *HALVES)
     files = given.pop("model_files", None)
+    held_out = select_videos(Asked(dataset, root, split, tuple(video or ())))
     result = tune(
         checkpoint,
-        select_videos(Asked(dataset, root, split, tuple(video or ()))),
+        held_out,
         TuningChoices(**{name: tuple(values) for name, values in tried.items() if values}),
         Output(out, resume, overwrite),
         work=work,
@@ -107,3 +109,4 @@ def run(
     )
     options.results().print(result.table())
     print(result.recipe)
+    options.show_next(after_tuning(result.recipe, held_out, result.model_files))

@@ -71,8 +71,8 @@ def project_defaults(folder: Path | None = None) -> list[Defaults]:
     file = next((p / FILE for p in (here, *here.parents) if (p / FILE).is_file()), None)
     if file is not None:
         values = parse_as(_File, read_toml(file), file)
-        roots = {name: _shorter(file.parent / place) for name, place in values.roots.items()}
-        found.append(Defaults(str(_shorter(file)), values.dataset, values.split, roots))
+        roots = {name: seen_from_here(file.parent / place) for name, place in values.roots.items()}
+        found.append(Defaults(str(seen_from_here(file)), values.dataset, values.split, roots))
     return found
 
 
@@ -86,6 +86,6 @@ def _of_environment(variables: Mapping[str, str]) -> Defaults:
     return Defaults("the environment", dataset, split, roots)
 
 
-def _shorter(path: Path) -> Path:
-    """Seen from the current folder, where it lies below that."""
+def seen_from_here(path: Path) -> Path:
+    """A path as it is seen from the current folder, where it lies below that."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -45,6 +45,19 @@ def select_videos(asked: Asked, predictions: Iterable[Path] = ()) -> Selection:
         UsageError: nobody knows the data set, its root or its split; predictions are of several.
         DataError: a `run.json` or `vostool.toml` cannot be read.
     """
+    selection, sources = resolve(asked, predictions)
+    _tell(f"{selection} in {selection.root}", sources)
+    return selection
+
+
+def resolve(
+    asked: Asked, predictions: Iterable[Path] = ()
+) -> tuple[Selection, dict[str, str | None]]:
+    """As `select_videos`, in silence: the videos, and where each part that was not written is from.
+
+    Raises:
+        UsageError, DataError: as there.
+    """
     origins = _origins(predictions)
     _require_one("data set", asked.dataset, {origin.dataset for origin in origins})
     places = [*map(_as_defaults, origins), *project_defaults()]
@@ -53,11 +66,8 @@ def select_videos(asked: Asked, predictions: Iterable[Path] = ()) -> Selection:
     _require_one("split", asked.split, {origin.split for origin in fitting if origin.split})
     split, split_from = _split(asked, dataset, places)
     root, root_from = _root(asked, dataset, places)
-    _tell(
-        f"{dataset} {split} in {root}",
-        {"data set": dataset_from, "split": split_from, "root": root_from},
-    )
-    return Selection(dataset, root, split, tuple(asked.videos))
+    sources = {"data set": dataset_from, "split": split_from, "root": root_from}
+    return Selection(dataset, root, split, tuple(asked.videos)), sources
 
 
 def select_if_known(asked: Asked, predictions: Iterable[Path]) -> Selection | None:

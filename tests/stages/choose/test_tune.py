@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
+import os
+import shlex
 import tomllib
 from pathlib import Path
 
@@ -66,7 +69,8 @@ def held_out(root: Path, split: Path) -> Selection:
     return Selection("davis2016", root, f"{split}:val")
 
 
-def test_the_best_setting_becomes_a_recipe(root, checkpoint, split, tmp_path) -> None:
+def test_the_best_setting_becomes_a_recipe(root, checkpoint, split, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
     out, videos = tmp_path / "tuned.toml", held_out(root, split)
     choices = TuningChoices(tta=("0.25", "none"), steps=("none", "drop-small,fill-holes"))
     result = tune([checkpoint], videos, choices, Output(out), settings=FAST)
@@ -318,7 +322,6 @@ def test_commands_hand_the_recipe_on(root, checkpoint, split, tmp_path, capsys) 
     }
     val = ["--split", "val", "--recipe", out, "-q"]
     assert _call("infer", *common, *val, "--out", tmp_path / "a", "--device", "cpu") == 0
-    assert "vostool postprocess" in capsys.readouterr().out
     settings = json.loads((tmp_path / "a" / "run.json").read_text())["settings"]
     assert (settings["views"], settings["memory"]) == ("flip", ["every:2"])
     # What is written on the command line wins, be it a default.
@@ -404,3 +407,44 @@ def test_the_table_has_per_cent_and_tells_slow_settings_in_seconds_per_frame() -
     ):
         assert text in shown
     assert [trial.as_json()["figures"] for trial in trials] == figures
+
+
+def test_a_tuned_recipe_remembers_its_checkpoints(
+    root, checkpoint, split, tmp_path, monkeypatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    common = ["--dataset", "davis2016", "--root", root, "--precision", "fp32"]
+    tuned = ["--split", f"{split}:val", "--tta", "none", "--steps", "drop-small"]
+    recipes = tmp_path / "recipes"
+    recipes.mkdir()
+    assert (
+        _call("tune", *common, *tuned, "--checkpoint", checkpoint, "--out", "recipes/t.toml") == 0
+    )
+    shown = capsys.readouterr().err.splitlines()
+    words = shlex.split(shown[shown.index("next:") + 1])
+    assert words[:4] == ["vostool", "infer", "--recipe", "recipes/t.toml"]
+    digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    stored = tomllib.loads((recipes / "t.toml").read_text())["checkpoints"]
+    assert stored == {os.path.relpath(checkpoint, recipes): digest}
+    # From another folder, too; what follows is the recipe's post-processing.
+    monkeypatch.chdir(recipes)
+    val = [*common, "--split", "val", "--recipe", "t.toml"]
+    assert _call("infer", *val, "--out", "a") == 0
+    shown = capsys.readouterr().err.splitlines()
+    words = shlex.split(shown[shown.index("next:") + 1])
+    assert words == ["vostool", "postprocess", "a", "--recipe", "t.toml", "--out", "a-final"]
+    assert _call(*words[1:]) == 0
+    (member,) = json.loads((recipes / "a/run.json").read_text())["checkpoints"]
+    assert member["sha256"] == digest
+    # Another file is not taken for it, unless that is asked for.
+    checkpoint.write_text("other weights")
+    capsys.readouterr()
+    assert _call("infer", *val, "--out", "b") == 1
+    told = capsys.readouterr().err
+    assert (
+        "a checkpoint is not the one that t.toml was made with" in told and checkpoint.name in told
+    )
+    assert _call("infer", *val, "--checkpoint", checkpoint, "--out", "c") == 0
+    checkpoint.rename(tmp_path / "elsewhere.ckpt")
+    assert _call("infer", *val, "--out", "d") == 1
+    assert "a checkpoint that t.toml was made with is not there" in capsys.readouterr().err

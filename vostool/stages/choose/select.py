@@ -20,12 +20,13 @@ from vostool.core.figures import per_cent
 from vostool.core.files import write_json
 from vostool.core.reading import read_json
 from vostool.core.typed import require_table
+from vostool.datasets.selection import Selection as HeldOut
 from vostool.inference.validation import Validation
 from vostool.nn.precision import resolve_device, resolve_precision
 from vostool.recipe import Recipe, parse_recipe, with_overrides
 from vostool.reporting.spread import Spread
 from vostool.stages.predict.load import load_segmenter
-from vostool.stages.train.training_data import DataFolders, held_out_videos
+from vostool.stages.train.training_data import DataFolders, held_out_selection, held_out_videos
 from vostool.training.checkpoints.averaging import average_checkpoints
 from vostool.training.checkpoints.checkpoint import describe, load_weights, save_checkpoint
 from vostool.training.checkpoints.run_folder import RECIPE, SELECTION, RunFolder
@@ -54,12 +55,14 @@ class Selection:
     Attributes:
         checkpoints: oldest first.
         videos: that were scored.
+        held_out: the same as videos of their data set.
         average: the mean of the best ones' weights, if that was asked for.
         averaged: which ones those were.
     """
 
     checkpoints: tuple[ScoredCheckpoint, ...]
     videos: tuple[str, ...]
+    held_out: HeldOut
     average: ScoredCheckpoint | None = None
     averaged: tuple[ScoredCheckpoint, ...] = ()
 
@@ -176,7 +179,8 @@ def select(
         figures = validation.score(model, dtype)
         scored.append(ScoredCheckpoint(run / entry.file, entry.iteration, figures))
         log.info(f"{entry.file}: {next(iter(figures))} {per_cent(scored[-1].score)} %")
-    result = Selection(tuple(scored), tuple(video.name for video in validation.videos))
+    names = tuple(video.name for video in validation.videos)
+    result = Selection(tuple(scored), names, held_out_selection(recipe, data))
     if average is not None:
         result = _with_average(result, average, validation, where, dtype)
     files.make_best(result.best.path)

@@ -29,6 +29,7 @@ from vostool.stages.choose.tuning import (
     TuningChoices,
 )
 from vostool.stages.predict.infer import InferenceSettings, infer
+from vostool.stages.predict.inference_recipe import remembered
 from vostool.stages.predict.postprocess import postprocess
 from vostool.stages.score.evaluate import evaluate
 
@@ -81,6 +82,8 @@ def tune(
             log.info(f"setting {number} of {len(networks)}: {network.folder}")
             trials += task.try_all(network, post_processings)
         result = TuneResult(tuple(trials), out, task.names())
+        used = task.settings_of(result.best.network).execution.model_files
+        result = replace(result, model_files=used)
         write_json(folder / "results.json", [trial.as_json() for trial in trials])
         write_text(out, _recipe(result, task))
     return result
@@ -216,6 +219,7 @@ def _recipe(result: TuneResult, task: _Task) -> str:
         "description": f"The best of {len(result.trials)} settings on "
         f"{len(result.videos)} held-out videos of {selection.dataset}",
         "inference": inference,
+        "checkpoints": remembered(task.checkpoints, result.recipe),
     }
     if best.steps.names:
         table["postprocess"] = {"steps": list(best.steps.names)}
@@ -228,6 +232,5 @@ def _recipe(result: TuneResult, task: _Task) -> str:
         "figure": figure,
         "score": round(best.score, 6),
         "first_score": round(result.trials[0].score, 6),
-        "checkpoints": [file_digest(path) for path in task.checkpoints],
     }
     return toml_text(table)

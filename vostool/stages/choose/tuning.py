@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from vostool.core.figures import per_cent, rate
 from vostool.core.options import assign, read_assignment
 from vostool.inference.execution import Execution
 from vostool.inference.options import InferenceOptions, InferenceSettings
+from vostool.inference.run import Files
 from vostool.postprocess.chain import parse_steps, split_setting
 
 NONE, DEFAULT = "none", "default"
@@ -261,11 +262,13 @@ class TuneResult:
     Attributes:
         recipe: the inference recipe that was written.
         videos: that were scored.
+        model_files: that the best setting reads, by name.
     """
 
     trials: tuple[Trial, ...]
     recipe: Path
     videos: tuple[str, ...]
+    model_files: Files = field(default_factory=dict)
 
     @property
     def best(self) -> Trial:

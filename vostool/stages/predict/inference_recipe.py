@@ -7,16 +7,21 @@ frames) is the other half of the options, and left to the command line.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field, model_validator
 
 from vostool.core.described_toml import described_toml
-from vostool.core.errors import UsageError
+from vostool.core.errors import CheckpointError, UsageError
 from vostool.core.options import Options, assign, merged, read_assignment
+from vostool.core.project import seen_from_here
 from vostool.inference.options import InferenceOptions, InferenceSettings
 from vostool.postprocess.chain import parse_steps
+from vostool.predictions.manifest import file_digest
+from vostool.predictions.origin import recorded_root
 from vostool.stages.shipped_files import read_shipped
 
 FOLDER = "inference"
@@ -50,6 +55,11 @@ class InferenceRecipe(Options):
     )
     postprocess: PostprocessValues = Field(
         PostprocessValues(), description="what follows, by `vostool postprocess --recipe`"
+    )
+    checkpoints: dict[str, str] = Field(
+        default_factory=dict,
+        description="networks of `vostool infer` without --checkpoint: a path, seen from this file "
+        "where it is no absolute one, and its SHA-256",
     )
     tuned: dict[str, Any] = Field(
         default_factory=dict, description="where `vostool tune` has the values from"
@@ -85,6 +95,39 @@ def read_inference_recipe(name: str) -> InferenceRecipe:
         DataError: not a TOML file.
     """
     return read_shipped(name, FOLDER, "inference recipe", InferenceRecipe)[1]
+
+
+def remembered(checkpoints: Sequence[Path], recipe: Path) -> dict[str, str]:
+    """What a recipe file holds of the checkpoints that it was made with."""
+    return {recorded_root(path, recipe.parent): file_digest(path) for path in checkpoints}
+
+
+def recipe_checkpoints(name: str, recipe: InferenceRecipe) -> list[Path]:
+    """The checkpoints that a recipe remembers, as seen from the current folder.
+
+    Args:
+        name: what the recipe was read by.
+
+    Raises:
+        CheckpointError: one is not there any more, or is not what it was.
+    """
+    found = []
+    for text, digest in recipe.checkpoints.items():
+        path = seen_from_here(Path(os.path.normpath(Path(name).resolve().parent / text)))
+        if not path.is_file():
+            raise CheckpointError(
+                f"a checkpoint that {name} was made with is not there",
+                where=path,
+                remedy="put it back, or give --checkpoint",
+            )
+        if file_digest(path) != digest:
+            raise CheckpointError(
+                f"a checkpoint is not the one that {name} was made with, it has changed since",
+                where=path,
+                remedy="run vostool tune again, or give --checkpoint to use it all the same",
+            )
+        found.append(path)
+    return found
 
 
 def combine(

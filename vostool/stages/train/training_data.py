@@ -13,8 +13,9 @@ from torch.utils.data import Dataset
 from vostool.core.errors import DataError, UsageError
 from vostool.core.typed import parse_as
 from vostool.core.types import Clip, ProposalSource, Video
-from vostool.datasets.catalogue import load_videos, scoring_rule
+from vostool.datasets.catalogue import load_videos
 from vostool.datasets.folds import find_fold
+from vostool.datasets.selection import Selection
 from vostool.datasets.split import read_split
 from vostool.datasets.still_catalogue import load_stills
 from vostool.inference.propagation_options import PropagationOptions
@@ -158,12 +159,11 @@ def training_clips(recipe: Recipe, places: DataFolders, *, samples: int) -> Data
     return MergedClips(clips, mixed, recipe.merge, seed=recipe.loop.seed)
 
 
-def held_out_videos(recipe: Recipe, places: DataFolders) -> Validation:
-    """What the recipe's validation scores: held-out videos with annotations.
+def held_out_selection(recipe: Recipe, places: DataFolders) -> Selection:
+    """The videos that the recipe's validation names, or those that the offline split holds out.
 
     Raises:
         UsageError: no folder for the entry, or no word on which videos are held out.
-        DataError: videos are missing.
     """
     options = recipe.validation
     if options.data is None or options.data not in places.folders:
@@ -173,22 +173,32 @@ def held_out_videos(recipe: Recipe, places: DataFolders) -> Validation:
         )
     entry, root = recipe.data[options.data], places.folders[options.data]
     assert entry.video is not None
+    split = entry.split if options.videos else f"{_split_of(places, entry.video)}:val"
+    return Selection(entry.video, root, split, options.videos)
+
+
+def held_out_videos(recipe: Recipe, places: DataFolders) -> Validation:
+    """What the recipe's validation scores: held-out videos with annotations.
+
+    Raises:
+        UsageError: no folder for the entry, or no word on which videos are held out.
+        DataError: videos are missing.
+    """
+    options = recipe.validation
+    held_out = held_out_selection(recipe, places)
+    videos = held_out.whole().load()
     if options.videos:
-        videos = _named(_load(entry, root), options.videos, root)
-        rule = scoring_rule(entry.video, root, entry.split)
-    else:
-        videos = _section(entry, root, places, "val")
-        rule = scoring_rule(entry.video, root, f"{places.split_file}:val")
+        videos = _named(videos, options.videos, held_out.root)
     chosen = {"memory": options.memory, "short_side": options.short_side or "auto"}
     propagation = parse_as(
         PropagationOptions, chosen, "validation", remedy="correct the recipe", error=UsageError
     )
     return Validation(
         videos[: options.max_videos],
-        rule,
+        held_out.scoring_rule(),
         propagation,
         options.max_frames,
-        places.source(options.data),
+        places.source(str(options.data)),
     )
 
 
