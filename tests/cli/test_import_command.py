@@ -38,7 +38,7 @@ def test_masks_are_imported_and_know_their_data_set(folders, capsys):
     assert np.array_equal(np.unique(PredictionFolder(out).mask("d", "00003")), [0, 1])
     assert select_videos(Asked(), [out]).root == root
     assert call("evaluate", out) == 0
-    assert "1.0000" in capsys.readouterr().out
+    assert "100.00" in capsys.readouterr().out
 
 
 def test_what_is_missing_is_one_line_and_exit_code_one(folders, capsys):

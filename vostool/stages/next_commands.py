@@ -106,8 +106,8 @@ def after_predictions(folder: Path) -> str | None:
 
     Of a run of several processes, the last one knows.
     """
-    predictions = PredictionFolder(folder)
     try:
+        predictions = PredictionFolder(folder)
         predictions.require_finished()
         selection, _ = resolve(Asked(), [folder])
     except VostoolError:
