@@ -152,6 +152,6 @@ def test_proposals_that_a_network_makes_are_written_and_their_recall_said(
             found = [annotation["segmentation"] for annotation in of_image]
             best.append(official.iou(found, [truth], [0]).max())
     for overlap in (0.5, 0.75):
-        assert f"{np.mean(np.array(best) >= overlap):.3f} at IoU {overlap}" in printed
+        assert f"{100 * np.mean(np.array(best) >= overlap):.2f} % at IoU {overlap}" in printed
     assert call("propose", *videos) == 2
     assert "pass --source or --checkpoint" in capsys.readouterr().err
