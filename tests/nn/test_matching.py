@@ -101,23 +101,25 @@ def test_local_matching_equals_loops_for_every_window(windows, rate, size) -> No
             torch.testing.assert_close(result[view, :, index].double(), expected, atol=1e-5, rtol=0)
 
 
-def test_gradients_of_matching_are_those_of_the_plain_formula() -> None:
+@pytest.mark.parametrize("rate", [1, 2])
+def test_gradients_of_matching_are_those_of_the_plain_formula(rate: int) -> None:
+    windows = (rate, 2 * rate)
     query, other = random(1, 3, 4, 5).requires_grad_(), random(1, 3, 4, 5, seed=1).requires_grad_()
     labels = random_labels(1, 4, 5, instances=2)
     found = ReferenceSet()
     found.add(other, labels, 3)
     near = BoundedDistance()(found.nearest(query)).sum()
-    near = near + BoundedDistance()(local_nearest(query, other, labels, 3, (1, 2))).sum()
+    near = near + BoundedDistance()(local_nearest(query, other, labels, 3, windows, rate)).sum()
     grads = torch.autograd.grad(near, [query, other])
 
     apart = (query.flatten(2)[..., None] - other.flatten(2)[:, :, None]).square().sum(1)
     y, x = torch.arange(20) // 5, torch.arange(20) % 5
     gap = torch.maximum((y[:, None] - y).abs(), (x[:, None] - x).abs())
+    met = ((y[:, None] - y) % rate == 0) & ((x[:, None] - x) % rate == 0)
     plain = torch.zeros(())
     for instance in range(3):
         own = labels.flatten() == instance
-        for reach in (100, 1, 2):
-            allowed = own & (gap <= reach)
+        for allowed in (own.expand(20, 20), *(own & met & (gap <= window) for window in windows)):
             d = apart[0].masked_fill(~allowed, INFINITY).amin(1)
             plain = plain + (2 * torch.sigmoid(d) - 1).sum()
     expected = torch.autograd.grad(plain, [query, other])

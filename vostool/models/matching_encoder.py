@@ -34,11 +34,11 @@ class EncodedFrame:
     embeddings: tuple[torch.Tensor, ...]
     coarse: torch.Tensor
 
-    def of(self, index: int) -> EncodedFrame:
-        """One of the images, V = 1."""
-        only = slice(index, index + 1)
-        parts = tuple(part[only] for part in self.embeddings)
-        return EncodedFrame(self.size, self.low[only], parts, self.coarse[only])
+    def frames(self) -> list[EncodedFrame]:
+        """Each of the images by itself, V = 1; in one step, so that gradients are joined once."""
+        scales = zip(*(part.split(1) for part in self.embeddings), strict=True)
+        parts = zip(self.low.split(1), scales, self.coarse.split(1), strict=True)
+        return [EncodedFrame(self.size, *part) for part in parts]
 
 
 class MatchingEncoder(nn.Module):

@@ -262,8 +262,9 @@ class MatchingNetwork(nn.Module):
         encoded = self.encoder(self.input_spec.normalise(clip.images).flatten(0, 1))
         shape = (count, frames - 1, clip.present.shape[1] + 1, *encoded.size)
         logits = encoded.low.new_full(shape, float("-inf"), dtype=torch.float32)
+        single = encoded.frames()
         for index in range(count):
-            own = [encoded.of(index * frames + time) for time in range(frames)]
+            own = single[index * frames : (index + 1) * frames]
             rows = torch.cat([clip.present.new_ones(1), clip.present[index]]).nonzero()[:, 0]
             labels = _rows_only(clip.labels[index], rows)
             found = self._clip_logits(own, labels, len(rows), clip.previous is not None)

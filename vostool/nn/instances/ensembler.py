@@ -143,7 +143,7 @@ class CollaborativeEnsembler(nn.Module):
         x = self._stage(self.stage8, fine, maps.stride8, rows)
         x = self._stage(self.stage16, x, maps.stride16, rows, at16)
         x = self.context(x, rows)
-        x = F.interpolate(x, fine.shape[2:], mode="bicubic", align_corners=True)
+        x = _enlarged(x, (fine.shape[2], fine.shape[3]))
         shared = low.repeat_interleave(vectors.shape[1], dim=0)
         x = torch.cat([x, self.shortcut(torch.cat([shared, fine], 1))], 1)
         for layer in self.decode:
@@ -175,3 +175,16 @@ def _decoding(in_channels: int, channels: int) -> nn.Sequential:
         nn.GroupNorm(GROUPS, channels),
         nn.ReLU(),
     )
+
+
+def _enlarged(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Bicubic with aligned corners, as two products with matrices: several times faster."""
+    rows, columns = (_bicubic(old, new, x) for old, new in zip(x.shape[2:], size, strict=True))
+    return rows @ x @ columns.t()
+
+
+def _bicubic(old: int, new: int, like: torch.Tensor) -> torch.Tensor:
+    """Weights `[new, old]` of the bicubic interpolation along one axis."""
+    each = torch.eye(old, device=like.device)[None, :, :, None]
+    found = F.interpolate(each, (new, 1), mode="bicubic", align_corners=True)
+    return found[0, :, :, 0].t().to(like.dtype)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import torch
-from torch.utils.checkpoint import checkpoint
+
+from vostool.nn.matching.found import with_gradient
 
 DISTANCES_AT_ONCE = 1 << 20
 """Distances between query and reference pixels that are held at once (4 MiB of float32)."""
@@ -70,7 +71,7 @@ class ReferenceSet:
 def nearest_squared(query: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
     """min over r of |q - r|^2, exact, with at most `DISTANCES_AT_ONCE` distances in memory.
 
-    Gradients are those of the nearest pixel; distances are computed again for them, not kept.
+    Gradients are those of the nearest pixel.
 
     Args:
         query: float32 `[q, C]`; reference: float32 `[n, C]`.
@@ -80,16 +81,19 @@ def nearest_squared(query: torch.Tensor, reference: torch.Tensor) -> torch.Tenso
     """
     if not len(reference):
         return query.new_full((len(query),), float("inf"))
-    # |q - r|^2 = |q|^2 + (-2 q, 1) . (r, |r|^2): one product, and the minimum needs no more.
-    long = torch.cat([reference, reference.square().sum(1, keepdim=True)], 1).t()
-    lengths = query.square().sum(1)
-    short = torch.cat([-2 * query, torch.ones_like(query[:, :1])], 1)
-    chunks = short.split(max(1, DISTANCES_AT_ONCE // len(reference)))
-    if torch.is_grad_enabled() and (query.requires_grad or reference.requires_grad):
-        parts = [checkpoint(_smallest_product, part, long, use_reentrant=False) for part in chunks]
-    else:
-        parts = [_smallest_product(part, long) for part in chunks]
-    return lengths + torch.cat(parts)
+    needs_gradient = torch.is_grad_enabled() and (query.requires_grad or reference.requires_grad)
+    with torch.no_grad():
+        # |q - r|^2 = |q|^2 + (-2 q, 1) . (r, |r|^2): one product, and the minimum needs no more.
+        long = torch.cat([reference, reference.square().sum(1, keepdim=True)], 1).t()
+        lengths = query.square().sum(1)
+        short = torch.cat([-2 * query, torch.ones_like(query[:, :1])], 1)
+        chunks = short.split(max(1, DISTANCES_AT_ONCE // len(reference)))
+        if not needs_gradient:
+            return lengths + torch.cat([_smallest_product(part, long) for part in chunks])
+        found = [(part @ long).min(1) for part in chunks]
+        squared = lengths + torch.cat([part.values for part in found])
+        place = torch.cat([part.indices for part in found])
+    return with_gradient(squared[None], place[None], query, reference)[0]
 
 
 def _smallest_product(rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:

@@ -5,14 +5,14 @@ Axes: V views, K instances (background first), C channels, h x w feature pixels,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import torch
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
 
 from vostool.nn.matching.distance import labels_at
+from vostool.nn.matching.found import with_gradient
 
 BLOCK = 32
 """Columns whose distances to a row of their neighbourhood are one matrix product."""
@@ -106,6 +106,31 @@ def _dense_nearest(
     reaches: Sequence[int],
 ) -> torch.Tensor:
     """`local_nearest` without rate; reaches ascending, the result `[B, K, n, h, w]` in order."""
+    needs_gradient = torch.is_grad_enabled() and (query.requires_grad or previous.requires_grad)
+    with torch.no_grad():
+        squared, step = _search(query, previous, labels, instances, reaches, needs_gradient)
+    if step is None:
+        return squared
+    pixels = torch.arange(labels.numel(), device=step.device).view(labels.shape)
+    place = step + pixels[:, None, None]
+    searches = [part.permute(1, 2, 0, 3, 4).flatten(2).flatten(0, 1) for part in (squared, place)]
+    rows = [maps.permute(0, 2, 3, 1).flatten(0, 2) for maps in (query, previous)]
+    found = with_gradient(*searches, *rows).view(instances, len(reaches), *labels.shape)
+    return found.permute(2, 0, 1, 3, 4)
+
+
+def _search(
+    query: torch.Tensor,
+    previous: torch.Tensor,
+    labels: torch.Tensor,
+    instances: int,
+    reaches: Sequence[int],
+    steps: bool,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Squared distances `[B, K, n, h, w]` and, if asked for, the steps to the pixels found.
+
+    A step is dy * w + dx, 0 where nothing was found.
+    """
     height, width = query.shape[-2:]
     most = reaches[-1]
     fill = -width % BLOCK
@@ -113,23 +138,25 @@ def _dense_nearest(
     long = torch.cat([previous, previous.square().sum(1, keepdim=True)], 1)
     long = F.pad(long, (most, most + fill, most, most))
     owner = F.pad(labels, (most, most + fill, most, most), value=NOWHERE)
-    best = [query.new_full((len(query), instances, height, width), float("inf")) for _ in reaches]
-    keep = torch.is_grad_enabled() and (query.requires_grad or previous.requires_grad)
+    shape = (len(query), instances, len(reaches), height, width)
+    best = query.new_full(shape, float("inf"))
+    step = labels.new_zeros(shape) if steps else None
     for offset in range(2 * most + 1):
         wanted = [reach for reach in reaches if reach >= abs(offset - most)]
-        line = long[:, :, offset : offset + height]
-        place = owner[:, offset : offset + height]
-        arguments = (rows, line, place, instances, wanted, most, width)
-        found = (
-            checkpoint(_nearest_in_row, *arguments, use_reentrant=False)
-            if keep
-            else _nearest_in_row(*arguments)
-        )
-        first = len(reaches) - len(wanted)
-        for index in range(len(wanted)):
-            best[first + index] = torch.minimum(best[first + index], found[:, :, index])
-    lengths = query.square().sum(1)[:, None, None]
-    return torch.stack(best, dim=2) + lengths
+        line, place = (part[..., offset : offset + height, :] for part in (long, owner))
+        groups = _by_instance(*_row_bands(rows, line, place, wanted[-1], most, width), instances)
+        so_far = best[:, :, len(reaches) - len(wanted) :]
+        if step is None:
+            found = torch.stack([_nested_minima(own, wanted) for own in groups], dim=1)
+            so_far.copy_(torch.minimum(so_far, found))
+        else:
+            pairs = zip(*(_nested_places(own, wanted) for own in groups), strict=True)
+            found, column = (torch.stack(part, dim=1) for part in pairs)
+            steps_so_far = step[:, :, len(reaches) - len(wanted) :]
+            nearer = found < so_far
+            steps_so_far.copy_(torch.where(nearer, column + (offset - most) * width, steps_so_far))
+            so_far.copy_(torch.where(nearer, found, so_far))
+    return best + query.square().sum(1)[:, None, None], step
 
 
 def _query_blocks(query: torch.Tensor) -> torch.Tensor:
@@ -138,38 +165,32 @@ def _query_blocks(query: torch.Tensor) -> torch.Tensor:
     return rows.unflatten(3, (-1, BLOCK)).permute(0, 2, 3, 4, 1).contiguous()
 
 
-def _nearest_in_row(
-    rows: torch.Tensor,
-    line: torch.Tensor,
-    owner: torch.Tensor,
-    instances: int,
-    reaches: Sequence[int],
-    most: int,
-    width: int,
-) -> torch.Tensor:
-    """Smallest |r|^2 - 2 q.r of each instance over one row of the neighbourhood.
+def _row_bands(
+    rows: torch.Tensor, line: torch.Tensor, owner: torch.Tensor, reach: int, most: int, width: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """|r|^2 - 2 q.r of each pixel with one row of its neighbourhood, and whose the pixels r are.
 
     Args:
         rows: of `_query_blocks`.
         line: (r, |r|^2) `[B, C + 1, h, w + 2 * most]`, the row that each query row meets.
         owner: its labels `[B, h, w + 2 * most]`.
-        reaches: columns to each side, ascending.
+        reach: columns to each side.
 
     Returns:
-        `[B, K, n, h, w]`.
+        `[2 * reach + 1, B, h, w]` each.
     """
-    reach = reaches[-1]
     line = line[..., most - reach : line.shape[-1] - most + reach]
     owner = owner[..., most - reach : owner.shape[-1] - most + reach]
-    span = BLOCK + 2 * reach
-    blocks = line.unfold(3, span, BLOCK).permute(0, 2, 3, 1, 4)
+    blocks = line.unfold(3, BLOCK + 2 * reach, BLOCK).permute(0, 2, 3, 1, 4)
     band = _band(rows @ blocks, 2 * reach + 1)[..., :width]
-    labels = owner.unfold(2, 2 * reach + 1, 1).permute(3, 0, 1, 2)[..., :width]
-    found = []
-    for instance in range(instances):
-        own = band.masked_fill(labels != instance, float("inf"))
-        found.append(_nested_minima(own, reaches))
-    return torch.stack(found, dim=1)
+    return band, owner.unfold(2, 2 * reach + 1, 1).permute(3, 0, 1, 2)[..., :width]
+
+
+def _by_instance(
+    band: torch.Tensor, labels: torch.Tensor, instances: int
+) -> Iterator[torch.Tensor]:
+    """The band with infinity at the pixels of others, one instance after the other."""
+    return (band.masked_fill(labels != instance, float("inf")) for instance in range(instances))
 
 
 def _band(products: torch.Tensor, breadth: int) -> torch.Tensor:
@@ -197,3 +218,20 @@ def _nested_minima(band: torch.Tensor, reaches: Sequence[int]) -> torch.Tensor:
             best = torch.minimum(best, torch.minimum(left, right))
         found.append(best)
     return torch.stack(found, dim=1)
+
+
+def _nested_places(band: torch.Tensor, reaches: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """`_nested_minima` and their columns, -reach..reach: slower, for gradients."""
+    middle = reaches[-1]
+    best, column = band[middle - reaches[0] : middle + reaches[0] + 1].min(0)
+    column = column - reaches[0]
+    found = [(best, column)]
+    for inner, outer in pairwise(reaches):
+        if outer > inner:
+            for start, stop in ((-outer, -inner), (inner + 1, outer + 1)):
+                near, index = band[middle + start : middle + stop].min(0)
+                column = torch.where(near < best, index + start, column)
+                best = torch.minimum(best, near)
+        found.append((best, column))
+    values, columns = zip(*found, strict=True)
+    return torch.stack(values, dim=1), torch.stack(columns, dim=1)
