@@ -14,7 +14,7 @@ LAYERS = (
     {"core"},
     {"nn", "media"},
     {"models", "datasets", "predictions", "proposals", "downloads"},
-    {"training", "ensembling", "postprocess", "scoring", "submission", "reporting"},
+    {"training", "ensembling", "postprocess", "scoring", "submission", "reporting", "painting"},
     {"inference"},
     {"recipe"},
     {"stages"},

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from vostool.core.errors import DataError
+from vostool.core.errors import DataError, UsageError
 from vostool.core.types import EncodedMask, Frame, Layer, Video, VideoObject
+from vostool.datasets.frame_names import by_number
 from vostool.datasets.layout import list_files, safe_name
 from vostool.media.images import IMAGE_SUFFIXES, open_image
 from vostool.media.movie import count_frames
@@ -86,6 +87,27 @@ def movie_frames(name: str, path: Path) -> tuple[Frame, ...]:
     if not count:
         raise DataError("the movie has no frames", where=path, remedy="convert it again")
     return tuple(Frame(f"{i:0{DIGITS}d}", path, movie_index=i) for i in range(count))
+
+
+def find_frame(footage: Footage, wanted: str, where: Path | None = None) -> str:
+    """Name of the frame that is named so, or has this number at the end of its name.
+
+    Args:
+        where: what wants it, for the message.
+
+    Raises:
+        UsageError: there is none.
+    """
+    numbers = by_number(footage.names)
+    if wanted in footage.names:
+        return wanted
+    if wanted.isdecimal() and int(wanted) in numbers:
+        return numbers[int(wanted)]
+    raise UsageError(
+        f"{footage.source} has no frame {wanted}",
+        where=where,
+        remedy=f"it has {len(footage.names)} frames, {footage.names[0]} to {footage.names[-1]}",
+    )
 
 
 def _refuse_still(path: Path) -> None:

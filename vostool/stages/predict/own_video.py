@@ -13,11 +13,11 @@ import numpy as np
 from vostool.core.errors import DataError, UsageError
 from vostool.core.listing import some
 from vostool.core.types import Video
-from vostool.datasets.frame_names import by_number
 from vostool.datasets.own_video import (
     Footage,
     GivenMasks,
     encode_masks,
+    find_frame,
     read_footage,
     video_of,
 )
@@ -25,7 +25,7 @@ from vostool.datasets.selection import Selection
 from vostool.datasets.sets import own
 from vostool.media.images import frame_size
 from vostool.predictions.foreign.layouts import ForeignFrame
-from vostool.predictions.foreign.values import look, meaning, to_ids
+from vostool.predictions.foreign.values import VOID_CLEARED, look, meaning, to_ids
 from vostool.predictions.origin import recorded_root
 from vostool.stages.selecting import Asked
 
@@ -175,20 +175,9 @@ def _parse(text: str) -> tuple[str | None, Path]:
 
 def _frame(footage: Footage, said: str | None, file: Path) -> str:
     """Name of the frame that a mask is of."""
-    wanted = file.stem if said is None else said
-    if wanted in footage.names:
-        return wanted
-    numbers = by_number(footage.names)
-    if wanted.isdecimal() and int(wanted) in numbers:
-        return numbers[int(wanted)]
-    if said is None and not wanted.isdecimal():
-        return footage.names[0]
-    raise UsageError(
-        f"{footage.source} has no frame {wanted}",
-        where=file,
-        remedy=f"it has {len(footage.names)} frames, {footage.names[0]} to {footage.names[-1]}; "
-        "say which is meant with --mask FRAME=FILE",
-    )
+    named = file.stem in footage.names or file.stem.isdecimal()
+    wanted = file.stem if said is None and named else said
+    return footage.names[0] if wanted is None else find_frame(footage, wanted, file)
 
 
 def _read_mask(footage: Footage, frame: str, file: Path) -> GivenMask:
@@ -202,6 +191,12 @@ def _read_mask(footage: Footage, frame: str, file: Path) -> GivenMask:
             where=file,
             remedy="save it as a palette PNG whose indices are object ids, or as 0 and 255",
         ) from None
+    if VOID_CLEARED in repairs:
+        raise DataError(
+            "the mask has 255 beside other ids, and 255 is no object's id",
+            where=file,
+            remedy="give this object an id of 1 to 254, or make it 0 if it is none",
+        )
     size = frame_size(footage.frames[footage.names.index(frame)])
     if ids.shape != size:
         raise DataError(
