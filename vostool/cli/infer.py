@@ -36,7 +36,7 @@ WRAPPERS = {wrapper.field(name): wrapper.summary(name) for name in wrapper.names
 @with_flags(*HALVES, switches=WRAPPERS)
 def run(
     out: Annotated[Path, typer.Option(help="New prediction folder.")],
-    source: Annotated[
+    clip: Annotated[
         Path | None, typer.Argument(help="Video of your own: a movie, or a folder of frames.")
     ] = None,
     mask: Annotated[
@@ -96,12 +96,12 @@ def run(
         networks = [*recipe_checkpoints(recipe, chosen)]
     asked = Asked(dataset, root, split, tuple(video or ()))
     output, settings = Output(out, resume, overwrite), combine(chosen, given, overrides or ())
-    if source is None:
+    if clip is None:
         refuse_alone(mask or (), movie)
         result = infer(networks, select_videos(asked), output, settings)
     else:
-        refuse_data_set(source, asked)
-        own = own_video(source, mask or (), out)
+        refuse_data_set(clip, asked)
+        own = own_video(clip, mask or (), out)
         result = infer_own(networks, own, output, settings, movie)
     speed = f", {rate(result.frames, result.seconds, 'frames')}" if result.frames else ""
     print(f"{result.folder} ({len(result.videos)} videos{speed})")

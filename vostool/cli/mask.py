@@ -22,7 +22,7 @@ STAGE = "predict"
 
 
 def run(
-    source: Annotated[Path, typer.Argument(help="Movie, or folder of frames.")],
+    clip: Annotated[Path, typer.Argument(help="Movie, or folder of frames.")],
     out: Annotated[
         Path | None,
         typer.Option(
@@ -58,7 +58,7 @@ def run(
     saved: list[SavedMask] = []
     asked = PaintOptions(out, overwrite, frame, port, keep_open)
     try:
-        paint_mask(source, asked, show, saved)
+        paint_mask(clip, asked, show, saved)
     finally:
         if saved:
-            print(f"next: {next_command(source, saved)}")
+            print(f"next: {next_command(clip, saved)}")
