@@ -24,20 +24,20 @@ class Viewer {
     this.images = new Map();
     this.colours = new Map(this.data.objects.map((item) => [item.id, item.colour]));
     this.buttons = [...root.querySelectorAll("[data-view]")];
-    Object.assign(this, { step: 0, object: 0, beside: "", playing: false, ticket: 0 });
+    Object.assign(this, { step: 0, object: 0, beside: "", playing: false, ready: false, ticket: 0 });
     Object.assign(this, { a: 0, b: this.data.entries.length - 1 });
     this.view = "a";
   }
 
-  /** Unpack the masks, listen to the controls, and draw. */
+  /** Listen to the controls, draw the curves at once so that nothing moves later, then masks. */
   async start() {
     const { truth, predicted } = this.data;
-    this.predicted = await Promise.all(predicted.map(unpackLayer));
-    this.truth = truth ? await unpackLayer(truth) : null;
     this.listen();
     this.renew();
+    this.predicted = await Promise.all(predicted.map(unpackLayer));
+    this.truth = truth ? await unpackLayer(truth) : null;
+    this.ready = true;
     await this.go(0);
-    this.root.dataset.ready = "";
   }
 
   listen() {
@@ -59,7 +59,7 @@ class Viewer {
   choose(changes) {
     Object.assign(this, changes);
     this.renew();
-    this.draw();
+    if (this.ready) this.draw();
   }
 
   get time() {
@@ -81,7 +81,7 @@ class Viewer {
     await this.image(this.step)
       .decode()
       .catch(() => {});
-    if (ticket !== this.ticket) return;
+    if (ticket !== this.ticket || !this.ready) return;
     this.draw();
     this.image(Math.min(this.step + 1, this.data.shown.length - 1));
   }
