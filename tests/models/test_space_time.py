@@ -335,3 +335,54 @@ def mean_j(predicted: torch.Tensor, truth: torch.Tensor) -> float:
             a, b = predicted[frame] == row, truth[frame] == row
             scores.append(float((a & b).sum() / (a | b).sum().clamp(min=1)))
     return sum(scores) / len(scores)
+
+
+def masks_seen(network: nn.Module) -> list[torch.Tensor]:
+    """What the memory's encoder is given, frame by frame, from now on."""
+    seen, real = [], network.encoder.see_masks
+
+    def noted(images, masks, others, owner):
+        seen.append(masks.detach())
+        return real(images, masks, others, owner)
+
+    network.encoder.see_masks = noted
+    return seen
+
+
+def test_hard_masks_give_each_pixel_to_the_likeliest() -> None:
+    torch.manual_seed(0)
+    network = famnet.build(famnet.Config(**SMALL, hard_masks=1.0))
+    seen, clip = masks_seen(network), random_clip(frames=3, objects=2)
+    with torch.no_grad():
+        found = network(clip).probabilities[0, 0]
+    assert torch.equal(seen[0], torch.stack([clip.labels[0, 0] == row for row in (1, 2)]).float())
+    for y, x in [(0, 0), (20, 10), (20, 40), (47, 79), (9, 33)]:
+        likeliest = max(range(3), key=lambda row: float(found[row, y, x]))
+        assert seen[1][:, y, x].tolist() == [float(likeliest == row) for row in (1, 2)]
+    assert set(seen[1].unique().tolist()) <= {0.0, 1.0}
+
+
+def test_detached_masks_cut_the_gradient_as_detach_memory_does() -> None:
+    found = {}
+    for name, values in {
+        "soft": {},
+        "detached": {"detached_masks": 1.0},
+        "always": {"detach_memory": True},
+    }.items():
+        torch.manual_seed(0)
+        network = famnet.build(famnet.Config(**SMALL, **values))
+        network(random_clip(frames=3, objects=2)).logits[:, -1].square().sum().backward()
+        found[name] = torch.cat([value.grad.flatten() for value in network.parameters()])
+    assert torch.equal(found["detached"], found["always"])
+    assert not torch.allclose(found["soft"], found["always"], rtol=1e-3)
+
+
+def test_only_some_clips_are_befallen() -> None:
+    torch.manual_seed(0)
+    network = famnet.build(famnet.Config(**SMALL, hard_masks=0.5))
+    one = random_clip(frames=3, objects=2)
+    clip, seen = Clip.collate([one] * 12), masks_seen(network)
+    with torch.no_grad():
+        network(clip)
+    is_hard = [bool(((mask == 0) | (mask == 1)).all()) for mask in seen[1].unflatten(0, (12, 2))]
+    assert 2 <= sum(is_hard) <= 10

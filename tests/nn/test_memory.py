@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from vostool.core.types import Fate
 from vostool.nn import memory
 from vostool.nn.memory import ObjectMemory, memory_read
+from vostool.nn.part_choice import Sizes
+from vostool.nn.parts.memories import euclidean
 
 KEEP, REPLACE, SKIP = Fate.KEEP, Fate.REPLACE, Fate.SKIP
 
@@ -113,3 +115,24 @@ def test_limit_on_a_steady_stream_leaves_no_large_hole() -> None:
     bank = fill(10, [(time, KEEP) for time in range(0, 1000, 5)])
     gaps = [b - a for a, b in zip(bank.times, bank.times[1:], strict=False)]
     assert max(gaps) <= 3 * 1000 / 10
+
+
+def test_euclidean_read_equals_a_triple_loop_over_distances() -> None:
+    """STCN's similarity, with the term of the query that its softmax does not need."""
+    query, keys, values = random(2, 5, 6), random(2, 9, 6, seed=1), random(2, 9, 3, seed=2)
+    expected = torch.zeros(2, 5, 3, dtype=torch.float64)
+    for view in range(2):
+        for pixel in range(5):
+            scores = [
+                -sum((float(a) - float(b)) ** 2 for a, b in zip(query[view, pixel], key))
+                / math.sqrt(6)
+                for key in keys[view]
+            ]
+            weights = [math.exp(score) for score in scores]
+            for other, weight in enumerate(weights):
+                expected[view, pixel] += weight / sum(weights) * values[view, other].double()
+    read = euclidean.build(euclidean.Config(), Sizes((1, 1), 6, 3, 1))
+    found = read(query, keys, values)
+    assert torch.allclose(found.double(), expected, atol=1e-5)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(read(query, keys, values), found)

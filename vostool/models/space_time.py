@@ -234,11 +234,31 @@ class SpaceTimeNetwork(nn.Module):
             logits, found = _aggregate_pairs(self._refine(decoded), clip, owner, slot)
             outputs.append(logits)
             results.append(found)
-            masks = found[:, 1:] * clip.present[..., None, None]
-            if self.config.detach_memory:
-                masks = masks.detach()
+            masks = self._returned(found[:, 1:] * clip.present[..., None, None], found)
         extras = {"coarse": torch.stack(coarse, dim=1)} if coarse else {}
         return Prediction(torch.stack(results, dim=1), torch.stack(outputs, dim=1), extras)
+
+    def _returned(self, masks: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
+        """Predicted masks `[B, N, H, W]` as they go back into memory while training.
+
+        Args:
+            found: the probabilities that they are of, `[B, N + 1, H, W]`.
+        """
+        config = self.config
+        if config.hard_masks:
+            rows = torch.arange(1, found.shape[1], device=found.device)[:, None, None]
+            hard = (found.argmax(1, keepdim=True) == rows).to(masks.dtype)
+            masks = torch.where(_chosen(config.hard_masks, masks), hard, masks)
+        if config.detach_memory:
+            return masks.detach()
+        if config.detached_masks:
+            masks = torch.where(_chosen(config.detached_masks, masks), masks.detach(), masks)
+        return masks
+
+
+def _chosen(probability: float, like: torch.Tensor) -> torch.Tensor:
+    """Which clips a thing befalls, bool `[B, 1, 1, 1]`."""
+    return torch.rand(len(like), 1, 1, 1, device=like.device) < probability
 
 
 def _others(masks: torch.Tensor) -> torch.Tensor:

@@ -79,6 +79,16 @@ class SpaceTimeConfig(BaseModel):
     detach_memory: bool = Field(
         False, description="cut the gradient at the predicted mask that goes back into memory"
     )
+    hard_masks: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="in training, probability that a clip's predicted mask goes back into memory "
+        "with each pixel wholly given to the likeliest object",
+    )
+    detached_masks: float = Field(
+        0.0, ge=0, le=1, description="in training, probability that a clip's gradient is cut there"
+    )
 
     @model_validator(mode="before")
     @classmethod

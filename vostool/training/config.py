@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from vostool.core.options import Options
-from vostool.training.clips.curriculum import MASK_PROPAGATION, SkipCurriculum
+from vostool.training.clips.curriculum import MASK_PROPAGATION, LengthSchedule, SkipCurriculum
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
@@ -20,6 +20,11 @@ class CurriculumOptions(Options):
         min_length=1,
         description="pairs (part of the training from which it holds, largest gap in raw frames)",
     )
+    frames: tuple[tuple[float, Annotated[int, Field(ge=2)]], ...] = Field(
+        (),
+        description="pairs (part of the training from which it holds, frames of a clip), such as "
+        "[[0.8, 6]] for longer clips late; before, and without, as clip or synthesis say",
+    )
     previous_until: float = Field(
         1.0,
         ge=0,
@@ -31,6 +36,7 @@ class CurriculumOptions(Options):
     @model_validator(mode="after")
     def _usable(self) -> CurriculumOptions:
         SkipCurriculum(self.max_skip)
+        LengthSchedule(self.frames)
         return self
 
 
@@ -107,6 +113,13 @@ class LoopOptions(Options):
     batch: int = Field(4, ge=1, description="clips per process and forward pass")
     accumulation: int = Field(1, ge=1, description="forward passes per optimiser step")
     clip_norm: float | None = Field(None, gt=0, description="largest gradient norm")
+    average: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="decay of a running mean of the weights, which is then validated and saved in "
+        "their place; 0: none",
+    )
     precision: Precision = Field("auto", description="auto, fp32, bf16 or fp16")
     seed: int = Field(0, ge=0, description="of clips, initial weights and everything else drawn")
     log_every: int = Field(20, ge=1, description="iterations between two lines of metrics")

@@ -25,11 +25,12 @@ from vostool.core.types import (
 from vostool.media.masks import read_mask, write_mask
 from vostool.training.augmentation.colour import ColourJitter
 from vostool.training.augmentation.motion import Motion
-from vostool.training.clips.curriculum import MASK_PROPAGATION, SkipCurriculum
+from vostool.training.clips.curriculum import MASK_PROPAGATION, LengthSchedule, SkipCurriculum
 from vostool.training.clips.mixture import Mixture
 from vostool.training.clips.video_clips import (
     VideoClipOptions,
     VideoClips,
+    _draw_crop,
     draw_positions,
     draw_previous,
 )
@@ -481,3 +482,50 @@ def test_proposals_go_through_the_warps_of_the_clip(tmp_path: Path) -> None:
 def test_clips_without_a_source_have_no_proposals(tmp_path: Path) -> None:
     video = make_video(tmp_path, [square((4, 4))] * 3)
     assert clips_of(video)[0].proposals is None
+
+
+def test_clips_grow_late_and_equally_in_an_iteration() -> None:
+    lengths = LengthSchedule(((0.5, 4), (0.75, 6)), samples=40, together=3)
+    found = [lengths.frames(sample, 3) for sample in range(40)]
+    # Iterations begin at multiples of 3: the first from half way on is at 21, then at 30.
+    assert found == [3] * 21 + [4] * 9 + [6] * 10
+    assert LengthSchedule().frames(99, 5) == 5
+    for points in (((0.5, 1),), ((1.0, 3),), ((0.5, 3), (0.5, 4)), ((-0.1, 3),)):
+        with pytest.raises(ValueError, match=r"increase|at least 2"):
+            LengthSchedule(points)
+
+
+@pytest.mark.parametrize("low", [40, 64])
+def test_a_wide_range_of_short_sides_leaves_the_crop_and_its_rule(low: int) -> None:
+    """The picture's scale varies by the range asked for; crops keep size and an object."""
+    scales, rows = [], np.zeros((100, 160), np.uint8)
+    rows[40:60, 70:90] = 1
+    options = VideoClipOptions(
+        crop=(48, 64),
+        short_side=(low, 200),
+        aspect=0.0,
+        window_jitter=0,
+        min_area=1,
+        motion=STILL,
+    )
+    for seed in range(80):
+        (warp,) = _draw_crop(np.random.default_rng(seed), [rows], options)
+        labels = warp.labels(rows)
+        assert labels.shape == (48, 64)
+        scales.append(warp.scale)
+        visible = labels.sum()
+        assert visible >= 0.9 * min(400 * warp.scale**2, 48 * 64 * 0.9)
+    assert low / 100 - 0.01 < min(scales) < low / 100 + 0.15  # sides are whole pixels
+    assert 1.85 < max(scales) < 2.01
+    middle = np.median(scales)
+    assert abs(middle - (low / 100 + 2) / 2) < 0.25
+
+
+def test_clips_of_both_kinds_follow_the_lengths(tmp_path: Path) -> None:
+    lengths = LengthSchedule(((0.5, 4),), samples=4)
+    video = make_video(tmp_path, [square((10, 10))] * 8)
+    videos = VideoClips([video], FIXED, curriculum=constant(2), samples=4, lengths=lengths)
+    options = SynthesisOptions(crop=(48, 64), min_area=10, min_cropped_area=10)
+    stills = StillClips([drawn("a", square((30, 20)))], options, samples=4, lengths=lengths)
+    for clips in (videos, stills):
+        assert [clips[sample].images.shape[1] for sample in range(4)] == [3, 3, 4, 4]

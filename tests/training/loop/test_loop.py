@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-from vostool.core.errors import DataError, UsageError
+from vostool.core.errors import CheckpointError, DataError, UsageError
 from vostool.core.types import Clip
 from vostool.models import Prediction
 from vostool.training.checkpoints.checkpoint import read_checkpoint
@@ -97,7 +97,8 @@ def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> boo
 
 
 def losses(folder: Path) -> list[tuple[int, float]]:
-    return [(r["iteration"], r["loss"]) for r in read_metrics(folder / "metrics.jsonl")]
+    records = read_metrics(folder / "metrics.jsonl")
+    return [(r["iteration"], r["loss"]) for r in records if r["kind"] == "train"]
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -226,6 +227,60 @@ def test_best_checkpoint_is_kept_and_validation_leaves_no_trace(tmp_path: Path, 
     assert same(weights_of(run, 6), weights_of(tmp_path / "plain", 6))
     kinds = [record["kind"] for record in read_metrics(run / "metrics.jsonl")]
     assert kinds.count("validation") == 3
+
+
+def test_the_mean_of_the_weights_is_scored_and_saved_and_resumed_exactly(tmp_path: Path) -> None:
+    """Against the definition, on weights saved after each step of a run without a mean."""
+    from dataclasses import replace
+
+    scored = []
+
+    def validate(model: nn.Module, dtype: torch.dtype | None) -> dict[str, float]:
+        scored.append(model.state_dict()["net.0.weight"].clone())
+        return {"s": float(len(scored))}
+
+    every = CheckpointOptions(every=1)
+    plain = replace(options(), checkpoints=every)
+    torch.manual_seed(3)
+    trainer(tmp_path / "plain", plain).run(Clips())
+    expected = {name: value.clone() for name, value in Stub().state_dict().items()}
+    chosen = replace(options(average=0.2), validate_every=6, checkpoints=every)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    trainer(whole, chosen, validate=validate).run(Clips())
+    for step in range(1, 7):
+        now = weights_of(tmp_path / "plain", step)
+        share = 1 - min(0.2, (1 + step) / (10 + step))
+        for name in expected:
+            if expected[name].is_floating_point():
+                expected[name] = expected[name] + share * (now[name] - expected[name])
+        saved = weights_of(whole, step)
+        assert all(torch.allclose(saved[k], expected[k], atol=1e-6) for k in expected)
+    assert torch.equal(scored[0], weights_of(whole, 6)["net.0.weight"])
+    assert same(read_checkpoint(whole / "best.ckpt")[0], weights_of(whole, 6))
+    for _ in range(2):
+        part = trainer(parts, chosen, validate=validate)
+        if part.files.resume_file.exists():
+            part.resume()
+        part.run(Clips(), max_seconds=0)
+    last = trainer(parts, chosen, validate=validate)
+    last.resume()
+    last.run(Clips())
+    assert losses(whole) == losses(parts) == losses(tmp_path / "plain")
+    assert same(weights_of(whole, 6), weights_of(parts, 6))
+    other = trainer(tmp_path / "plain", chosen, validate=validate)
+    with pytest.raises(CheckpointError, match="saved mean is of other parameters"):
+        other.resume()
+
+
+def test_the_share_of_waiting_is_in_the_metrics(tmp_path: Path) -> None:
+    class Slow(Clips):
+        def __getitem__(self, number: int) -> Clip:
+            time.sleep(0.03)
+            return super().__getitem__(number)
+
+    trainer(tmp_path / "run", options()).run(Slow())
+    shares = [record["data_share"] for record in read_metrics(tmp_path / "run/metrics.jsonl")]
+    assert 0.3 < min(shares) <= max(shares) <= 1
 
 
 def test_best_score_survives_resuming(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from published import normal, rectangles
+from pydantic import ValidationError
 
 from vostool.core.types import VOID, Clip
 from vostool.models import Prediction
@@ -52,6 +53,14 @@ def test_the_schedule_follows_the_length_of_the_run() -> None:
     assert float(long) == pytest.approx(2.215657, abs=1e-5)
     late = objective_of({"cross_entropy": 0.0, "hardest_pixels": {"until": 1.0}})
     assert float(late(prediction, clip, Moment(200, 400))["loss"]) == pytest.approx(float(long))
+
+
+def test_all_pixels_count_before_the_start() -> None:
+    options = hardest_pixels.Options(start=0.2, until=0.6, ratio=0.1)
+    found = [options.part(progress) for progress in (0, 0.2, 0.4, 0.6, 1.0)]
+    assert found == pytest.approx([1, 1, 0.55, 0.1, 0.1])
+    with pytest.raises(ValidationError, match="until must come after start"):
+        hardest_pixels.Options(start=0.5, until=0.5)
 
 
 def test_a_frame_of_void_alone_has_no_loss() -> None:

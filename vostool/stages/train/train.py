@@ -80,7 +80,7 @@ def train(recipe: Recipe, run: TrainingRun) -> TrainingResult:
 
 def _train(recipe: Recipe, run: TrainingRun, processes: Processes) -> TrainingResult:
     samples = total_samples(recipe.loop, processes.count)
-    clips = training_clips(recipe, run.data, samples=samples)
+    clips = training_clips(recipe, run.data, samples=samples, processes=processes.count)
     trainer = Trainer(
         _network(recipe, run, processes),
         _options(recipe),

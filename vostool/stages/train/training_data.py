@@ -22,7 +22,8 @@ from vostool.inference.propagation_options import PropagationOptions
 from vostool.inference.validation import Validation
 from vostool.proposals import coco
 from vostool.recipe import DataEntry, Recipe
-from vostool.training.clips.curriculum import SkipCurriculum
+from vostool.training.clips.curriculum import LengthSchedule, SkipCurriculum
+from vostool.training.clips.feeding import samples_per_iteration
 from vostool.training.clips.merging import STREAM as OTHERS
 from vostool.training.clips.merging import MergedClips
 from vostool.training.clips.mixture import Mixture
@@ -141,10 +142,19 @@ def check_folders(recipe: Recipe, places: DataFolders) -> list[str]:
     return chosen
 
 
-def training_clips(recipe: Recipe, places: DataFolders, *, samples: int) -> Dataset[Clip]:
-    """Sample number -> clip, over all entries by weight."""
+def training_clips(
+    recipe: Recipe, places: DataFolders, *, samples: int, processes: int = 1
+) -> Dataset[Clip]:
+    """Sample number -> clip, over all entries by weight.
+
+    Args:
+        samples: of the whole run.
+        processes: that train together.
+    """
     names = check_folders(recipe, places)
-    sources = [_clips(recipe, name, places, samples) for name in names]
+    together = samples_per_iteration(recipe.loop, processes)
+    lengths = LengthSchedule(recipe.curriculum.frames, samples, together)
+    sources = [_clips(recipe, name, places, samples, lengths) for name in names]
     weights = [recipe.data[name].weight for name in names]
     if len(names) > 1:
         shares = [f"{name} {weight / sum(weights):.0%}" for name, weight in zip(names, weights)]
@@ -213,7 +223,9 @@ def _named(videos: list[Video], names: Sequence[str], root: Path) -> list[Video]
     return [video for video in videos if video.name in set(names)]
 
 
-def _clips(recipe: Recipe, name: str, places: DataFolders, samples: int) -> VideoClips | StillClips:
+def _clips(
+    recipe: Recipe, name: str, places: DataFolders, samples: int, lengths: LengthSchedule
+) -> VideoClips | StillClips:
     entry, root = recipe.data[name], places.folders[name]
     held_out = set(recipe.validation.videos) | _held_out_by_split(places)
     if entry.stills is not None:
@@ -223,7 +235,8 @@ def _clips(recipe: Recipe, name: str, places: DataFolders, samples: int) -> Vide
             _split_of(places, entry.stills)
         stills = load_stills(entry.stills, root, held_out)
         log.info(f"{name}: {len(stills)} still images")
-        return StillClips(stills, recipe.synthesis, samples=samples, seed=recipe.loop.seed)
+        seed = recipe.loop.seed
+        return StillClips(stills, recipe.synthesis, samples=samples, seed=seed, lengths=lengths)
     if entry.section is None:
         videos = _load(entry, root)
     else:
@@ -240,6 +253,7 @@ def _clips(recipe: Recipe, name: str, places: DataFolders, samples: int) -> Vide
         samples=samples,
         seed=recipe.loop.seed,
         proposals=places.source(name),
+        lengths=lengths,
     )
 
 

@@ -8,7 +8,7 @@ anew at every step, and samples are functions of their number.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from vostool.training.checkpoints._tensor_file import FOREIGN, opened, read_tens
 from vostool.training.checkpoints.checkpoint import WEIGHTS
 from vostool.training.loop.distributed import Processes
 
-OPTIMISER = "optimiser."
+OPTIMISER, AVERAGE = "optimiser.", "average."
 _SLOT = re.compile(r"optimiser\.(\d{1,9})\.(.+)", re.ASCII)
 
 
@@ -68,16 +68,19 @@ class ResumeState:
         weights: the model's state dictionary.
         optimiser: its `state_dict()`.
         progress: how far it is.
+        average: running mean of the weights, by name; empty for a run without one.
     """
 
     weights: dict[str, torch.Tensor]
     optimiser: dict[str, Any]
     progress: Progress
+    average: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
 def save_resume(path: Path, state: ResumeState) -> None:
     """Write a resume state atomically."""
     tensors = {WEIGHTS + name: value for name, value in state.weights.items()}
+    tensors |= {AVERAGE + name: value for name, value in state.average.items()}
     scalars: dict[str, dict[str, Any]] = {}
     for index, slots in state.optimiser["state"].items():
         for name, value in slots.items():
@@ -101,10 +104,13 @@ def read_resume(path: Path) -> ResumeState:
         said = parse_as(_ResumeMetadata, metadata, path, remedy=FOREIGN, error=CheckpointError)
         tensors = read_tensors(file, metadata, path)
     weights: dict[str, torch.Tensor] = {}
+    average: dict[str, torch.Tensor] = {}
     slots: dict[int, dict[str, Any]] = {}
     for name, value in tensors.items():
         if name.startswith(WEIGHTS):
             weights[name.removeprefix(WEIGHTS)] = value
+        elif name.startswith(AVERAGE):
+            average[name.removeprefix(AVERAGE)] = value
         elif match := _SLOT.fullmatch(name):
             slots.setdefault(int(match[1]), {})[match[2]] = value
         else:
@@ -112,7 +118,7 @@ def read_resume(path: Path) -> ResumeState:
     for index, values in said.optimiser.scalars.items():
         slots.setdefault(index, {}).update(values)
     optimiser = {"state": slots, "param_groups": said.optimiser.groups}
-    return ResumeState(weights, optimiser, said.progress)
+    return ResumeState(weights, optimiser, said.progress, average)
 
 
 def load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any], where: Path) -> None:

@@ -1,4 +1,4 @@
-"""How far apart the frames of a training clip may be, as training goes on."""
+"""How far apart the frames of a training clip may be, and how many, as training goes on."""
 
 from __future__ import annotations
 
@@ -41,3 +41,32 @@ class SkipCurriculum:
         progress = sample / self.samples
         position = bisect_right([start for start, _ in self.breakpoints], progress)
         return self.breakpoints[max(position, 1) - 1][1]
+
+
+@dataclass(frozen=True)
+class LengthSchedule:
+    """How many frames a clip has, by progress; the clips of an iteration have equally many.
+
+    Attributes:
+        breakpoints: (progress in [0, 1) from which it holds, frames); before the first one, and
+            without any, clips are as long as their options say.
+        samples: samples of the whole phase, for which progress is 1.
+        together: samples of an iteration.
+    """
+
+    breakpoints: tuple[tuple[float, int], ...] = ()
+    samples: int = 1
+    together: int = 1
+
+    def __post_init__(self) -> None:
+        starts = [start for start, _ in self.breakpoints]
+        if starts != sorted(set(starts)) or any(not 0 <= start < 1 for start in starts):
+            raise ValueError("parts of the training must increase, from 0 to below 1")
+        if any(frames < 2 for _, frames in self.breakpoints):
+            raise ValueError("clips need at least 2 frames")
+
+    def frames(self, sample: int, otherwise: int) -> int:
+        """Frames of sample number `sample`."""
+        progress = (sample - sample % self.together) / self.samples
+        position = bisect_right([start for start, _ in self.breakpoints], progress)
+        return self.breakpoints[position - 1][1] if position else otherwise

@@ -46,9 +46,14 @@ class _Passes(Sampler[list[int]]):
             yield from batch_numbers(iteration, batch, accumulation, self.rank, self.processes)
 
 
+def samples_per_iteration(options: LoopOptions, processes: int) -> int:
+    """Clips of one optimiser step over all processes."""
+    return options.accumulation * options.batch * processes
+
+
 def total_samples(options: LoopOptions, processes: int) -> int:
     """Clips of a whole run over all processes."""
-    return options.iterations * options.accumulation * options.batch * processes
+    return options.iterations * samples_per_iteration(options, processes)
 
 
 def clip_loader(

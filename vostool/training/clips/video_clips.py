@@ -22,7 +22,7 @@ from vostool.training.augmentation.colour import ColourJitter
 from vostool.training.augmentation.crop import draw_window, moved_box, union_box
 from vostool.training.augmentation.motion import Motion, draw_warps
 from vostool.training.augmentation.warps import Warp, flipping, resizing, shifting
-from vostool.training.clips.curriculum import SkipCurriculum
+from vostool.training.clips.curriculum import LengthSchedule, SkipCurriculum
 from vostool.training.clips.sampling import SOURCE_ATTEMPTS, clip_of, generator
 
 CROP_ATTEMPTS = 10
@@ -96,6 +96,7 @@ class VideoClips(Dataset[Clip]):
         samples: length.
         seed: together with the sample's number, decides everything.
         proposals: of the videos' frames; clips then come with them, seen through the same warps.
+        lengths: frames of a clip by sample number; by default always those of the options.
 
     Raises:
         DataError: no video has two annotated frames; while sampling, many draws in a row without
@@ -111,6 +112,7 @@ class VideoClips(Dataset[Clip]):
         samples: int,
         seed: int = 0,
         proposals: ProposalSource | None = None,
+        lengths: LengthSchedule | None = None,
     ):
         annotated = [_annotated(video) for video in videos]
         self.videos = tuple(item for item in annotated if len(item.frames) >= 2)
@@ -121,6 +123,7 @@ class VideoClips(Dataset[Clip]):
             )
         self.options, self.curriculum = options, curriculum
         self.samples, self.seed, self.proposals = samples, seed, proposals
+        self.lengths = lengths or LengthSchedule()
 
     def __len__(self) -> int:
         return self.samples
@@ -134,9 +137,10 @@ class VideoClips(Dataset[Clip]):
     def __getitem__(self, sample: int) -> Clip:
         rng = generator(self.seed, sample)
         max_skip = self.curriculum.max_skip(sample)
+        frames = self.lengths.frames(sample, self.options.frames)
         for _ in range(SOURCE_ATTEMPTS):
             source = self.videos[int(rng.integers(len(self.videos)))]
-            positions = draw_positions(rng, source.raw, self.options.frames, max_skip)
+            positions = draw_positions(rng, source.raw, frames, max_skip)
             if rng.random() < self.options.reverse:
                 positions = positions[::-1]
             previous = self.options.previous and self.curriculum.gives_previous(sample)

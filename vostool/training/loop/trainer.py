@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from vostool.core.console import Advance, progress
-from vostool.core.errors import UsageError, VostoolError
+from vostool.core.errors import CheckpointError, UsageError, VostoolError
 from vostool.core.figures import per_cent
 from vostool.core.types import Clip
 from vostool.nn.precision import autocast, resolve_precision
@@ -28,6 +29,7 @@ from vostool.training.loop.interrupt import StopRequest, listen
 from vostool.training.loop.metrics_log import Means, MetricsLog
 from vostool.training.loop.run import TrainingOptions, TrainingResult, TrainingStopped, Validate
 from vostool.training.loss import Moment
+from vostool.training.optimisation.averaging import WeightAverage
 from vostool.training.optimisation.optimiser import (
     build_optimiser,
     gradient_norm,
@@ -74,6 +76,8 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(
             processes.device.type, enabled=self.dtype is torch.float16
         )
+        decay = options.loop.average
+        self.average = WeightAverage(model, decay) if decay else None
         self.iteration = 0
         self.best_score: float | None = None
         self.meters = Means()
@@ -87,6 +91,13 @@ class Trainer:
         state = self.files.read_resume()
         load_weights(self.model, state.weights, self.files.resume_file)
         load_optimiser(self.optimiser, state.optimiser, self.files.resume_file)
+        if self.average is not None:
+            try:
+                self.average.load(state.average)
+            except ValueError as error:
+                raise CheckpointError(
+                    f"{error}", where=self.files.resume_file, remedy="start a new run"
+                ) from error
         self.iteration = state.progress.iteration
         self.best_score = state.progress.best_score
         self.meters = Means(dict(state.progress.unlogged), state.progress.unlogged_count)
@@ -173,6 +184,8 @@ class Trainer:
                 started = time.monotonic()
                 values = self._step(network, clips)
                 self.iteration += 1
+                if self.average is not None:
+                    self.average.update(self.model, self.iteration)
                 self.meters.add(values | {"step_seconds": time.monotonic() - started})
                 if self.iteration % loop.log_every == 0 or self.iteration == loop.iterations:
                     self._write(metrics, self.meters.take())
@@ -233,6 +246,7 @@ class Trainer:
 
     def _write(self, metrics: MetricsLog | None, values: Mapping[str, float]) -> None:
         means = {name: self.processes.mean(value) for name, value in values.items()}
+        means["data_share"] = means["data_seconds"] / max(means["step_seconds"], 1e-9)
         if metrics is not None:
             metrics.write("train", self.iteration, means)
 
@@ -252,7 +266,8 @@ class Trainer:
         if self.processes.is_main and self.validate is not None:
             self.model.eval()
             try:
-                figures = dict(self.validate(self.model, self.dtype))
+                with self._averaged():
+                    figures = dict(self.validate(self.model, self.dtype))
             finally:
                 train_mode(self.model)
             name, score = next(iter(figures.items()))
@@ -271,7 +286,12 @@ class Trainer:
             best = self.best_score is None or score > self.best_score
             self.best_score = score if best else self.best_score
         info = describe(self.recipe, self.iteration, figures)
-        self.files.save(self.model, info, best=best)
+        with self._averaged():
+            self.files.save(self.model, info, best=best)
+
+    def _averaged(self) -> AbstractContextManager:
+        """The mean of the weights in the model, where there is one: it is scored and saved."""
+        return nullcontext() if self.average is None else self.average.applied(self.model)
 
     def _save_resume(self, metrics: MetricsLog | None) -> None:
         """Save what `resume` needs."""
@@ -288,7 +308,8 @@ class Trainer:
                 unlogged_count=self.meters.count,
             )
             weights, optimiser = self.model.state_dict(), self.optimiser.state_dict()
-            self.files.save_resume(ResumeState(weights, optimiser, progress))
+            average = {} if self.average is None else self.average.values
+            self.files.save_resume(ResumeState(weights, optimiser, progress, average))
         self.processes.wait()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch.nn import functional
 
 from vostool.core.types import VOID, Clip
@@ -15,6 +15,9 @@ class Options(LossOptions):
     """Cross-entropy of the hardest pixels; ever fewer of them count."""
 
     ratio: float = Field(0.15, gt=0, le=1, description="part of the pixels that counts at the end")
+    start: float = Field(
+        0.0, ge=0, lt=1, description="part of the run until which all pixels count"
+    )
     until: float = Field(
         0.5,
         gt=0,
@@ -23,11 +26,22 @@ class Options(LossOptions):
         "linearly from 1",
     )
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Options:
+        if self.until <= self.start:
+            raise ValueError("until must come after start")
+        return self
+
+    def part(self, progress: float) -> float:
+        """Part of the pixels that counts at a progress in [0, 1]."""
+        fallen = (progress - self.start) / (self.until - self.start)
+        return 1.0 + (self.ratio - 1.0) * min(max(fallen, 0.0), 1.0)
+
 
 def loss(prediction: Prediction, clip: Clip, options: Options, moment: Moment) -> torch.Tensor:
     """See `vostool.training.loss`; CFBI takes the mean over frames: a weight of 1 / frames."""
     logits = logits_of(prediction, clip, options)
-    part = 1.0 + (options.ratio - 1.0) * min(moment.progress / options.until, 1.0)
+    part = options.part(moment.progress)
     found = hardest_cross_entropy(logits.flatten(0, 1), clip.labels[:, 1:].flatten(0, 1), part)
     return found.view(logits.shape[:2]).sum(1).mean()
 

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 
 from vostool.core.errors import DataError
 from vostool.core.types import Clip
+from vostool.training.clips.curriculum import LengthSchedule
 from vostool.training.clips.sampling import SOURCE_ATTEMPTS, clip_of, generator
 from vostool.training.synthesis.pasting import Cutout, cut_out
 from vostool.training.synthesis.synthesize import (
@@ -39,6 +40,7 @@ class StillClips(Dataset[Clip]):
         options: how clips are made.
         samples: length.
         seed: together with the sample's number, decides everything.
+        lengths: frames of a clip by sample number; by default always those of the options.
 
     Raises:
         DataError: no stills; while sampling, many stills in a row without a usable object.
@@ -51,10 +53,12 @@ class StillClips(Dataset[Clip]):
         *,
         samples: int,
         seed: int = 0,
+        lengths: LengthSchedule | None = None,
     ):
         if not stills:
             raise DataError("there are no still images to make clips of")
         self.stills, self.options, self.samples, self.seed = tuple(stills), options, samples, seed
+        self.lengths = lengths or LengthSchedule()
 
     def __len__(self) -> int:
         return self.samples
@@ -75,11 +79,13 @@ class StillClips(Dataset[Clip]):
     def arrays(self, sample: int) -> tuple[np.ndarray, np.ndarray]:
         """Images uint8 `[T, H, W, 3]` and labels uint8 `[T, H, W]` of a sample."""
         rng = generator(self.seed, sample)
+        frames = self.lengths.frames(sample, self.options.frames)
+        options = self.options.model_copy(update={"frames": frames})
         for _ in range(SOURCE_ATTEMPTS):
             still = self._draw(rng)
             image, mask = read_still(still)
             cutouts = self._cutouts(rng)
-            images, labels = synthesize_clip(image, mask, rng, self.options, cutouts)
+            images, labels = synthesize_clip(image, mask, rng, options, cutouts)
             if labels[0].any():
                 return images, labels
         raise DataError(
