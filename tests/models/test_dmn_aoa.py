@@ -13,6 +13,7 @@ from vostool.core.types import Clip, Fate, ObjectProposals
 from vostool.models import FrameViews, Prediction, Segmenter
 from vostool.models.systems import dmn_aoa
 from vostool.models.systems.dmn_aoa import others_of
+from vostool.training.checkpoints.checkpoint import load_start
 
 SMALL = {
     "backbone": "mobilenetv2_035",
@@ -245,3 +246,10 @@ def test_in_evaluation_given_proposals_are_used_as_frame_by_frame() -> None:
 def test_learning_from_a_detector_needs_one() -> None:
     with pytest.raises(ValueError, match="needs proposals"):
         dmn_aoa.Config(training_proposals="detector")
+
+
+def test_a_network_with_alignment_is_a_start_for_one_without(tmp_path) -> None:
+    whole, without = network(), network(alignment=False)
+    new, unused = load_start(without, whole.state_dict(), tmp_path)
+    assert (new, unused) == (["matcher"], [])
+    torch.testing.assert_close(without.decoder.state_dict(), whole.decoder.state_dict())

@@ -175,3 +175,17 @@ def test_objects_that_are_compared_by_turns_give_the_same(monkeypatch) -> None:
         by_turns = matcher.similarity(templates, readout, value, candidates)
     assert together.shape == (5, 3)
     assert torch.allclose(together, by_turns, atol=1e-6)
+
+
+def test_masks_weighted_by_a_soft_assignment_of_many_proposals_stay_masks() -> None:
+    # Few projections leave small negative entries, which add up over many proposals.
+    matcher = ProposalMatcher(8, cells=4).train()
+    torch.manual_seed(0)
+    costs = [-torch.rand(2, 62), -torch.rand(1, 101)]
+    raw = matcher.layer(costs[0][None])[0]
+    assert raw.clamp(max=0).sum(1).min() < -0.1
+    for soft, cost in zip(matcher.soft_assignment(costs), costs, strict=True):
+        assert soft.shape == cost.shape
+        assert soft.min() >= 0
+        torch.testing.assert_close(soft.sum(1), torch.ones(len(cost)))
+    assert (matcher.soft_assignment(costs)[0].argmax(1) == raw.argmax(1)).all()

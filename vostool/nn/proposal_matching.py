@@ -237,7 +237,12 @@ class ProposalMatcher(nn.Module):
         return torch.cat([found, -self.absent_similarity.expand(objects, objects)], dim=1)
 
     def soft_assignment(self, costs: list[torch.Tensor]) -> list[torch.Tensor]:
-        """The matching layer on problems of different size, in one batch."""
+        """The matching layer on problems of different size, in one batch.
+
+        Few projections leave entries a little below 0: one of a hundredth at most, but with 50
+        proposals they add up to half of a row. Rows are made distributions, so that masks weighted
+        by them stay within [0, 1].
+        """
         rows = max((len(cost) for cost in costs), default=0)
         columns = max((cost.shape[1] for cost in costs), default=0)
         if not rows or not columns:
@@ -251,8 +256,10 @@ class ProposalMatcher(nn.Module):
             for cost in costs
         ]
         together = self.layer(torch.stack(padded), torch.stack(valid))
+        positive = together.clamp(min=0)
+        shares = positive / positive.sum(-1, keepdim=True).clamp(min=1e-6)
         return [
-            soft[: len(cost), : cost.shape[1]] for soft, cost in zip(together, costs, strict=True)
+            share[: len(cost), : cost.shape[1]] for share, cost in zip(shares, costs, strict=True)
         ]
 
 

@@ -159,6 +159,8 @@ class DMNAOA(nn.Module):
     (index of each object's proposal, or None where none fits) and "proposals".
     """
 
+    parts_that_may_be_new = frozenset({"matcher"})
+
     def __init__(self, config: Config):
         super().__init__()
         self.config = config

@@ -67,7 +67,9 @@ class RegionSums:
         """Embedding `[V, C, h, w]`, hard masks float `[V, K, h, w]`."""
         flat, pixels = embedding.float().flatten(2).transpose(1, 2), masks.float().flatten(2)
         inside, inside_count = pixels @ flat, pixels.sum(2, keepdim=True)
-        outside = flat.sum(1)[:, None] - inside
+        # Not the whole sum less what is inside: of a region that is everything, rounding would be
+        # left, which `means` then divides by next to nothing.
+        outside = (1 - pixels) @ flat
         return cls(inside, outside, inside_count, pixels.shape[2] - inside_count)
 
     def __add__(self, other: RegionSums) -> RegionSums:
