@@ -28,6 +28,7 @@ assert not heavy, heavy
 """
 COMMANDS = {
     "evaluate": "evaluate preds",
+    "recipes": "recipes",
     "evaluate --gt": "evaluate preds --gt data/Annotations/480p --video d",
     "check-data": "check-data --dataset davis2016 --root data --split val",
     "postprocess": "postprocess preds --steps drop-small,fill-holes,keep-near-last --out final",

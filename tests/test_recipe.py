@@ -10,13 +10,13 @@ from pydantic import BaseModel
 
 from vostool.core import registry
 from vostool.core.errors import DataError, UsageError
+from vostool.core.recipe_files import recipe_names
 from vostool.nn import torchvision_compat
 from vostool.recipe import (
     Recipe,
     build_model,
     load_recipe,
     parse_recipe,
-    recipe_names,
     with_overrides,
 )
 from vostool.stages.train.recipes import as_toml

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vostool.recipe import load_recipe, recipe_names
+from vostool.core.recipe_files import recipe_names
+from vostool.recipe import load_recipe
 from vostool.stages.predict.inference_recipe import read_inference_recipe, stated
 
 STAGES = ("yu-r50-pretrain", "yu-r50", "yu-refine50-pretrain", "yu-refine50")

@@ -18,7 +18,7 @@ from torch import nn
 from vostool.core import registry
 from vostool.core.errors import DataError, UsageError
 from vostool.core.options import Assignment, Options, assign, merged, read_assignment
-from vostool.core.suggest import did_you_mean
+from vostool.core.recipe_files import find_recipe
 from vostool.core.toml import explain_mistakes, read_toml
 from vostool.models.segmenter import ENTRY_POINT_GROUP
 from vostool.training.clips.merging import MergeOptions
@@ -34,7 +34,6 @@ from vostool.training.config import (
 from vostool.training.objective import in_groups, read_objective
 from vostool.training.synthesis.synthesize import SynthesisOptions
 
-SUFFIX = ".toml"
 SYSTEMS, DETECTORS = "vostool.models.systems", "vostool.models.detectors"
 OWN = ("description", "papers")
 """Keys that `extends` does not take over."""
@@ -216,35 +215,6 @@ def _override(text: str) -> Assignment:
     if item.path[0] == "losses" and len(item.path) == 2 and not isinstance(item.value, dict):
         return replace(item, path=(*item.path, "weight"))
     return item
-
-
-def recipe_folder() -> Path:
-    """Where the shipped recipes are: in the installed package, or at the top of the repository."""
-    package = Path(__file__).parent
-    installed = package / "_recipes"
-    return installed if installed.is_dir() else package.parent / "recipes"
-
-
-def recipe_names() -> list[str]:
-    """Names of the shipped recipes, sorted."""
-    return sorted(path.stem for path in recipe_folder().glob(f"*{SUFFIX}"))
-
-
-def find_recipe(name: str, beside: Path | None = None) -> Path:
-    """File of a recipe given by name or path; `beside` is searched before the shipped ones."""
-    if name.endswith(SUFFIX):
-        path = (beside or Path()) / name
-        if not path.is_file():
-            raise UsageError("there is no such recipe file", where=path, remedy="check the path")
-        return path
-    for folder in (beside, recipe_folder()):
-        if folder is not None and (folder / f"{name}{SUFFIX}").is_file():
-            return folder / f"{name}{SUFFIX}"
-    known = recipe_names()
-    raise UsageError(
-        f"unknown recipe {name!r}",
-        remedy=f"{did_you_mean(name, known)}give a .toml file or one of: {', '.join(known)}",
-    )
 
 
 def _read(path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:

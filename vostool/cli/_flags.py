@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
+from vostool.cli import _completion
 from vostool.core.errors import UsageError
 from vostool.core.options import Flag, Options
 
@@ -66,7 +67,13 @@ def _flag(name: str, field: FieldInfo, flag: Flag) -> Any:
     many = flag.many or get_origin(field.annotation) is dict
     kind = list[str] if many else str
     metavar = "NAME=VALUE" if get_origin(field.annotation) is dict else None
-    option = typer.Option(spelled, help=text, show_default=False, metavar=metavar)
+    option = typer.Option(
+        spelled,
+        help=text,
+        show_default=False,
+        metavar=metavar,
+        autocompletion=_completion.BY_FLAG.get(name),
+    )
     return Annotated[kind | None, option]
 
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vostool.cli import options
+from vostool.cli import _completion, options
 from vostool.cli._flags import given_flags, with_flags
 from vostool.inference.propagation_options import ResultOptions
 
@@ -29,7 +29,12 @@ COMMON = ("views", "memory", "max_memory", "feedback", "short_side", "long_side"
 @with_flags(ResultOptions, only=COMMON)
 def run(
     what: Annotated[
-        str, typer.Argument(metavar="RECIPE", help="A recipe, or an ablation file with rows.")
+        str,
+        typer.Argument(
+            metavar="RECIPE",
+            help="A recipe, or an ablation file with rows.",
+            autocompletion=_completion.recipes,
+        ),
     ],
     folds: Annotated[Path, typer.Option(help="Folder that `vostool split --folds` wrote.")],
     fold: Annotated[

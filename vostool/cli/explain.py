@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from vostool.cli import options
+from vostool.cli import _completion, options
 
 STAGE = "predict"
 
@@ -34,7 +34,10 @@ def run(
     pixel: Annotated[
         str | None, typer.Option(help="X,Y in the frame: this pixel instead of whole objects.")
     ] = None,
-    memory: Annotated[str, typer.Option(help="Memory strategy, as in infer.")] = "every:5",
+    memory: Annotated[
+        str,
+        typer.Option(help="Memory strategy, as in infer.", autocompletion=_completion.strategies),
+    ] = "every:5",
     short_side: Annotated[
         int | None, typer.Option(min=16, help="Pixels of the shorter side, as in infer.")
     ] = None,

@@ -22,7 +22,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vostool.cli import options
+from vostool.cli import _completion, options
 from vostool.cli._flags import given_flags, with_flags
 from vostool.inference import wrapper
 from vostool.inference.execution import Execution
@@ -62,7 +62,8 @@ def run(
         list[str] | None,
         typer.Option(
             help="Network that needs no checkpoint: an entry point or package.module, with values "
-            "of its Config as NAME:key=value,...; may be repeated."
+            "of its Config as NAME:key=value,...; may be repeated.",
+            autocompletion=_completion.networks,
         ),
     ] = None,
     recipe: options.InferenceRecipe = None,

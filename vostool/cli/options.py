@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vostool.cli import _completion
 from vostool.core import console
 from vostool.core.console import ResultConsole
 from vostool.core.files import STANDARD_OUTPUT
@@ -31,6 +32,7 @@ Dataset = Annotated[
     typer.Option(
         "--dataset",
         help="Data set, such as davis2017; default what predictions or vostool.toml say.",
+        autocompletion=_completion.data_sets,
     ),
 ]
 Root = Annotated[
@@ -38,7 +40,11 @@ Root = Annotated[
 ]
 InferenceRecipe = Annotated[
     str | None,
-    typer.Option("--recipe", help="Inference recipe: a TOML file (`vostool tune`) or a name."),
+    typer.Option(
+        "--recipe",
+        help="Inference recipe: a TOML file (`vostool tune`) or a name.",
+        autocompletion=_completion.inference_recipes,
+    ),
 ]
 SetInference = Annotated[
     list[str] | None,
@@ -47,7 +53,14 @@ SetInference = Annotated[
         help="Any value of `vostool recipes inference`: crop_zoom.margin=2; may be repeated.",
     ),
 ]
-Split = Annotated[str | None, typer.Option("--split", help="Split, such as val; default likewise.")]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        "--split",
+        help="Split, such as val; default likewise.",
+        autocompletion=_completion.splits,
+    ),
+]
 Video = Annotated[
     list[str] | None, typer.Option("--video", help="Only this video; may be repeated.")
 ]

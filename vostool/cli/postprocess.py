@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from vostool.cli import options
+from vostool.cli import _completion, options
 from vostool.core import registry
 
 STAGE = "predict"
@@ -36,7 +36,12 @@ def show_steps(wanted: bool) -> None:
 def run(
     predictions: Annotated[Path, typer.Argument(help="Prediction folder.")],
     out: Annotated[Path, typer.Option(help="New prediction folder.")],
-    steps: Annotated[str, typer.Option(help=f"Steps with commas between them, of: {STEPS}.")] = "",
+    steps: Annotated[
+        str,
+        typer.Option(
+            help=f"Steps with commas between them, of: {STEPS}.", autocompletion=_completion.steps
+        ),
+    ] = "",
     recipe: options.InferenceRecipe = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="STEP.PARAMETER=VALUE; may be repeated.")

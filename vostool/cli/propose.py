@@ -18,7 +18,7 @@ from typing import Annotated
 
 import typer
 
-from vostool.cli import options
+from vostool.cli import _completion, options
 
 STAGE = "predict"
 
@@ -34,7 +34,11 @@ def run(
         Path | None, typer.Option(help="Network that makes proposals, instead of --source.")
     ] = None,
     memory: Annotated[
-        str, typer.Option(help="Memory strategy of the network, as in infer.")
+        str,
+        typer.Option(
+            help="Memory strategy of the network, as in infer.",
+            autocompletion=_completion.strategies,
+        ),
     ] = "every:5",
     short_side: Annotated[
         int | None,

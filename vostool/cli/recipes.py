@@ -1,36 +1,92 @@
-"""List the recipes, or print one with everything filled in and explained.
+"""List the recipes, print one with everything filled in and explained, or compare two.
 
 What is printed for one recipe is a recipe file itself. `inference` stands for all options of
-`vostool infer`, `inference/famnet` for an inference recipe.
+`vostool infer`, `inference/famnet` for an inference recipe. The list has the papers' figures on a
+terminal, and a line per recipe elsewhere.
 
 Example: `vostool recipes famnet-r50 --set loop.batch=2 > mine.toml`
+
+Example: `vostool recipes --diff famnet-r50 famnet-r50-sgd`
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from vostool.cli import _completion, options
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from vostool.core.recipe_files import Shipped
 
 STAGE = "train"
 
 
 def run(
-    name: Annotated[str | None, typer.Argument(help="Recipe to print; default: list all.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="Recipe to print; default: list all.", autocompletion=_completion.all_recipes
+        ),
+    ] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="Override a value: optimiser.name=sgd.")
     ] = None,
+    diff: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            "--diff",
+            metavar="A B",
+            help="What two recipes differ in.",
+            autocompletion=_completion.all_recipes,
+        ),
+    ] = None,
 ) -> None:
-    """List the recipes, or print one with everything filled in."""
-    from rich.console import Console
+    """List the recipes, print one, or compare two."""
+    from vostool.core.errors import UsageError
 
-    from vostool.recipe import load_recipe
-    from vostool.stages.predict.inference_recipe import FOLDER, inference_as_toml
-    from vostool.stages.train.recipes import as_toml, list_recipes, recipe_table
+    if overrides and name is None:
+        raise UsageError("--set is for the recipe that is printed", remedy="name it, too")
+    if diff is not None and name is not None:
+        raise UsageError("--diff names both recipes itself", remedy=f"leave out {name}")
+    if diff is not None:
+        from vostool.stages.train.recipes import differences
 
-    if name is None:
-        Console().print(recipe_table(list_recipes()))
-    elif name.partition("/")[0] == FOLDER and not name.endswith(".toml"):
-        print(inference_as_toml(name.partition("/")[2] or None, overrides or []), end="")
+        options.results().print(differences(*diff))
+    elif name is not None:
+        from vostool.stages.train.recipes import recipe_text
+
+        print(recipe_text(name, overrides or []), end="")
     else:
-        print(as_toml(load_recipe(name, overrides or [])), end="")
+        from vostool.core.recipe_files import shipped_recipes
+
+        _list(shipped_recipes())
+
+
+def _list(recipes: Sequence[Shipped]) -> None:
+    console = options.results()
+    if console.is_terminal:
+        console.print(_table(recipes))
+        return
+    width = max(len(recipe.name) for recipe in recipes)
+    for recipe in recipes:
+        print(f"{recipe.name:{width}}  {recipe.description}")
+
+
+def _table(recipes: Sequence[Shipped]) -> Table:
+    """Names, descriptions and the papers' figures."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_lines=True)
+    table.add_column("recipe", no_wrap=True)
+    table.add_column("what it is")
+    table.add_column("published figures")
+    for recipe in recipes:
+        figures = "\n".join(f"{name}: {value}" for name, value in recipe.papers.items())
+        table.add_row(recipe.name, recipe.description, Text(figures))
+    return table

@@ -16,11 +16,16 @@ from typing import Annotated
 
 import typer
 
-from vostool.cli import options
+from vostool.cli import _completion, options
 
 STAGE = "data"
 Out = Annotated[Path, typer.Option("--out", help="File to write, JSON; with --folds a folder.")]
-Base = Annotated[str, typer.Option("--split", help="Split of the data set to divide.")]
+Base = Annotated[
+    str,
+    typer.Option(
+        "--split", help="Split of the data set to divide.", autocompletion=_completion.splits
+    ),
+]
 Holdout = Annotated[
     int | None,
     typer.Option("--holdout", help="Videos to hold out [default: 150 of YouTube-VOS, else few]."),

@@ -13,13 +13,18 @@ from typing import Annotated
 
 import typer
 
-from vostool.cli import options
+from vostool.cli import _completion, options
 
 STAGE = "train"
 
 
 def run(
-    recipe: Annotated[str, typer.Argument(help="Name (`vostool recipes`) or TOML file.")],
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            help="Name (`vostool recipes`) or TOML file.", autocompletion=_completion.recipes
+        ),
+    ],
     data: Annotated[
         list[str] | None, typer.Option("--data", help="Folder of a data entry: ENTRY=FOLDER.")
     ] = None,

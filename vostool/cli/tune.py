@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vostool.cli import options
+from vostool.cli import _completion, options
 from vostool.cli._flags import given_flags, with_flags
 from vostool.inference.execution import Execution
 from vostool.inference.propagation_options import ResultOptions
@@ -42,16 +42,29 @@ COMMON = (
 @with_flags(*HALVES, only=COMMON)
 def run(
     checkpoint: Annotated[list[Path], typer.Option(help="Trained network; may be repeated.")],
-    split: Annotated[str, typer.Option("--split", help="FILE.json:val, or train with --video.")],
+    split: Annotated[
+        str,
+        typer.Option(
+            "--split",
+            help="FILE.json:val, or train with --video.",
+            autocompletion=_completion.splits,
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="The recipe to write, such as tuned.toml.")],
     dataset: options.Dataset = None,
     root: options.Root = None,
     tta: Annotated[
-        list[str] | None, typer.Option(help="Views to try; may be repeated. Default none.")
+        list[str] | None,
+        typer.Option(
+            help="Views to try; may be repeated. Default none.", autocompletion=_completion.views
+        ),
     ] = None,
     memory: Annotated[
         list[str] | None,
-        typer.Option(help="Strategies to try, with + for several in step. Default every:5."),
+        typer.Option(
+            help="Strategies to try, with + for several in step. Default every:5.",
+            autocompletion=_completion.strategies,
+        ),
     ] = None,
     max_memory: Annotated[
         list[str] | None, typer.Option(help="Frames to try, or none; may be repeated.")
@@ -64,7 +77,11 @@ def run(
         ),
     ] = None,
     steps: Annotated[
-        list[str] | None, typer.Option(help="Post-processings to try, or none; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="Post-processings to try, or none; may be repeated.",
+            autocompletion=_completion.steps,
+        ),
     ] = None,
     step_values: Annotated[
         list[str] | None,

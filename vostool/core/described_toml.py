@@ -48,6 +48,7 @@ def _lines(
         yield from _assignment(name, value)
     for name, value, inner in groups:
         place = (*path, name)
+        inner = kinds.get(place, inner)
         made = inner() if value is None and inner is not None else None
         shown = value if made is None else made.model_dump(mode="json")
         meaning = _description(kind, name) or _about(inner)
@@ -84,8 +85,12 @@ def _commented_out(line: str) -> str:
 
 
 def _description(kind: Any, name: str) -> str:
-    field = kind.model_fields.get(name) if _is_group(kind) else None
-    return (field.description or "") if field is not None else ""
+    """Of a field; of the class that it is inherited from where its own says nothing."""
+    for owner in kind.__mro__ if _is_group(kind) else ():
+        field = owner.model_fields.get(name) if _is_group(owner) else None
+        if field is not None and field.description:
+            return field.description
+    return ""
 
 
 def _about(kind: Any) -> str:

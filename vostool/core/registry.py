@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 from vostool.core.errors import UsageError
@@ -15,16 +16,23 @@ def names(package: str, entry_point_group: str | None = None) -> list[str]:
     """Names of the public modules of a package, with hyphens for underscores, sorted.
 
     Modules whose name begins with an underscore are helpers, and sub-packages are not listed.
+    Nothing but the outermost package is imported: those inside may load much.
     """
-    folder = importlib.import_module(package)
     found = {
         module.name.replace("_", "-")
-        for module in pkgutil.iter_modules(folder.__path__)
+        for module in pkgutil.iter_modules(_folders(package))
         if not module.name.startswith("_") and not module.ispkg
     }
     if entry_point_group:
         found |= {point.name for point in entry_points(group=entry_point_group)}
     return sorted(found)
+
+
+def _folders(package: str) -> list[str]:
+    outermost, *inner = package.split(".")
+    return [
+        str(Path(place).joinpath(*inner)) for place in importlib.import_module(outermost).__path__
+    ]
 
 
 def load(package: str, name: str, *, kind: str, entry_point_group: str | None = None) -> Any:

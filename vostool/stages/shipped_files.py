@@ -8,9 +8,9 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from vostool.core.errors import UsageError
+from vostool.core.recipe_files import SUFFIX, recipe_folder
 from vostool.core.suggest import did_you_mean
 from vostool.core.toml import explain_mistakes, read_toml
-from vostool.recipe import SUFFIX, recipe_folder
 
 Model = TypeVar("Model", bound=BaseModel)
 

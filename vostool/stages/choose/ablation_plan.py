@@ -8,9 +8,9 @@ from pydantic import Field, ValidationError, model_validator
 
 from vostool.core.errors import UsageError
 from vostool.core.options import Options, merged
+from vostool.core.recipe_files import find_recipe
 from vostool.core.toml import explain_mistakes
 from vostool.inference.options import InferenceOptions
-from vostool.recipe import find_recipe
 from vostool.reporting.ablation import PublishedRow, PublishedTables
 from vostool.stages.predict.inference_recipe import PostprocessValues, stated
 from vostool.stages.shipped_files import read_shipped

@@ -11,11 +11,12 @@ from pathlib import Path
 from vostool.core.errors import UsageError
 from vostool.core.files import write_json, write_text
 from vostool.core.options import merged
+from vostool.core.recipe_files import SUFFIX, find_recipe
 from vostool.core.toml import read_toml
 from vostool.datasets.folds import find_fold, read_folds, without_any
 from vostool.datasets.split import SplitFile, read_split, write_split
 from vostool.inference.options import InferenceOptions
-from vostool.recipe import SUFFIX, Recipe, find_recipe, load_recipe
+from vostool.recipe import Recipe, load_recipe
 from vostool.reporting.cross_validation import CrossValidationReport, Variant
 from vostool.stages.choose.ablate import check_reuse
 from vostool.stages.choose.ablation_plan import (

@@ -18,13 +18,13 @@ from vostool.core.described_toml import described_toml
 from vostool.core.errors import CheckpointError, UsageError
 from vostool.core.options import Options, assign, merged, read_assignment
 from vostool.core.project import seen_from_here
+from vostool.core.recipe_files import INFERENCE
 from vostool.inference.options import InferenceOptions, InferenceSettings
 from vostool.postprocess.chain import parse_steps
 from vostool.predictions.manifest import file_digest
 from vostool.predictions.origin import recorded_root
 from vostool.stages.shipped_files import read_shipped
 
-FOLDER = "inference"
 EXAMPLE = "crop_zoom.margin=2"
 
 
@@ -94,7 +94,7 @@ def read_inference_recipe(name: str) -> InferenceRecipe:
         UsageError: there is none; unknown keys or wrong values, all of them listed.
         DataError: not a TOML file.
     """
-    return read_shipped(name, FOLDER, "inference recipe", InferenceRecipe)[1]
+    return read_shipped(name, INFERENCE, "inference recipe", InferenceRecipe)[1]
 
 
 def remembered(checkpoints: Sequence[Path], recipe: Path) -> dict[str, str]:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from vostool.core import registry
 from vostool.core.project import project_defaults
+from vostool.core.recipe_files import recipe_names
 from vostool.datasets.selection import Selection
-from vostool.recipe import DETECTORS, Recipe, load_recipe, recipe_names
+from vostool.recipe import DETECTORS, Recipe, load_recipe
 from vostool.stages.next_commands import command, to_infer
 from vostool.stages.train.train import TrainingRun
 from vostool.stages.train.training_data import DataFolders
