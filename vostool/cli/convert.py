@@ -29,6 +29,7 @@ def run(
     root: options.Root = None,
     split: options.Split = None,
     video: options.Video = None,
+    overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Convert."""
@@ -38,7 +39,7 @@ def run(
     from vostool.stages.selecting import Asked, select_videos
 
     options.show_messages(quiet)
-    asked = Asked(dataset, root, split)
+    asked, output = Asked(dataset, root, split), Output(out, overwrite=overwrite)
     if (to is None) != asked.anything:
         raise UsageError(
             "a folder is converted --to flat or layered, a result file with --dataset",
@@ -47,9 +48,9 @@ def run(
     if asked.anything and video:
         raise UsageError("a result file is of all videos of its split", remedy="leave out --video")
     if asked.anything:
-        unpack_result(source, select_videos(asked), Output(out))
+        unpack_result(source, select_videos(asked), output)
         return
     forms = {form.value: form for form in Form}
     if to not in forms:
         raise UsageError(f"no form is called {to!r}", remedy=f"known: {', '.join(forms)}")
-    convert(source, forms[to], Output(out), video or ())
+    convert(source, forms[to], output, video or ())
