@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from vostool.cli.main import main
 
@@ -123,6 +124,10 @@ def _content(path: Path) -> Any:
         return _steady(json.loads(path.read_text()))
     if path.suffix == ".jsonl":
         return [_steady(json.loads(line)) for line in path.read_text().splitlines()]
+    if path.suffix in (".ckpt", ".state", ".safetensors"):
+        with safe_open(path, "numpy") as file:
+            tensors = {name: file.get_tensor(name).tobytes() for name in file.keys()}  # noqa: SIM118
+            return tensors, file.metadata()  # the order in which they are stored may differ
     return path.read_bytes()
 
 

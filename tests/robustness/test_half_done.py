@@ -86,6 +86,17 @@ def test_a_finished_video_that_lost_a_file_is_done_again(tmp_path: Path) -> None
     assert PredictionRun(Output(tmp_path, resume=True), {}, {}, PLAN, inputs=[]).todo == ["b"]
 
 
+@pytest.mark.parametrize("how", ["resume", "overwrite"])
+def test_half_written_files_of_a_killed_run_are_no_obstacle(tmp_path: Path, how: str) -> None:
+    run = PredictionRun(Output(tmp_path), {}, {}, PLAN, inputs=[])
+    run.writer.write_mask("a", "0", np.ones((4, 6), np.uint8))
+    left = tmp_path / "Annotations" / "a" / ".partial-0123abcd.png"
+    left.write_text("half")
+    again = PredictionRun(Output(tmp_path, **{how: True}), {}, {}, PLAN, inputs=[])
+    assert again.todo == ["a", "b"]
+    assert how == "resume" or not left.exists()
+
+
 @pytest.mark.parametrize("after", [1, 3, 5])
 def test_overwriting_killed_and_resumed_is_as_if_made_anew(
     davis: Selection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int

@@ -1,6 +1,6 @@
 """Extracting an archive from the internet without trusting it.
 
-Members are first written into a fresh folder beside the target, then moved to their places. Links,
+Members are first written into an empty folder inside the target, then moved to their places. Links,
 devices, names that leave the folder, encrypted members and archives that expand without bound are
 refused; a file that exists already is never written over.
 """
@@ -15,10 +15,10 @@ import shutil
 import stat
 import struct
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -27,6 +27,7 @@ from typing import IO
 from vostool.core.console import progress
 from vostool.core.errors import DataError, OutputError
 from vostool.core.files import atomic_path, explain_write_errors
+from vostool.core.folder_lock import sole_owner
 
 BLOCK = 1 << 20
 SPARE_BYTES = 64 << 20
@@ -98,14 +99,13 @@ def extract(
     Raises:
         BadArchive: the archive is damaged or dangerous.
         DataError: an existing file has other content.
-        OutputError: not enough space.
+        OutputError: not enough space, or another process extracts this archive there.
     """
     limits = limits or Limits()
     with explain_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".extracting-", dir=folder))
     try:
-        with explain_write_errors(folder):
+        with _staging(folder, archive) as staging, explain_write_errors(folder):
             sizes = _unpack(archive, staging, limits)
             _put_into_place(archive, staging, folder, sizes, frozenset(may_differ))
     except DAMAGED as error:
@@ -114,9 +114,26 @@ def extract(
         if error.errno is None:  # bzip2's way of saying it, and not the operating system's
             raise _damaged(archive, error) from error
         raise
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return sizes
+
+
+@contextmanager
+def _staging(folder: Path, archive: Path) -> Iterator[Path]:
+    """An empty folder inside, for one process at a time; what a killed one left in it goes."""
+    place = folder / f".extracting-{zlib.crc32(os.fsencode(archive.name)):08x}"
+    try:
+        with sole_owner(place):
+            content = place / "content"
+            shutil.rmtree(content, ignore_errors=True)
+            content.mkdir()
+            try:
+                yield content
+            finally:
+                shutil.rmtree(content, ignore_errors=True)
+    finally:
+        # Not ours if another process has it: then it is not empty, for its lock is inside.
+        with suppress(OSError):
+            place.rmdir()
 
 
 def _damaged(archive: Path, error: Exception) -> BadArchive:

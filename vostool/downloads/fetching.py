@@ -95,6 +95,7 @@ def fetch(
         require_http(url)
     if target.is_file():
         verify(archive, target)
+        validator_file(_part(target)).unlink(missing_ok=True)  # of a process that was killed here
         return target
     with explain_write_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -116,12 +117,17 @@ def fetch(
     )
 
 
+def _part(target: Path) -> Path:
+    """What has come of a file so far."""
+    return target.with_name(target.name + ".part")
+
+
 class _Download:
     """One file from one address, over as many connections as it takes."""
 
     def __init__(self, url: str, archive: Archive, target: Path, options: FetchOptions):
         self.url, self.archive, self.options = url, archive, options
-        self.part = target.with_name(target.name + ".part")
+        self.part = _part(target)
         self.total: int | None = archive.size
         self._space_checked = False
         self._megabytes: _Megabytes | None = None

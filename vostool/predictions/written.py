@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vostool.core.errors import OutputError
+from vostool.core.files import PARTIAL
 from vostool.core.listing import some
 from vostool.predictions.file_digests import KINDS
 
@@ -46,7 +47,10 @@ def refuse_foreign(
 def remove_written(
     root: Path, entries: Mapping[str, Mapping[str, Any]], names: Iterable[str]
 ) -> None:
-    """Remove what the manifest says was written of these videos, and folders left empty."""
+    """Remove what the manifest says was written of these videos, and folders left empty.
+
+    The folder must be this process's own (`Output.owned`).
+    """
     for name in names:
         if name not in entries:
             continue
@@ -54,8 +58,10 @@ def remove_written(
         for path in _files(root, name):
             if path.stem in ours:
                 path.unlink()
-        for kind, _ in KINDS:
+        for kind, suffix in KINDS:
             folder = root / kind / name
+            for left in folder.glob(f"{PARTIAL}*{suffix}"):  # by a killed process
+                left.unlink()
             if folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir()):
                 folder.rmdir()
 
@@ -65,7 +71,10 @@ def _files(root: Path, name: str) -> list[Path]:
     if not name or name in (".", "..") or set(name) & set("/\\\0"):
         return []  # a damaged manifest must not lead anywhere else
     return [
-        path for kind, suffix in KINDS for path in sorted((root / kind / name).glob(f"*{suffix}"))
+        path
+        for kind, suffix in KINDS
+        for path in sorted((root / kind / name).glob(f"*{suffix}"))
+        if not path.name.startswith(PARTIAL)
     ]
 
 
