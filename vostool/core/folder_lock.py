@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from vostool.core.errors import DataError, OutputError
-from vostool.core.files import explain_write_errors
+from vostool.core.files import PARTIAL, explain_write_errors
 from vostool.core.reading import read_json
 
 try:
@@ -31,8 +31,8 @@ _ATTEMPTS = 10
 
 
 def without_locks(paths: Iterable[Path]) -> list[Path]:
-    """What a folder holds besides such files."""
-    return [path for path in paths if not path.name.startswith(NAME)]
+    """What a folder holds besides such files, and besides what a killed process left half-done."""
+    return [path for path in paths if not path.name.startswith((NAME, PARTIAL))]
 
 
 @contextmanager

@@ -181,8 +181,7 @@ def _others_have_begun(root: Path, settings: Mapping[str, Any], shard: Shard) ->
     """Whether the folder holds only what the other processes of this very run put there."""
     if not root.is_dir():
         return False
-    present = without_locks(root.iterdir())
-    there = {path.name for path in present if not path.name.startswith(".partial-")}
+    there = {path.name for path in without_locks(root.iterdir())}
     if not there:
         return True
     if NAME in there or shard.file_name in there:
