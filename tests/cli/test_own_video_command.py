@@ -208,6 +208,7 @@ def test_masks_of_any_kind(truth) -> None:
         ("nothing --mask first.png", 1, "the folder holds no frames"),
         ("clip.avi --mask first.png --movie a.gif", 2, "unknown kind of movie"),
         ("clip.avi --mask first.png --movie clip.avi", 2, "would replace a file of what is read"),
+        ("clip.avi --mask first.png --movie out/a.avi", 2, "would lie among the predictions"),
         ("clip.avi --mask first.png --movie old.avi", 1, "the movie exists"),
         ("frames --mask first.png --out frames/out", 2, "lies in what is read"),
     ],

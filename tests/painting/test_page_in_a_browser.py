@@ -12,6 +12,8 @@ import pytest
 
 from vostool.media.masks import read_mask
 
+pytestmark = pytest.mark.xdist_group("browser")  # one browser, where --dist loadgroup allows it
+
 SIZE = (60, 90)
 MIDDLE = (45.5, 30.5)
 """Where the keyboard's cursor begins: x, y of the middle pixel's centre."""

@@ -2,7 +2,7 @@
 
 import { Mask } from "./mask.js";
 
-const KEPT = 24;
+const MOST_BYTES = 128 * 1024 * 1024; // of decoded pictures that are kept
 
 export class Frames {
   constructor(names) {
@@ -15,9 +15,11 @@ export class Frames {
     if (!this.pictures.has(index)) {
       const answer = await fetch(`frames/${index}.jpg`);
       if (!answer.ok) throw new Error(await answer.text());
-      this.pictures.set(index, await createImageBitmap(await answer.blob()));
+      const picture = await createImageBitmap(await answer.blob());
+      this.pictures.set(index, picture);
+      const kept = Math.max(2, MOST_BYTES / (4 * picture.width * picture.height));
       for (const old of this.pictures.keys()) {
-        if (this.pictures.size <= KEPT) break;
+        if (this.pictures.size <= kept) break;
         if (old !== index) this.pictures.delete(old);
       }
     }

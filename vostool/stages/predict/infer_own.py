@@ -38,15 +38,26 @@ def infer_own(
         raise UsageError(
             "several processes cannot share one video", remedy="start it without torchrun"
         )
-    drawn = None if movie is None else Output(movie, overwrite=output.resume or output.overwrite)
-    if drawn is not None:
-        require_codec(drawn.path)
-        drawn.claim_file("movie", video.inputs(()))
+    drawn = None if movie is None else _claimed(movie, video, output)
     result = infer(networks, video, output, settings)
     described = video.describe()
     if drawn is not None:
         export_overlay(output.path, described, drawn, style=_style(video.footage.source))
     return result
+
+
+def _claimed(movie: Path, video: OwnVideo, output: Output) -> Output:
+    """The movie's file, which can be written: to be known before the network runs."""
+    require_codec(movie)
+    if movie.resolve().is_relative_to(output.path.resolve()):
+        raise UsageError(
+            "the movie would lie among the predictions",
+            where=movie,
+            remedy="choose a place for it outside of --out",
+        )
+    drawn = Output(movie, overwrite=output.resume or output.overwrite)
+    drawn.claim_file("movie", video.inputs(()))
+    return drawn
 
 
 def _style(source: Path) -> OverlayStyle:
