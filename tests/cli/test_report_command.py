@@ -297,6 +297,7 @@ def test_a_single_file_that_would_be_too_large_shows_fewer_frames(
         (["a=PREDS/perfect", "a=PREDS/shifted"], 2, ["two predictions are called a"]),
         (["PREDS/none"], 1, ["no such prediction folder", "none"]),
         (["PREDS/perfect", "--shown-videos", "-1"], 2, ["cannot be negative"]),
+        (["PREDS/perfect", "--single-file"], 2, ["end it in .html"]),
         (["PREDS/perfect", "--split", "vaild"], 2, ["vaild", "known: train, valid"]),
     ],
 )

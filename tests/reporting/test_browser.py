@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -41,6 +42,17 @@ FLAGS = (
     "--disable-sync",
 )
 FRAMES, SIZE, PATIENCE_SECONDS = 6, (64, 96), 20
+HOSTILE = "<img src=x onerror=alert(1)>&amp;\"'#%3C?"
+"""The name of one of the videos."""
+
+
+def rename_video(split: Path, name: str, other: str) -> None:
+    """Call a video of the YouTube-VOS layout something else."""
+    for kind in ("JPEGImages", "Annotations"):
+        (split / kind / name).rename(split / kind / other)
+    meta = json.loads((split / "meta.json").read_text())
+    meta["videos"][other] = meta["videos"].pop(name)
+    (split / "meta.json").write_text(json.dumps(meta))
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +63,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         train_videos=1, valid_videos=2, frames=FRAMES, height=SIZE[0], width=SIZE[1]
     )
     root = make_demo_data(base / "data", options=options)
+    rename_video(root / "valid", "valid001", HOSTILE)
     truth = root / "valid" / "Annotations"
     for path in truth.rglob("*.png"):
         place = path.relative_to(truth)
         for name, shift in (("wide", 6), ("near", 2)):
             write_mask(base / name / "Annotations" / place, np.roll(read_mask(path), shift, 1))
-    folders, data = [base / "wide", base / "near"], Selection("youtubevos2019", root, "valid")
+    folders = [f"<i>wide</i>={base / 'wide'}", base / "near"]
+    data = Selection("youtubevos2019", root, "valid")
     report(folders, data, Output(base / "out"))
     report(folders, data, Output(base / "one.html"), options=ReportOptions(single_file=True))
     return base
@@ -148,7 +162,17 @@ def video(browser: Browser, folder: Path) -> str:
     (page,) = (folder / "out").glob("01-*.html")
     browser.open(page)
     browser.until_frame(0)
-    return page.stem.partition("-")[2]
+    return str(browser.find("h1").text)
+
+
+def test_names_are_text(browser, folder):
+    (page,) = (folder / "out").glob("*-img-src*.html")
+    browser.open(page)
+    browser.until_frame(0)
+    assert (browser.find("h1").text, browser.driver.title[: len(HOSTILE)]) == (HOSTILE, HOSTILE)
+    assert browser.find("[data-side=a] option").text == "<i>wide</i>"
+    assert browser.find(".reading").text.startswith("<i>wide</i>")
+    assert not browser.all("img[src=x], i:not(.swatch i)")
 
 
 def test_keys_and_the_slider_move_the_frame(browser, video):

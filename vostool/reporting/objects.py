@@ -34,6 +34,7 @@ class ObjectFacts:
         changed: mean share that differs between the first and the last prediction, over the frames
             in which one of them has the object; None for one prediction.
         most_changed: frame in which it differs most.
+        middle: frame half way from where it is given to the end; None without frames.
     """
 
     video: Video
@@ -44,6 +45,7 @@ class ObjectFacts:
     lowest: str | None
     changed: float | None
     most_changed: str | None
+    middle: str | None
 
     @property
     def rank(self) -> tuple[bool, float]:
@@ -55,7 +57,7 @@ class ObjectFacts:
     @property
     def frame(self) -> str | None:
         """The frame to look at."""
-        return self.lowest or self.most_changed
+        return self.lowest or self.most_changed or self.middle
 
 
 def collect_objects(
@@ -89,15 +91,19 @@ def _facts(
     last = items[-1]
     counts = last is not None and len(last.frames) > 0
     shares = changes.shares.get((0, len(scored) - 1), {}).get(number)
+    known = next((item for item in video.objects if item.id == number), None)
+    start = video.index(known.first_frame) if known is not None else 0
+    later = [name for name in changes.frames if video.index(name) >= start]
     return ObjectFacts(
         video,
         number,
-        next((item.category for item in video.objects if item.id == number), None),
+        known.category if known is not None else None,
         len(last.frames) if last is not None else 0,
         tuple(None if item is None else mean_score(item) for item in items),
         last.frames[int(np.argmin(last.per_frame))] if last is not None and counts else None,
         None if shares is None else float(np.nanmean(shares)),
         None if shares is None else changes.frames[int(np.nanargmax(shares))],
+        later[len(later) // 2] if later else None,
     )
 
 
@@ -188,9 +194,11 @@ def object_pictures(
 
 
 def _crop(item: ObjectFacts, frame: str, entries: Sequence[Entry]) -> np.ndarray:
-    """The last prediction against the truth, or the first one against the last."""
+    """The last prediction against the truth, or the first one against it, or it alone."""
     image, mask = read_over_frame(entries[-1].folder, item.video, frame)
     if item.lowest is not None:
         return Crop(item.id, image, mask, annotation(item.video, frame)).draw()
+    if item.most_changed is None:
+        return Crop(item.id, image, mask, None).draw()
     first = read_fitting(entries[0].folder, item.video, frame, image)
     return Crop(item.id, image, first, mask).draw()

@@ -51,7 +51,11 @@ def videos_section(
         row += _means(facts, video, len(entries)) if scored else []
         row += [_changed(of_video, len(entries))] if len(entries) > 1 else []
         rows.append(row)
-    table = Table(columns, rows, "row", "Means over objects in per cent.", sortable=True)
+    said = ["Scores are means over the objects, in per cent."] if scored else []
+    if len(entries) > 1:
+        pair = f"{entries[0].label} and {entries[-1].label}"
+        said.append(f"Differs: share of all objects' pixels with another label in {pair}.")
+    table = Table(columns, rows, "row", " ".join(said), sortable=True)
     pages = f"{len(places)} of {len(ranked)} videos have a page, the lowest scores first."
     return Section("Videos", [pages] if 0 < len(places) < len(ranked) else [], cards, [table])
 
@@ -74,11 +78,19 @@ def objects_section(
 ) -> Section:
     """All objects, worst first."""
     scored = any(entry.scores is not None for entry in entries)
-    words = ("false positive", "false negative") if scored else ("only the first", "only the last")
-    text = (
-        f"In the pictures, orange is {words[0]}, blue is {words[1]}; the white line is the contour "
-        f"of {'the truth' if scored else entries[-1].label}."
-    )
+    first, last = entries[0].label, entries[-1].label
+    if scored:
+        text = (
+            "In the pictures, orange is false positive and blue is false negative; the white line "
+            "is the contour of the truth."
+        )
+    elif len(entries) > 1:
+        text = (
+            f"In the pictures, orange is what only {first} has, blue is what only {last} has; the "
+            f"white line is the contour of {last}."
+        )
+    else:
+        text = f"In the pictures, the white line is the contour of {last}."
     table = objects_table(facts, entries, places, pictures=pictures)
     return Section("Objects", [text] if pictures else [], tables=[table])
 

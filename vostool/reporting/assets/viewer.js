@@ -19,7 +19,10 @@ class Viewer {
   constructor(root) {
     this.root = root;
     this.data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
-    this.stages = [...root.querySelectorAll(".stage")];
+    const stage = root.querySelector(".stage");
+    this.stages = [stage, stage.cloneNode(true)]; // the second for what lies beside
+    this.stages[1].hidden = true;
+    stage.after(this.stages[1]);
     this.slider = root.querySelector("input[type=range]");
     this.images = new Map();
     this.colours = new Map(this.data.objects.map((item) => [item.id, item.colour]));
@@ -34,8 +37,10 @@ class Viewer {
     const { truth, predicted } = this.data;
     this.listen();
     this.renew();
-    this.predicted = await Promise.all(predicted.map(unpackLayer));
-    this.truth = truth ? await unpackLayer(truth) : null;
+    const able = typeof DecompressionStream !== "undefined";
+    this.root.querySelector(".old").hidden = able;
+    this.predicted = able ? await Promise.all(predicted.map(unpackLayer)) : predicted.map(() => []);
+    this.truth = able && truth ? await unpackLayer(truth) : null;
     this.ready = true;
     await this.go(0);
   }
@@ -122,7 +127,6 @@ class Viewer {
 
   stop() {
     this.playing = false;
-    this.root.classList.remove("playing");
     this.setPlay("Play");
   }
 
@@ -130,11 +134,12 @@ class Viewer {
     const button = this.root.querySelector("[data-play]");
     button.textContent = text;
     button.setAttribute("aria-label", text);
+    // While frames run by, nobody wants each of them read out.
+    this.root.querySelector("output").setAttribute("aria-live", this.playing ? "off" : "polite");
   }
 
   async play() {
     this.playing = true;
-    this.root.classList.add("playing");
     this.setPlay("Pause");
     const last = this.data.shown.length - 1;
     if (this.step === last) await this.go(0);

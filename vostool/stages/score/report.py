@@ -27,6 +27,7 @@ from vostool.stages.score.evaluate import evaluate
 log = logging.getLogger(__name__)
 
 PAGE = "index.html"
+SUFFIXES = (".html", ".htm")
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,18 @@ def report(
             some, instead of refusing them.
 
     Raises:
-        UsageError: no prediction, a label twice, unknown data set or split.
+        UsageError: no prediction, a label twice, unknown data set or split; a single file that
+            does not end in .html.
         DataError: predictions that do not fit the data set.
         OutputError: `output` is not empty and is not to be overwritten.
     """
     options = options or ReportOptions()
+    if options.single_file and output.path.suffix.lower() not in SUFFIXES:
+        raise UsageError(
+            "a report in a single file needs a name that browsers know",
+            where=output.path,
+            remedy=f"end it in {SUFFIXES[0]}, or leave out --single-file for a folder",
+        )
     places = label_folders(predictions)
     videos = selection.load()
     folders = {label: PredictionFolder(path) for label, path in places.items()}
@@ -98,9 +106,8 @@ def report(
         Entry(label, folder, _scores(found[label]) if scored else None, parts.get(label, ""))
         for label, folder in folders.items()
     ]
-    count = f"{len(shown)} of {len(videos)}" if parts else str(len(shown))
     title = options.title or str(selection)
-    subtitle = f"{len(entries)} predictions of {count} videos, data set {selection}"
+    subtitle = _subtitle(len(entries), len(shown), len(videos), selection)
     limits = Limits(options.videos, options.frames, options.worst)
     inputs = [*places.values(), *selection.inputs(shown)]
     if options.single_file:
@@ -114,6 +121,12 @@ def report(
         contents = Contents(title, subtitle, entries, _changes(entries, shown))
         write_folder(out / PAGE, contents, limits)
     return ReportResult(out / PAGE, found)
+
+
+def _subtitle(predictions: int, shown: int, videos: int, selection: Selection) -> str:
+    what = f"{predictions} prediction{'s' * (predictions != 1)}"
+    of = f"{shown} of {videos} videos" if shown < videos else f"{videos} video{'s' * (videos != 1)}"
+    return f"{what} of {of}, data set {selection}"
 
 
 def _changes(
