@@ -133,3 +133,23 @@ def test_checkpoint_needs_a_video(script, capsys):
         script("bench_precision").main(["--checkpoint", "x.ckpt"])
     assert stopped.value.code == 2
     assert "go together" in capsys.readouterr().err
+
+
+def test_training_steps_are_compared(script, capsys):
+    small = [
+        "model.backbone=mobilenetv2_035",
+        "clip.crop=[32,48]",
+        "loop.batch=1",
+        "model.key_channels=4",
+        "model.value_channels=8",
+        "model.decoder_channels=8",
+    ]
+    options = [text for value in small for text in ("--set", value)]
+    script("bench_training").main(["famnet-mnv2-small", "--steps", "1", *options])
+    rows = re.findall(
+        r"│ (\w[\w, ]+?) +│ +(\d\.\d{3}) │ +(\d+\.\d\d) │ +(\d+\.\d\d) │", capsys.readouterr().out
+    )
+    assert [row[0] for row in rows] == ["plain", "folded", "folded, channels last", "plain, bf16"]
+    for _, seconds, rate, ratio in rows:
+        assert float(rate) == pytest.approx(1 / float(seconds), rel=0.1)
+        assert float(ratio) == pytest.approx(float(rows[0][1]) / float(seconds), rel=0.15)

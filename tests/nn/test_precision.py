@@ -8,7 +8,13 @@ import pytest
 import torch
 
 from vostool.core.errors import UsageError
-from vostool.nn.precision import autocast, has_fast_bf16, resolve_device, resolve_precision
+from vostool.nn.precision import (
+    FAST_BF16_TRAINING_FLAGS,
+    autocast,
+    has_fast_bf16,
+    resolve_device,
+    resolve_precision,
+)
 
 CPU = torch.device("cpu")
 
@@ -30,6 +36,15 @@ def test_bf16_is_used_where_the_processor_has_it(tmp_path: Path, flags: str, fas
 
 def test_a_system_without_cpuinfo_has_none(tmp_path: Path) -> None:
     assert not has_fast_bf16(CPU, tmp_path / "absent")
+
+
+def test_training_in_bf16_needs_matrix_instructions(tmp_path: Path) -> None:
+    info = tmp_path / "cpuinfo"
+    for flags, fast in (("avx512_bf16 sse", False), ("amx_bf16 avx512_bf16", True)):
+        info.write_text(f"processor : 0\nflags : fpu {flags}\n")
+        assert has_fast_bf16(CPU, info, FAST_BF16_TRAINING_FLAGS) is fast
+        assert has_fast_bf16(CPU, info)
+    assert resolve_precision("bf16", CPU, training=True) is torch.bfloat16
 
 
 def test_names() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from vostool.core.errors import UsageError
 DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 FAST_BF16_FLAGS = frozenset({"amx_bf16", "avx512_bf16"})
 """Processor flags with which bf16 is quicker than fp32; elsewhere it is emulated and slow."""
+FAST_BF16_TRAINING_FLAGS = frozenset({"amx_bf16"})
+"""Flags with which training is. With vector instructions alone gradients of convolutions take
+longer: a step of FAMNet small 1.2 times as long as in fp32 (`benchmarks/bench_training.py`)."""
 
 
 def resolve_device(name: str) -> torch.device:
@@ -35,10 +39,13 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
-def resolve_precision(name: str, device: torch.device) -> torch.dtype | None:
+def resolve_precision(
+    name: str, device: torch.device, *, training: bool = False
+) -> torch.dtype | None:
     """`auto`, `fp32`, `bf16` or `fp16` -> dtype for autocast, None for plain fp32."""
     if name == "auto":
-        return torch.bfloat16 if has_fast_bf16(device) else None
+        flags = FAST_BF16_TRAINING_FLAGS if training else FAST_BF16_FLAGS
+        return torch.bfloat16 if has_fast_bf16(device, flags=flags) else None
     if name not in DTYPES:
         raise UsageError(f"unknown precision {name!r}", remedy="use auto, fp32, bf16 or fp16")
     return DTYPES[name]
@@ -49,7 +56,11 @@ def precision_name(dtype: torch.dtype | None) -> str:
     return next(name for name, value in DTYPES.items() if value is dtype)
 
 
-def has_fast_bf16(device: torch.device, cpu_info: Path = Path("/proc/cpuinfo")) -> bool:
+def has_fast_bf16(
+    device: torch.device,
+    cpu_info: Path = Path("/proc/cpuinfo"),
+    flags: Collection[str] = FAST_BF16_FLAGS,
+) -> bool:
     """Whether bf16 matrix products are quicker than fp32 ones on this device."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
@@ -57,8 +68,8 @@ def has_fast_bf16(device: torch.device, cpu_info: Path = Path("/proc/cpuinfo")) 
         lines = cpu_info.read_text().splitlines()
     except OSError:
         return False
-    flags = next((line for line in lines if line.startswith("flags")), "")
-    return not FAST_BF16_FLAGS.isdisjoint(flags.split())
+    shown = next((line for line in lines if line.startswith("flags")), "")
+    return not set(flags).isdisjoint(shown.split())
 
 
 def autocast(device: torch.device, dtype: torch.dtype | None) -> AbstractContextManager:

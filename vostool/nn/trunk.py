@@ -15,9 +15,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from vostool.core.errors import CheckpointError, UsageError, is_out_of_memory
 from vostool.nn.folding import agree, fold_children
+from vostool.nn.live_folding import Pair, folded_live, pairs_to_fold
 from vostool.nn.mask_stem import MaskStem, convs_of
 from vostool.nn.trunk_options import TrunkOptions
 
@@ -64,6 +66,7 @@ class Trunk(nn.Module):
             load_trunk_weights(self.net, Path(weights))
         if mask_channels:
             _put_mask_stem(self.net, mask_channels)
+        self._pairs: tuple[Pair, ...] | None = None
 
     def forward(
         self,
@@ -71,8 +74,25 @@ class Trunk(nn.Module):
         masks: torch.Tensor | None = None,
         owner: torch.Tensor | None = None,
     ) -> list[torch.Tensor]:
-        """`[V, 3, H, W]` (and masks, see `MaskStem`) -> features at the strides."""
-        return self.net(images if masks is None else (images, masks, owner))
+        """`[V, 3, H, W]` (and masks, see `MaskStem`) -> features at the strides.
+
+        BatchNorm, whose statistics are frozen in training, is then folded for each call.
+        """
+        inputs = images if masks is None else (images, masks, owner)
+        if not self.training or torch.compiler.is_compiling():
+            return self.net(inputs)
+        with folded_live(self._folded_in_training()):
+            return self.net(inputs)
+
+    def _folded_in_training(self) -> Sequence[Pair]:
+        """Where it is certain that this changes nothing; none where statistics are not frozen."""
+        if any(part.training for part in self.modules() if isinstance(part, _BatchNorm)):
+            return ()
+        if self._pairs is None:
+            probe = self._probe()
+            inputs = probe[0] if len(probe) == 1 else probe
+            self._pairs = pairs_to_fold(self.net, lambda: self.net(inputs))
+        return self._pairs
 
     def stems(self) -> list[MaskStem]:
         """Where masks come in: one or none."""
@@ -92,6 +112,7 @@ class Trunk(nn.Module):
             plain, self.net = self.net, folded
             if not agree(before, self(*probe)):
                 self.net = plain
+        self._pairs = None
         for stem in self.stems():
             stem.join_masks()
 

@@ -172,7 +172,7 @@ def select(
     validation = held_out_videos(recipe, data)
     _warn_if_trained_on(trained, recipe)
     where = resolve_device(device)
-    dtype = resolve_precision(recipe.loop.precision, where)
+    dtype = resolve_precision(recipe.loop.precision, where, training=True)
     scored = []
     for entry in entries:
         model, _ = load_segmenter(run / entry.file, where)

@@ -137,9 +137,13 @@ def load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any], wher
     except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise other from error
     for parameter, slots in optimiser.state.items():
-        tensors = (value for value in slots.values() if isinstance(value, torch.Tensor))
-        if any(tensor.ndim and tensor.shape != parameter.shape for tensor in tensors):
-            raise other
+        for name, value in slots.items():
+            if not isinstance(value, torch.Tensor) or not value.ndim:
+                continue
+            if value.shape != parameter.shape:
+                raise other
+            # In the order in memory that it had when it was saved, the parameter's.
+            slots[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def check_same_run(

@@ -33,6 +33,7 @@ from vostool.training.optimisation.averaging import WeightAverage
 from vostool.training.optimisation.optimiser import (
     build_optimiser,
     gradient_norm,
+    put_channels_last,
     set_learning_rate,
     train_mode,
 )
@@ -67,8 +68,10 @@ class Trainer:
         self.model, self.options, self.recipe = model, options, recipe
         self.processes, self.validate = processes, validate
         self.files = RunFolder(folder, options.checkpoints.keep)
+        if processes.device.type == "cpu":
+            put_channels_last(model)
         self.optimiser = build_optimiser(model, options.optimiser)
-        self.dtype = resolve_precision(options.loop.precision, processes.device)
+        self.dtype = resolve_precision(options.loop.precision, processes.device, training=True)
         if self.dtype is torch.float16 and processes.device.type == "cpu":
             raise UsageError(
                 "fp16 is not for processors", remedy="use loop.precision auto, fp32 or bf16"

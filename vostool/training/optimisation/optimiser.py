@@ -66,6 +66,14 @@ def train_mode(model: nn.Module) -> None:
     freeze_statistics(model)
 
 
+@torch.no_grad()
+def put_channels_last(model: nn.Module) -> None:
+    """Lay out the weights of convolutions as processors run them fastest; values stay."""
+    for parameter in model.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+
 def gradient_norm(parameters: Iterable[nn.Parameter], limit: float | None) -> float:
     """Norm of all gradients together, after which they are scaled down to `limit` if given."""
     with_gradient = [p for p in parameters if p.grad is not None]
