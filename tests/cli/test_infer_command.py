@@ -168,3 +168,31 @@ def test_torchrun_shares_the_videos(tmp_path, checkpoint, root):
             assert np.array_equal(shared.mask(video, frame), alone.mask(video, frame))
     manifest = json.loads((tmp_path / "out" / "run.json").read_text())
     assert {entry["status"] for entry in manifest["videos"].values()} == {"finished"}
+
+
+def test_a_plan_tells_what_the_run_needs_and_writes_nothing_else(
+    tmp_path, checkpoint, root, capsys, monkeypatch
+):
+    out, told = tmp_path / "out", tmp_path / "plan.json"
+    arguments = _arguments(checkpoint, root, out, "--save-probabilities", "--json", str(told))
+    assert _call(arguments) == 2
+    assert "--json is of --plan" in capsys.readouterr().err
+    assert _call([*arguments, "--plan"]) == 0
+    shown = capsys.readouterr()
+    assert "at most 2 at once" in shown.out and "available: pass" not in shown.err
+    found = json.loads(told.read_text())
+    assert not out.exists()
+    assert [(video["name"], video["frames"]) for video in found["videos"]] == [
+        ("ant", 4),
+        ("bee", 4),
+    ]
+    assert _call(_arguments(checkpoint, root, out, "--save-probabilities")) == 0
+    for kind, folder in (("masks", "Annotations"), ("probabilities", "Probabilities")):
+        written = sum(path.stat().st_size for path in (out / folder).glob("*/*"))
+        assert written / 1.5 < found[kind] < written * 1.5
+    assert 0 < found["seconds"] < 60
+    monkeypatch.setattr("vostool.stages.predict.plan.available_memory", lambda: -(10**12))
+    capsys.readouterr()
+    assert _call([*arguments, "--plan"]) == 0
+    warned = capsys.readouterr().err
+    assert "of memory are needed" in warned and "--objects-at-once 1" in warned

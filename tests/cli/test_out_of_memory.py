@@ -1,7 +1,9 @@
-"""Memory that really runs out, in a process whose address space is limited."""
+"""Memory that really runs out, and memory that was foretold: in processes of their own."""
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,18 +29,25 @@ main(sys.argv[2:])
 NETWORK = "stm:backbone=mobilenetv2_035,key_channels=8,value_channels=8,decoder_channels=64"
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="limits of Linux")
-def test_what_is_finished_is_kept_and_one_sentence_tells_what_to_do(tmp_path: Path) -> None:
-    root, out = tmp_path / "data", tmp_path / "out"
-    for name, size in (("a", (64, 96)), ("b", (1600, 2400))):
-        video, _ = write_video(tmp_path / "made", name, 3, size=size)
+def plain_folder(place: Path, frames: int, **sizes: tuple[int, int]) -> Path:
+    """A data set of videos with two objects, by name."""
+    root = place / "data"
+    for name, size in sizes.items():
+        video, _ = write_video(place / "made", name, frames, size=size)
         for folder in ("JPEGImages", "Annotations"):
             (root / folder / name).mkdir(parents=True)
         for frame in video.frames:
             frame.image.rename(root / "JPEGImages" / name / frame.image.name)
             if frame.annotation is not None:
                 frame.annotation.rename(root / "Annotations" / name / frame.annotation.name)
+    return root
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="limits of Linux")
+def test_what_is_finished_is_kept_and_one_sentence_tells_what_to_do(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    root = plain_folder(tmp_path, 3, a=(64, 96), b=(1600, 2400))
     ended = subprocess.run(
         [sys.executable, "-c", CHILD, "600", "infer", "--network", NETWORK,
          "--dataset", "folder", "--root", str(root), "--precision", "fp32", "--device", "cpu",
@@ -56,3 +65,31 @@ def test_what_is_finished_is_kept_and_one_sentence_tells_what_to_do(tmp_path: Pa
         "a": "finished", "b": "failed"
     }  # fmt: skip
     assert len(list((out / "Annotations" / "a").iterdir())) == 3
+
+
+def peak_of(arguments: list[str]) -> int:
+    """Largest resident set of a command, bytes."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "vostool", *arguments], stdout=subprocess.DEVNULL
+    ) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss * 1024
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="units of Linux")
+def test_the_memory_that_a_plan_expects_is_the_run_s_within_a_quarter(tmp_path: Path) -> None:
+    """Memory grows over 40 frames, all of which stay."""
+    root, told = plain_folder(tmp_path, 40, v=(192, 336)), tmp_path / "plan.json"
+    wide = "stm:backbone=mobilenetv2_035,key_channels=64,value_channels=2048,decoder_channels=16"
+    arguments = [
+        "infer", "--network", wide, "--dataset", "folder", "--root", str(root), "--memory",
+        "every:1", "--precision", "fp32", "--device", "cpu", "-q", "--out",
+    ]  # fmt: skip
+    peak_of([*arguments, str(tmp_path / "none"), "--plan", "--json", str(told)])
+    expected = json.loads(told.read_text())["memory"]
+    measured = peak_of([*arguments, str(tmp_path / "out")])
+    assert measured > 700e6, "memory is much of it"
+    assert measured / 1.25 < expected < measured * 1.25

@@ -69,6 +69,15 @@ def run(
     recipe: options.InferenceRecipe = None,
     overrides: options.SetInference = None,
     video: options.Video = None,
+    plan: Annotated[
+        bool,
+        typer.Option(
+            "--plan", help="Tell what the run needs, from a few frames of the largest video; stop."
+        ),
+    ] = False,
+    json: Annotated[
+        Path | None, typer.Option("--json", help="With --plan: write all figures to this file.")
+    ] = None,
     resume: options.Resume = False,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
@@ -76,7 +85,9 @@ def run(
     **flags: Any,
 ) -> None:
     """Run the command."""
+    from vostool.core.errors import UsageError
     from vostool.core.figures import rate
+    from vostool.core.files import write_json
     from vostool.core.output import Output
     from vostool.stages.next_commands import after_predictions, beside, command
     from vostool.stages.predict.infer import NetworkChoice, infer
@@ -87,6 +98,7 @@ def run(
         recipe_checkpoints,
     )
     from vostool.stages.predict.own_video import own_video, refuse_alone, refuse_data_set
+    from vostool.stages.predict.plan import plan as make_plan
     from vostool.stages.selecting import Asked, select_videos
 
     options.show_messages(quiet, verbose)
@@ -97,12 +109,23 @@ def run(
         networks = [*recipe_checkpoints(recipe, chosen)]
     asked = Asked(dataset, root, split, tuple(video or ()))
     output, settings = Output(out, resume, overwrite), combine(chosen, given, overrides or ())
+    if json is not None and not plan:
+        raise UsageError("--json is of --plan", remedy="what is done is in run.json")
+    own = None
     if clip is None:
         refuse_alone(mask or (), movie)
-        result = infer(networks, select_videos(asked), output, settings)
     else:
         refuse_data_set(clip, asked)
         own = own_video(clip, mask or (), out)
+    if plan:
+        needed = make_plan(networks, own or select_videos(asked), out, settings)
+        if json is not None:
+            write_json(json, needed.as_json())
+        options.results(beside=[json]).print(needed.table())
+        return
+    if own is None:
+        result = infer(networks, select_videos(asked), output, settings)
+    else:
         result = infer_own(networks, own, output, settings, movie)
     speed = f", {rate(result.frames, result.seconds, 'frames')}" if result.frames else ""
     print(f"{result.folder} ({len(result.videos)} videos{speed})")

@@ -13,7 +13,7 @@ from vostool.inference.engine import FrameResult
 
 REMEDY = (
     "pass --objects-at-once 1 (--resume keeps what is finished), or into another folder a smaller "
-    "--short-side, a --max-memory or fewer views (--tta)"
+    "--short-side, a --max-memory or fewer views (--tta); --plan tells what is needed"
 )
 
 

@@ -71,11 +71,11 @@ def infer(
         DataError: a video could not be read; the first one, naming the file.
     """
     settings = settings or InferenceSettings()
-    device, dtype = _where(settings)
+    device, dtype = where(settings)
     settings = settings.changed(precision=precision_name(dtype))
     require_files(settings.inference, settings.execution.model_files)
     shard = Shard.of_environment()
-    chosen, fault = _load(selection)
+    chosen, fault = load_videos(selection)
     mine = share(chosen, shard.rank, shard.world)
     loaded = load_networks(
         networks,
@@ -97,7 +97,7 @@ def infer(
                 **frame_sizes.record(smaller),
             },
             _comparable(settings, selection, loaded),
-            {video.name: Planned(_wanted(video, settings), video.ids) for video in mine},
+            {video.name: Planned(wanted_frames(video, settings), video.ids) for video in mine},
             inputs=inputs,
             all_videos={video.name for video in chosen},
             probabilities=settings.execution.save_probabilities,
@@ -116,7 +116,7 @@ def infer(
     return InferenceResult(output.path, tuple(worker.done), worker.frames, time.monotonic() - start)
 
 
-def _where(settings: InferenceSettings) -> tuple[torch.device, torch.dtype | None]:
+def where(settings: InferenceSettings) -> tuple[torch.device, torch.dtype | None]:
     """Device and autocast type; under torchrun each process has its own GPU."""
     name = settings.execution.device
     device, dtype = resolve(name, settings.inference.precision)
@@ -138,7 +138,7 @@ def _run(
     return wrap_all(inside, options, context)
 
 
-def _load(selection: Selection | Sequence[Video]) -> tuple[list[Video], VostoolError | None]:
+def load_videos(selection: Selection | Sequence[Video]) -> tuple[list[Video], VostoolError | None]:
     """The videos that can be used, and the error to raise after them, if some cannot."""
     if not isinstance(selection, Selection):
         return sorted(selection, key=lambda video: video.name), None
@@ -150,7 +150,7 @@ def _load(selection: Selection | Sequence[Video]) -> tuple[list[Video], VostoolE
         return list(fault.videos), fault
 
 
-def _wanted(video: Video, settings: InferenceSettings) -> tuple[str, ...]:
+def wanted_frames(video: Video, settings: InferenceSettings) -> tuple[str, ...]:
     return video.frame_names if settings.execution.all_frames else video.output_frames
 
 
