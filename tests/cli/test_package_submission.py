@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from vostool.cli.main import main
-from vostool.datasets.catalogue import load_videos
+from vostool.datasets.catalogue import load_spec, load_videos
 from vostool.media.images import frame_size
 from vostool.media.masks import DAVIS_PALETTE, encode_mask, read_mask, write_mask
 
@@ -116,3 +116,29 @@ def test_unknown_data_set(capsys, tmp_path):
     code, _, err = call(capsys, "package-submission", tmp_path, *where, *out)
     assert code == 2
     assert "did you mean davis2017?" in err
+
+
+def test_a_rehearsal_says_for_which_server_and_whether_that_is_still_there(capsys, tmp_path):
+    rng = np.random.default_rng(0)
+    for frame in ("00000", "00001"):
+        image = Image.fromarray(rng.integers(0, 255, (40, 60, 3), np.uint8))
+        for video in ("ant", "bee"):
+            path = tmp_path / "mose/train/JPEGImages" / video / f"{frame}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            image.save(path)
+            mask = np.zeros((40, 60), np.uint8)
+            mask[10:30, 10:40] = 1
+            for root in (tmp_path / "mose/train/Annotations", tmp_path / "preds/Annotations"):
+                write_mask(root / video / f"{frame}.png", mask)
+    data = ("--dataset", "mose", "--root", tmp_path / "mose", "--split", "train", "--rehearse")
+    out = tmp_path / "out.zip"
+    code, text, err = call(capsys, "package-submission", tmp_path / "preds", *data, "--out", out)
+    assert code == 0
+    assert "checked for mose train, as the server takes mose valid" in text
+    assert "100.00" in text
+    status = load_spec("mose").submissions["valid"].server.status
+    assert "takes no submissions any more" in status and f"warning: {status}\n" in err
+    code, text, err = call(capsys, "check-submission", out, *data)
+    assert code == 0
+    assert "right for mose train, as the server takes mose valid" in text
+    assert f"warning: {status}\n" in err

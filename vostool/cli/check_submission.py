@@ -40,7 +40,7 @@ def run(
     report = check_submission(archive, selection, rehearse=rehearse)
     for problem in report.problems:
         print(printable(problem))
-    options.show_server(report.server)
+    options.show_server(report.server, rehearsed=rehearse)
     if not report.ok:
         raise SystemExit(1)
     print(f"{archive}: right for {report.title} ({report.videos} videos, {report.frames} frames)")

@@ -90,11 +90,17 @@ def show_next(command: str | None) -> None:
         log.info(command)
 
 
-def show_server(server: Server | None) -> None:
-    """Say whether a server still takes submissions."""
+def show_server(server: Server | None, *, rehearsed: bool = False) -> None:
+    """Say whether a server still takes submissions.
+
+    Args:
+        rehearsed: the user knows already what to do where it does not.
+    """
     if server is None:
         log.info("there is no server: this is scored locally (vostool evaluate)")
     elif server.alive:
         log.info(server.status)
+    elif rehearsed:
+        log.warning(server.status)
     else:
         log.warning(f"{server.status}; --rehearse scores an archive of a split with ground truth")

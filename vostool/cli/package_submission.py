@@ -59,7 +59,7 @@ def run(
     )
     if report.note:
         log.info(f"note on this server: {report.note}")
-    options.show_server(report.server)
+    options.show_server(report.server, rehearsed=rehearse)
     if scores is not None:
         options.results().print(scores.table())
     options.show_next(after_packaging(report.archive, selection, rehearse=rehearse))

@@ -113,11 +113,15 @@ def expected_archive(selection: Selection, rehearse: bool = False) -> Expectatio
         file, _ = parse_split(spec, split)
         split = split if file is None else file.split
     profile = submission_profile(spec, split, rehearse)
+    title = f"{spec.name} {selection.split}"
+    if rehearse:
+        served = next(name for name, known in spec.submissions.items() if known is profile)
+        title += f", as the server takes {spec.name} {served}"
     if selection.videos:
         raise UsageError(
             "a submission holds all videos of a split", remedy="name no videos, or use evaluate"
         )
-    return expect(f"{spec.name} {selection.split}", profile, selection.load())
+    return expect(title, profile, selection.load())
 
 
 def expect(title: str, profile: SubmissionProfile, videos: Iterable[Video]) -> Expectation:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import io
 import logging
 import multiprocessing
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -13,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vostool.core.console import level, show_messages
+from vostool.core.console import level, progress, show_messages
 from vostool.core.errors import DataError, VostoolError
 from vostool.stages.demo.side_by_side import side_by_side
 
@@ -76,6 +78,54 @@ def test_lines_carry_the_name_of_their_job(capfd):
     show_messages(level(quiet=True))
     side_by_side(jobs, cores=2)
     assert capfd.readouterr().err == ""
+
+
+def _work(line: str) -> str:
+    log.info(line)
+    with progress("training", 8, "it") as bar:
+        for _ in range(8):
+            bar.advance(1, "loss 0.5")
+    return line
+
+
+class Terminal(io.StringIO):
+    """What rich takes for a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_the_bars_of_all_jobs(monkeypatch, capfd):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "150")
+    stream = Terminal()
+    show_messages(level(), stream)
+    jobs = {name: functools.partial(_work, f"seed of [{name}]") for name in ("first", "second")}
+    assert side_by_side(jobs, cores=2) == {name: f"seed of [{name}]" for name in jobs}
+    shown = stream.getvalue()
+    assert capfd.readouterr().err == ""
+    for name in jobs:
+        assert f"{name}: seed of [{name}]" in shown
+        (*_, last) = re.findall(rf"{name}: training.*", shown)
+        assert "8/8" in last and "loss 0.5" in last
+
+
+def _log_much(folder: Path) -> None:
+    (folder / "ready").touch()
+    for number in range(4_000):
+        log.info(f"line {number}")
+    time.sleep(120)
+
+
+def test_one_that_nobody_reads_any_more_still_ends(monkeypatch, tmp_path):
+    monkeypatch.setenv("TERM", "xterm")
+    show_messages(level(), Terminal())
+    jobs = {
+        "talks": functools.partial(_log_much, tmp_path),
+        "fails": functools.partial(_fail_when_ready, tmp_path),
+    }
+    with pytest.raises(DataError):
+        side_by_side(jobs, cores=2)
 
 
 def test_an_error_keeps_its_sentence_and_lets_the_others_save_their_state(tmp_path):
