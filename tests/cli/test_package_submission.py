@@ -120,7 +120,7 @@ def test_unknown_data_set(capsys, tmp_path):
 
 def test_a_rehearsal_says_for_which_server_and_whether_that_is_still_there(capsys, tmp_path):
     rng = np.random.default_rng(0)
-    for frame in ("00000", "00001"):
+    for frame in ("00000", "00001", "00002"):
         image = Image.fromarray(rng.integers(0, 255, (40, 60, 3), np.uint8))
         for video in ("ant", "bee"):
             path = tmp_path / "mose/train/JPEGImages" / video / f"{frame}.jpg"
