@@ -11,15 +11,22 @@ from small_davis import write_davis
 
 from vostool.cli.main import main
 from vostool.core.output import Output
+from vostool.core.recipe_files import recipe_names
 from vostool.core.types import MaskEncoding
 from vostool.datasets.selection import Selection
 from vostool.media.masks import read_mask, write_mask
 from vostool.recipe import load_recipe
-from vostool.stages.next_commands import after_selecting, after_tuning, flags, to_infer
+from vostool.stages.next_commands import (
+    after_selecting,
+    after_splitting,
+    after_tuning,
+    flags,
+    to_infer,
+)
 from vostool.stages.train import after_training as module
 from vostool.stages.train.after_training import after_training
 from vostool.stages.train.train import TrainingRun
-from vostool.stages.train.training_data import DataFolders
+from vostool.stages.train.training_data import DataFolders, check_folders
 
 HELD_OUT = Selection("davis2016", Path("my data"), "train", ("a", "b"))
 
@@ -102,6 +109,19 @@ def test_flags_say_what_the_project_does_not(tmp_path) -> None:
         'dataset = "davis2016"\nsplit = "val"\n[roots]\ndavis2016 = "elsewhere"\n'
     )
     assert flags(videos.whole()) == ["--root", "my data"]
+
+
+def test_what_is_not_held_out_is_trained_on(capsys) -> None:
+    train = ["--dataset", "davis2016", "--root", "my data"]
+    assert call("split", *train, "--holdout", "1", "--out", "s.json") == 0
+    words = next_words(capsys)
+    assert words[:2] == ["vostool", "train"]
+    assert words[3:] == ["--data", "davis2016=my data", "--split-file", "s.json"]
+    places = DataFolders.parse([words[4]], Path(words[6]))
+    recipe = load_recipe(words[2])
+    assert check_folders(recipe, places) == ["davis2016"]
+    assert f"{recipe.name}-pretrain" not in recipe_names()
+    assert after_splitting(Path("s.json"), Selection("lvos", Path("my data"), "train")) is None
 
 
 def test_settings_are_chosen_on_the_same_held_out_videos() -> None:

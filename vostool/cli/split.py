@@ -66,6 +66,7 @@ def run(
     from vostool.core.errors import UsageError
     from vostool.core.output import Output
     from vostool.stages.data.split import split, split_into_folds
+    from vostool.stages.next_commands import after_splitting
     from vostool.stages.selecting import Asked, select_videos
 
     options.show_messages(quiet)
@@ -88,3 +89,4 @@ def run(
         unseen_categories=unseen_categories,
         favour=cases,
     )
+    options.show_next(after_splitting(out, videos))

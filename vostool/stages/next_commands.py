@@ -12,6 +12,8 @@ from pathlib import Path
 
 from vostool.core.errors import VostoolError
 from vostool.core.project import seen_from_here
+from vostool.core.recipe_files import find_recipe, recipe_names
+from vostool.core.toml import read_toml
 from vostool.core.types import Video
 from vostool.datasets.catalogue import load_spec
 from vostool.datasets.layout import FaultyVideos
@@ -20,6 +22,8 @@ from vostool.predictions.folder import PredictionFolder
 from vostool.scoring.ground_truth import has_ground_truth
 from vostool.stages.selecting import Asked, resolve
 
+FIRST_STAGE = "-pretrain"
+"""Ends the names of recipes that are a stage before another."""
 PREDICTIONS = Path("preds")
 TRAINING = "train"
 TRIED = ("--tta", "none", "--tta", "flip,0.75,1.0", "--memory", "every:5")
@@ -60,6 +64,21 @@ def _means(selection: Selection, written: Mapping[str, object], folders: Sequenc
         return False
     same = (found.dataset, found.split) == (selection.dataset, selection.split)
     return same and found.root.resolve() == selection.root.resolve()
+
+
+def after_splitting(file: Path, divided: Selection) -> str | None:
+    """Train on the rest: the first recipe that does so in one stage; None where there is none."""
+    for name in recipe_names():
+        table = read_toml(find_recipe(name))
+        if f"{name}{FIRST_STAGE}" in recipe_names():
+            continue
+        for entry, values in table.get("data", {}).items():
+            wanted = {"video": divided.dataset, "section": TRAINING}
+            split = values.get("split", TRAINING)
+            if wanted.items() <= values.items() and split == divided.split:
+                data = f"{entry}={seen_from_here(divided.root)}"
+                return command("train", name, "--data", data, "--split-file", file)
+    return None
 
 
 def after_selecting(checkpoint: Path, held_out: Selection) -> str:

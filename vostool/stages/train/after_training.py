@@ -9,12 +9,11 @@ from vostool.core.project import project_defaults
 from vostool.core.recipe_files import recipe_names
 from vostool.datasets.selection import Selection
 from vostool.recipe import DETECTORS, Recipe, load_recipe
-from vostool.stages.next_commands import command, to_infer
+from vostool.stages.next_commands import FIRST_STAGE, command, to_infer
 from vostool.stages.train.train import TrainingRun
 from vostool.stages.train.training_data import DataFolders
 from vostool.training.checkpoints.run_folder import RunFolder
 
-FIRST_STAGE = "-pretrain"
 FOLDER = "FOLDER"
 """Stands for a folder that nothing here knows."""
 
