@@ -17,6 +17,7 @@ import torch
 
 from vostool.core.console import level, progress, show_messages
 from vostool.core.errors import DataError, VostoolError
+from vostool.stages.demo.sent_progress import Channel, SentBars, SentLines
 from vostool.stages.demo.side_by_side import side_by_side
 
 log = logging.getLogger("vostool.job")
@@ -110,22 +111,14 @@ def test_a_terminal_gets_the_bars_of_all_jobs(monkeypatch, capfd):
         assert "8/8" in last and "loss 0.5" in last
 
 
-def _log_much(folder: Path) -> None:
-    (folder / "ready").touch()
-    for number in range(4_000):
-        log.info(f"line {number}")
-    time.sleep(120)
-
-
-def test_one_that_nobody_reads_any_more_still_ends(monkeypatch, tmp_path):
-    monkeypatch.setenv("TERM", "xterm")
-    show_messages(level(), Terminal())
-    jobs = {
-        "talks": functools.partial(_log_much, tmp_path),
-        "fails": functools.partial(_fail_when_ready, tmp_path),
-    }
-    with pytest.raises(DataError):
-        side_by_side(jobs, cores=2)
+def test_what_nobody_reads_any_more_holds_nobody_up():
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    receiver.close()
+    bar = SentBars(Channel(sender)).open("training", 8, "it")
+    bar.advance(8)
+    bar.close()
+    lines = SentLines(Channel(sender))
+    assert lines.write("x" * 100_000 + "\n") == 100_001  # more than a pipe holds
 
 
 def test_an_error_keeps_its_sentence_and_lets_the_others_save_their_state(tmp_path):
