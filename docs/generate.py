@@ -135,7 +135,7 @@ def _row(parameter: Any, context: typer.Context) -> str | None:
     value = parameter.get_default(context, call=False)
     if parameter.required:
         shown = "required"
-    elif value in (None, False, (), []) or callable(value):
+    elif value is None or value is False or value in ((), []) or callable(value):
         shown = ""
     else:
         shown = f"`{value}`"
