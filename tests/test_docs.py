@@ -72,6 +72,7 @@ def test_commands_run_after_the_demo(page: Path, after_demo: Path, monkeypatch) 
     for kind in ("python", "toml"):
         for name, text in blocks(page, kind):
             if name:
+                Path(name).parent.mkdir(exist_ok=True)
                 Path(name).write_text(text)
     asked = commands(page)
     assert asked
