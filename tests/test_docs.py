@@ -57,12 +57,14 @@ def test_every_group_of_entry_points_is_on_the_page_of_plug_ins() -> None:
 
 @pytest.fixture(scope="module")
 def after_demo(tmp_path_factory) -> Path:
+    """A folder in which `vostool demo --quick` was run."""
     folder = tmp_path_factory.mktemp("docs")
     demo(Output(folder / "demo"), DemoOptions.quick())
     return folder
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("docs")  # one demo for all
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if blocks(page, "sh")], ids=lambda page: page.name
 )
@@ -85,6 +87,7 @@ def test_commands_run_after_the_demo(page: Path, after_demo: Path, monkeypatch) 
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("docs")  # one demo for all
 @pytest.mark.parametrize(
     "script", sorted((TOP / "examples").glob("*.py")), ids=lambda script: script.stem
 )
