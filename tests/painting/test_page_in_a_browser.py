@@ -92,10 +92,10 @@ class Page:
 
 
 @pytest.fixture
-def page(served, browser) -> Any:
-    opened = Page(browser, served.server.url)
-    yield opened
-    browser.get("about:blank")
+def page(served, chromium) -> Any:
+    yield Page(chromium, served.server.url)
+    chromium.get("about:blank")
+    chromium.get_log("browser")
 
 
 def test_by_keyboard_alone(page, served) -> None:
@@ -174,7 +174,6 @@ def test_nothing_painted_and_a_refusal_are_said(page, served) -> None:
     page.click("#save")
     page.wait(lambda: "the mask exists" in page.text("message"))
     assert served.thread.is_alive() and (served.folder / "first.png").read_text() == "mine"
-    page.browser.get_log("browser")  # it notes every refusal
 
 
 @pytest.mark.parametrize("keep_open", [True])
@@ -217,13 +216,14 @@ def test_names_focus_dark_mode_and_a_narrow_window(page) -> None:
         page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def test_another_page_cannot_save(served, browser) -> None:
+def test_another_page_cannot_save(served, chromium) -> None:
     """Even one that knows the address and does not need the answer."""
-    browser.get("data:text/html,<title>another</title>")
-    browser.execute_async_script(
+    chromium.get("data:text/html,<title>another</title>")
+    chromium.execute_async_script(
         "fetch(arguments[0] + 'done', {method: 'POST', mode: 'no-cors'}).finally(arguments[1])",
         served.server.url,
     )
+    chromium.get_log("browser")  # it notes the refusal
     connection = HTTPConnection("127.0.0.1", served.server.server_address[1], timeout=5)
     connection.request("GET", "/")
     assert connection.getresponse().status == 404

@@ -1,5 +1,7 @@
 // What keys do. Those of the canvas move a cursor and paint, so that no mouse is needed.
 
+import { save } from "./saving.js";
+
 const TOOLS = { b: "brush", e: "eraser", p: "polygon", m: "move" };
 const PLAIN = {
   "[": (page) => page.resize(1 / 1.2),
@@ -25,7 +27,7 @@ const CANVAS = {
 const COMMANDS = {
   z: (page, back) => page.step(back),
   y: (page) => page.step(false),
-  s: (page) => page.save(),
+  s: (page) => save(page),
 };
 
 // Whether it was a key of ours.

@@ -25,6 +25,7 @@ export class Objects {
 
   // The object of this id, new or not, becomes the chosen one.
   add(id) {
+    if (!Number.isInteger(id) || id < 1 || id > 254) return;
     if (!this.ids.includes(id)) {
       this.ids = [...this.ids, id].sort((a, b) => a - b);
       const label = this.#label(id), next = this.ids[this.ids.indexOf(id) + 1];

@@ -1,10 +1,10 @@
-// The page: tools, frames and saving. vostool serves it and gets the masks.
+// The page: frames and tools.
 
 import { Frames } from "./frames.js";
 import { pressed } from "./keys.js";
 import { History, joined } from "./mask.js";
 import { Objects } from "./objects.js";
-import { encodeMask } from "./png.js";
+import { finish, save } from "./saving.js";
 import { View } from "./view.js";
 
 const CLOSE = 9; // pixels of the screen from its first corner at which a polygon is closed
@@ -249,46 +249,6 @@ class Page {
   travel(index) {
     this.go(index).catch((error) => this.say(error.message, true));
   }
-
-  // --- saving
-
-  async save() {
-    this.endStroke();
-    const painted = this.frames.painted();
-    if (!painted.length) return this.say("Nothing is painted yet.", true);
-    element("save").disabled = true;
-    this.say("Saving …");
-    try {
-      const told = [];
-      for (const index of painted) told.push(await this.send(index));
-      this.saved = true;
-      if (this.video.keepOpen) this.say(`Saved ${told.join("; ")}.`);
-      else await this.finish(`Saved ${told.join("; ")}. You can close this page; the next command stands in the terminal.`);
-    } catch (error) {
-      this.say(`Not saved: ${error.message}`, true);
-    } finally {
-      element("save").disabled = this.over === true;
-    }
-  }
-
-  async send(index) {
-    const mask = this.frames.masks.get(index);
-    const body = await encodeMask(mask.ids, mask.width, mask.height, this.video.palette);
-    return this.post(`masks/${index}.png`, body);
-  }
-
-  async post(path, body) {
-    const answer = await fetch(path, { method: "POST", body });
-    if (!answer.ok) throw new Error(await answer.text());
-    return answer.text();
-  }
-
-  async finish(text) {
-    await this.post("done", null);
-    this.over = true;
-    for (const button of document.querySelectorAll("button, input")) button.disabled = true;
-    this.say(text);
-  }
 }
 
 function connect(page) {
@@ -307,8 +267,8 @@ function connect(page) {
   on("before", () => page.travel(page.wanted - 1));
   on("after", () => page.travel(page.wanted + 1));
   on("frame", (event) => page.travel(Number(event.target.value)), "input");
-  on("save", () => page.save());
-  on("finish", () => page.finish("Finished. You can close this page.").catch((error) => page.say(error.message, true)));
+  on("save", () => save(page));
+  on("finish", () => finish(page, "Finished. You can close this page.").catch((error) => page.say(error.message, true)));
   canvas.addEventListener("pointerdown", (event) => page.down(event));
   canvas.addEventListener("pointermove", (event) => page.moved(event));
   for (const kind of ["pointerup", "pointercancel"]) canvas.addEventListener(kind, () => page.endStroke());
