@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,24 +22,7 @@ webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not in
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = [
-    pytest.mark.skipif(
-        not (CHROMIUM and DRIVER),
-        reason="no chromium here (apt-get install chromium chromium-driver)",
-    ),
-    pytest.mark.xdist_group("browser"),  # one browser, where --dist loadgroup allows it
-]
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+pytestmark = pytest.mark.xdist_group("browser")  # one, where --dist loadgroup allows it
 FRAMES, SIZE, PATIENCE_SECONDS = 6, (64, 96), 20
 HOSTILE = "<img src=x onerror=alert(1)>&amp;\"'#%3C?"
 """The name of one of the videos."""
@@ -74,18 +56,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     report(folders, data, Output(base / "out"))
     report(folders, data, Output(base / "one.html"), options=ReportOptions(single_file=True))
     return base
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
 
 
 class Browser:
