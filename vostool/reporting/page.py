@@ -22,7 +22,7 @@ from vostool.reporting.chart import Chart
 from vostool.reporting.table import Link, Picture, Table, format_cell, sort_key
 
 STYLE = "report.css"
-SCRIPTS = ("labels.js", "paint.js", "charts.js", "viewer.js", "tables.js", "start.js")
+SCRIPTS = ("labels.js", "paint.js", "series.js", "charts.js", "viewer.js", "tables.js", "start.js")
 """In this order: each uses what those before it define."""
 
 

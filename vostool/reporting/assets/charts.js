@@ -71,7 +71,7 @@ class Curves {
     const said = this.lines.map(({ name, values }) => {
       const there = values.filter((value) => value !== null);
       if (!there.length) return `${name} has none`;
-      const mean = there.reduce((sum, value) => sum + value, 0) / there.length;
+      const mean = meanOf(there);
       return `${name} ${perCent(mean)} on average, from ${perCent(Math.min(...there))} to ${perCent(Math.max(...there))}`;
     });
     return `${title} in per cent over the frames: ${said.join("; ")}`;

@@ -14,18 +14,20 @@ async function viewerOf(root) {
 }
 
 let shown = null;
+let left = 0; // how far the overview was scrolled when it was left
 
 /** Show the part of the document, and the frame, that the address names. */
 async function follow() {
   const wanted = new URLSearchParams(location.hash.slice(1));
   const root = roots.find(({ id }) => id === wanted.get("video")) || (overview ? null : roots[0]);
   if (shown) shown.stop();
-  if (overview) {
+  if (overview && roots.length) {
+    if (!overview.hidden) left = window.scrollY;
     overview.hidden = Boolean(root);
     for (const other of roots) other.hidden = other !== root;
     const section = root ? null : document.getElementById(location.hash.slice(1));
     if (section) section.scrollIntoView();
-    else window.scrollTo(0, 0);
+    else window.scrollTo(0, root ? 0 : left);
   }
   shown = root ? await viewerOf(root) : null;
   if (shown) shown.follow(wanted);

@@ -1,8 +1,6 @@
 // The page of a video: a frame, what is drawn over it, and curves.
 
 const WAIT = 125; // milliseconds per frame while playing
-const LISTED = 6;
-const APART = 3; // listed frames lie at least so many frames apart
 const VIEWS = {
   frame: () => "frame alone",
   truth: () => "ground truth",
@@ -180,56 +178,31 @@ class Viewer {
         measure,
         chosen.map((entry) => ({
           name: this.data.entries[entry],
-          style: `line${entry % 7}`,
-          values: this.scores(entry, measure),
+          style: `line${entry % 7}${["", " dashed", " dotted"][Math.floor(entry / 7) % 3]}`,
+          values: scoresOf(this.data, entry, measure, this.object),
         })),
       ),
     );
-    const changes = this.changes();
+    const changes = changesOf(this.data, this.a, this.b, this.object);
     if (changes) this.curves.push(make("differs", [{ name: this.title("changes"), style: "line6", values: changes }]));
-  }
-
-  /** Scores per time of the chosen object, or their mean over all objects. */
-  scores(entry, measure) {
-    const found = Object.entries(this.data.scores[entry])
-      .filter(([id]) => !this.object || Number(id) === this.object)
-      .map(([, values]) => values[measure]);
-    return this.data.times.map((_, time) => {
-      const there = found.map((values) => values[time]).filter((value) => value !== null);
-      return there.length ? there.reduce((sum, value) => sum + value, 0) / there.length : null;
-    });
-  }
-
-  /** Share that differs between A and B per time, or null where they are the same prediction. */
-  changes() {
-    const pair = [Math.min(this.a, this.b), Math.max(this.a, this.b)].join("-");
-    const shares = this.data.changes[pair];
-    return shares ? shares[this.object] || this.data.times.map(() => null) : null;
   }
 
   lists() {
     const place = this.root.querySelector(".lists");
     place.replaceChildren();
-    const changes = this.changes();
-    if (changes) this.list(place, "Largest changes between A and B", changes, (x, y) => y - x, (x) => x > 0);
+    const changes = changesOf(this.data, this.a, this.b, this.object);
+    if (changes)
+      this.list(place, "Largest changes between A and B", extremes(changes, true).filter(({ value }) => value > 0));
+    if (!this.data.measures.length) return;
     for (const side of this.a === this.b ? ["a"] : ["a", "b"]) {
-      if (!this.data.measures.length) continue;
-      const all = this.data.measures.map((measure) => this.scores(this[side], measure));
-      const mean = this.data.times.map((_, time) =>
-        all[0][time] === null ? null : all.reduce((sum, values) => sum + values[time], 0) / all.length,
-      );
-      this.list(place, `Lowest frames of ${this.title(side)}`, mean, (x, y) => x - y, () => true);
+      const all = this.data.measures.map((measure) => scoresOf(this.data, this[side], measure, this.object));
+      const lowest = extremes(meanOverTime(all, this.data.times.length), false);
+      this.list(place, `Lowest frames of ${this.title(side)}`, lowest);
     }
   }
 
-  list(place, title, values, order, wanted) {
-    const ranked = values
-      .map((value, time) => ({ value, time }))
-      .filter(({ value }) => value !== null && wanted(value))
-      .sort((x, y) => order(x.value, y.value));
-    const chosen = [];
-    for (const item of ranked)
-      if (chosen.length < LISTED && chosen.every(({ time }) => Math.abs(time - item.time) >= APART)) chosen.push(item);
+  /** Buttons that jump to some times. */
+  list(place, title, chosen) {
     if (!chosen.length) return;
     html("h2", { textContent: title }, place);
     const list = html("ul", { className: "jumps" }, place);
