@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from vostool.core.types import ObjectIds
 from vostool.postprocess.components import Components
@@ -180,3 +181,18 @@ def test_components_of_a_part_of_the_frame_keep_their_places():
     found = run([HERE, NONE, FAR, FAR, FAR, mask(square((72, 128)))])
     np.testing.assert_array_equal(found[4], FAR)
     np.testing.assert_array_equal(found[5], mask(square((72, 128))))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_pieces_within_the_radius_are_those_of_a_distance_transform(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    first = mask((*rng.integers(0, 80, 2), *rng.integers(2, 20, 2)))
+    second = np.uint8(rng.random(SIZE) < rng.choice([0.002, 0.02, 0.3]))
+    share = float(rng.uniform(0.01, 0.3))
+    _, found = run([first, second], min_radius=share, object_radius=0.0, reacquire_after=9)
+
+    radius = share * np.hypot(*SIZE)
+    pieces, count = ndimage.label(second, np.ones((3, 3)))
+    away = ndimage.distance_transform_edt(first == 0)
+    near = [number for number in range(1, count + 1) if away[pieces == number].min() <= radius]
+    np.testing.assert_array_equal(found != 0, np.isin(pieces, near))

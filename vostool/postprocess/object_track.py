@@ -10,18 +10,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
+from scipy.spatial import cKDTree
 
+from vostool.postprocess._boxes import (
+    Box,
+    bounding_box,
+    common,
+    edge,
+    grown,
+    measured,
+    placed,
+    within,
+)
 from vostool.postprocess.components import Components
 
 FORGET_VELOCITY_AFTER = 10
 """Frames without the object after which its velocity says nothing any more."""
 
 
-Box = tuple[slice, slice]
-"""Rows and columns of a part of a frame."""
 ReadPlane = Callable[[], np.ndarray | None]
 """Reads an object's probability `[H, W]` where it is needed, as files are slow."""
 
@@ -104,8 +112,8 @@ class ObjectTrack:
         own = max(
             self.params.min_radius * self.diagonal, self.params.object_radius * self._box_diagonal
         )
-        grown = own * (1 + self.params.growth * self.gap)
-        return min(grown, self.params.max_radius * self.diagonal) * self.params.frame_gap**0.5
+        own *= 1 + self.params.growth * self.gap
+        return min(own, self.params.max_radius * self.diagonal) * self.params.frame_gap**0.5
 
     def why(self, judgement: Judgement) -> str:
         """Why what a judgement does not keep goes."""
@@ -141,13 +149,13 @@ class ObjectTrack:
     def _judge(self, mask: np.ndarray, probability: ReadPlane) -> Judgement:
         if not mask.any() or self.last is None or self.last.shape != mask.shape:
             return Judgement(mask, near=bool(mask.any()))
-        box = _bounding_box(mask)
+        box = bounding_box(mask)
         components = Components.of(mask[box])
         near = self._near(components, box)
         if near.all():
             return Judgement(mask, near=True)
         if near.any():
-            return Judgement(_placed(components.select(near), box, mask.shape), near=True)
+            return Judgement(placed(components.select(near), box, mask.shape), near=True)
         plane = probability()
         means = components.means(None if plane is None else plane[box])
         candidate = self._candidate(components, means, box)
@@ -176,7 +184,7 @@ class ObjectTrack:
         self.candidate, self.withheld, self._judged = None, [], []
         if mask.any():
             self.last = mask
-            self._area, self._centroid, self._box_diagonal = _measured(mask)
+            self._area, self._centroid, self._box_diagonal = measured(mask)
         else:
             self.last = None
         if still or not known or self.gap >= FORGET_VELOCITY_AFTER:
@@ -191,18 +199,24 @@ class ObjectTrack:
         """
         assert self.last is not None
         expected = self.last | self._shifted()
+        region = bounding_box(expected)
         close = np.zeros(len(components) + 1, bool)
-        close[components.labels[expected[box]]] = True
-        if close[1:].all():
+        close[0] = True
+        touched = common(box, region)
+        close[components.labels[within(touched, box)][expected[touched]]] = True
+        if close.all():
             return close[1:]
         # Beyond a window around it, everything is further away than the radius.
-        window = _grown(_bounding_box(expected), int(np.ceil(self.radius)) + 1, expected.shape)
-        away = cv2.distanceTransform(
-            (~expected[window]).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
-        )
-        within = np.zeros(expected.shape, bool)
-        within[window] = away <= self.radius
-        close[components.labels[within[box]]] = True
+        margin = int(np.ceil(self.radius)) + 1
+        window = common(box, grown(region, margin, expected.shape))
+        labels = components.labels[within(window, box)]
+        pixels = edge(labels != 0)
+        owner = labels[tuple(pixels.T)]
+        pixels, owner = pixels[~close[owner]], owner[~close[owner]]
+        start = (window[0].start - region[0].start, window[1].start - region[1].start)
+        tree = cKDTree(edge(expected[region]), balanced_tree=False, compact_nodes=False)
+        away, _ = tree.query(pixels + start, distance_upper_bound=margin)
+        close[owner[away <= self.radius]] = True
         return close[1:]
 
     def _shifted(self) -> np.ndarray:
@@ -241,41 +255,5 @@ class ObjectTrack:
         before, count = self.candidate, 1
         if before is not None and np.hypot(*(centroid - before.centroid)) <= reach:
             count = before.count + 1
-        mask = _placed(components.labels == best + 1, box, self.last.shape)
+        mask = placed(components.labels == best + 1, box, self.last.shape)
         return Candidate(mask, centroid, count)
-
-
-def _bounding_box(mask: np.ndarray) -> Box:
-    """Rows and columns of a mask that is not empty."""
-    left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
-    return slice(top, top + height), slice(left, left + width)
-
-
-def _grown(box: Box, margin: int, size: tuple[int, ...]) -> Box:
-    rows, columns = (
-        slice(max(0, part.start - margin), min(side, part.stop + margin))
-        for part, side in zip(box, size, strict=True)
-    )
-    return rows, columns
-
-
-def _placed(part: np.ndarray, box: Box, size: tuple[int, ...]) -> np.ndarray:
-    """A part of a mask in an otherwise empty one."""
-    whole = np.zeros(size, bool)
-    whole[box] = part
-    return whole
-
-
-def _measured(mask: np.ndarray) -> tuple[int, np.ndarray, float]:
-    """Area, centroid (x, y) and the box's diagonal of a mask that is not empty."""
-    rows, columns = box = _bounding_box(mask)
-    inside = mask[box]
-    per_column, per_row = inside.sum(0), inside.sum(1)
-    area = int(per_row.sum())
-    centroid = np.array(
-        [
-            per_column @ np.arange(columns.start, columns.stop) / area,
-            per_row @ np.arange(rows.start, rows.stop) / area,
-        ]
-    )
-    return area, centroid, float(np.hypot(*inside.shape))
