@@ -205,3 +205,16 @@ def test_a_run_and_the_folder_that_it_wrote_have_the_same_mark() -> None:
         assert folder_mark("x", manifest) == "x"
     both = {**settings, "memory": ["every:5", "visible"]}
     assert folder_mark("x", {"settings": both}) != run_mark(digest, "every:5")
+
+
+def test_views_are_part_of_the_mark_however_they_are_written() -> None:
+    texts = {"flip,0.75,1.0": "a every:5 flip,0.75,1", "flip": "a every:5 flip,1"}
+    texts |= {"1, .75 ,flip": "a every:5 flip,0.75,1", "none": "a every:5", "1.0": "a every:5"}
+    settings = {"networks": [{"name": "a"}], "memory": ["every:5"]}
+    for text, expected in texts.items():
+        assert run_mark("a", "every:5", text) == expected
+        for key in ("views", "tta"):
+            assert folder_mark("x", {"settings": {**settings, key: text}}) == expected
+    uneven = [{"scale": 1.0, "flip": True}, {"scale": 0.5, "flip": False}]
+    mark = folder_mark("x", {"settings": {**settings, "views": uneven}})
+    assert mark == run_mark("a", "every:5", uneven) != "a every:5"

@@ -10,19 +10,20 @@ import torch
 from vostool.core.errors import UsageError
 from vostool.ensembling.options import MergeOptions
 from vostool.inference.merging import MemberMeans, start_of_merging
+from vostool.inference.propagation_options import PropagationOptions
 from vostool.inference.strategy import parse_strategies
 
 
 def test_a_member_is_a_network_with_one_memory_strategy():
     strategies = parse_strategies(["every:5", "first-previous"])
     networks = [("a", "", strategies), ("", "", strategies)]
-    assert start_of_merging(networks, MergeOptions(weights="4,3,2,1"))
+    assert start_of_merging(networks, PropagationOptions(merge={"weights": "4,3,2,1"}))
     with pytest.raises(
         UsageError,
         match=r"2 weights \(2,1\) for 4 members "
         r"\(a every:5, a first-previous, network 2 every:5, network 2 first-previous\)",
     ):
-        start_of_merging(networks, MergeOptions(weights="2,1"))
+        start_of_merging(networks, PropagationOptions(merge={"weights": "2,1"}))
 
 
 def test_member_means_are_in_the_order_of_members(rng):
@@ -42,6 +43,7 @@ def test_a_member_is_marked_by_its_checkpoint_and_strategy(monkeypatch):
     strategies = parse_strategies(["every:5"])
     start_of_merging(
         [("a", "0123456789abcdef" * 4, strategies), ("b", "", strategies), ("", "", strategies)],
-        MergeOptions(),
+        PropagationOptions(views="1.0,flip"),
     )
-    assert seen[0].marks == ("0123456789ab every:5", "b every:5", "network 3 every:5")
+    expected = ("0123456789ab every:5 flip,1", "b every:5 flip,1", "network 3 every:5 flip,1")
+    assert seen[0].marks == expected

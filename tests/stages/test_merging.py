@@ -8,9 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from vostool.core.errors import UsageError
 from vostool.core.output import Output
+from vostool.ensembling.fitted import Fitted, FittedAbout
+from vostool.ensembling.folder_members import FolderMembers
+from vostool.ensembling.fusion import FusionNetwork
 from vostool.ensembling.options import MergeOptions
 from vostool.predictions.folder import PredictionFolder
 from vostool.stages.predict import networks as stage
@@ -80,3 +84,43 @@ def test_what_cannot_be_merged_is_said_before_anything_is_written(
     with pytest.raises(UsageError, match=sentence):
         infer(checkpoints, [video], Output(tmp_path / "out"), settings)
     assert not (tmp_path / "out").exists()
+
+
+def test_what_was_fitted_on_folders_goes_for_the_same_run_in_step_and_for_no_other(
+    tmp_path, checkpoints
+):
+    video, _ = write_video(tmp_path / "data", "v", 5, drift=8, starts={7: 2})
+    memory = ("every:2",)
+    parts = [tmp_path / path.stem for path in checkpoints]
+    for checkpoint, part in zip(checkpoints, parts):
+        infer([checkpoint], [video], Output(part), InferenceSettings.of(memory=memory, **COMMON))
+    network = FusionNetwork(2, 8)
+    torch.manual_seed(0)
+    torch.nn.init.normal_(network.decide.weight)
+    about = FittedAbout(marks=FolderMembers(parts).members.marks, width=8)
+    Fitted(about, network.state_dict()).save(tmp_path / "f.safetensors")
+    merge = {"method": "learned", "weights": str(tmp_path / "f.safetensors")}
+
+    ensemble(parts, Output(tmp_path / "out"), merge=MergeOptions(**merge), save_probabilities=True)
+    settings = InferenceSettings.of(memory=memory, merge=merge, **COMMON)
+    infer(checkpoints, [video], Output(tmp_path / "step"), settings)
+    step, after = PredictionFolder(tmp_path / "step"), PredictionFolder(tmp_path / "out")
+    same = [(step.mask("v", f) == after.mask("v", f)).mean() for f in step.frames("v")]
+    assert len(same) == 5 and min(same) > 0.98, "planes in folders are rounded"
+
+    others = [
+        (checkpoints, {"memory": ("every:3",)}),
+        (checkpoints, {"memory": memory, "views": "none"}),
+        (checkpoints, {"memory": ("every:2", "visible")}),
+    ]
+    for networks, changed in others:
+        other = InferenceSettings.of(**{**COMMON, "merge": merge, **changed})
+        with pytest.raises(UsageError, match="fitted on other members"):
+            infer(networks, [video], Output(tmp_path / "no"), other)
+    with pytest.raises(UsageError, match="another order"):
+        infer(checkpoints[::-1], [video], Output(tmp_path / "no"), settings)
+    with pytest.raises(UsageError, match="fitted on other members"):
+        ensemble(
+            [parts[0], tmp_path / "step"], Output(tmp_path / "no"), merge=MergeOptions(**merge)
+        )
+    assert not (tmp_path / "no").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,9 +10,13 @@ DIGEST, SHOWN = 64, 12
 """Characters of a SHA-256 digest, and those of it that a mark has."""
 
 
-def run_mark(network: str, strategy: str) -> str:
-    """Mark of a network (its checkpoint's digest, or its name) with a memory strategy."""
-    return f"{_short(network)} {strategy}"
+def run_mark(network: str, strategy: str, views: Any = None) -> str:
+    """Mark of a network (its checkpoint's digest, or its name) with a memory strategy and views.
+
+    Args:
+        views: as options and `run.json` write them, "none" or None for frames as they are.
+    """
+    return " ".join(filter(None, (_short(network), strategy, _views(views))))
 
 
 def folder_mark(name: str, manifest: Mapping[str, Any] | None) -> str:
@@ -30,7 +35,9 @@ def folder_mark(name: str, manifest: Mapping[str, Any] | None) -> str:
     strategies = _texts(settings.get("memory"))
     if not made_of or not strategies:
         return name
-    return f"{'+'.join(made_of)} {'+'.join(strategies)}"
+    # Earlier versions called the views "tta".
+    views = settings.get("views", settings.get("tta"))
+    return run_mark("+".join(made_of), "+".join(strategies), views)
 
 
 def _short(network: str) -> str:
@@ -39,3 +46,17 @@ def _short(network: str) -> str:
 
 def _texts(values: Any) -> list[str]:
     return [item for item in values if isinstance(item, str)] if isinstance(values, list) else []
+
+
+def _views(views: Any) -> str:
+    """The same text for the same views, however they are written; "" for frames as they are."""
+    if not isinstance(views, str):
+        return json.dumps(views) if views else ""
+    words = {word.strip() for word in views.split(",")}
+    flip, scales = words & {"flip"}, words - {"flip", "none", ""}
+    try:
+        numbers = sorted({float(scale) for scale in scales} or {1.0})
+    except ValueError:  # of a manifest that someone else wrote
+        return views
+    text = ",".join([*flip, *(f"{number:g}" for number in numbers)])
+    return "" if text == "1" else text

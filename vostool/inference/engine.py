@@ -123,7 +123,7 @@ class _Run:
         self._device = _device(members[0].segmenter)
         self._merging = start_of_merging(
             [(member.name, member.digest, member.strategies) for member in self._members],
-            options.merge,
+            options,
         )
         self._branches: list[list[Branch]] = []
         self._first_index = 0

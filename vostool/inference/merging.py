@@ -1,4 +1,4 @@
-"""Who is merged in a run: one member per network and memory strategy, whatever the views."""
+"""Who is merged in a run: one member per network and memory strategy, the mean of its views."""
 
 from __future__ import annotations
 
@@ -8,30 +8,32 @@ import torch
 
 from vostool.ensembling.marks import run_mark
 from vostool.ensembling.method import Accumulator, Members
-from vostool.ensembling.options import MergeOptions
 from vostool.ensembling.running_mean import RunningMean
+from vostool.inference.propagation_options import PropagationOptions
 from vostool.inference.strategy import Strategy, strategy_text
 
 
 def start_of_merging(
-    networks: Sequence[tuple[str, str, Sequence[Strategy]]], options: MergeOptions
+    networks: Sequence[tuple[str, str, Sequence[Strategy]]], options: PropagationOptions
 ) -> Callable[[], Accumulator]:
     """What starts an accumulator for each frame.
 
     Args:
         networks: name, digest ("" where there is none) and memory strategies of each; members are
             numbered network by network.
+        options: how members are merged, and the views that each of them has.
 
     Raises:
         UsageError: unknown method or option, or one that does not fit these members.
     """
     names, marks = [], []
+    views = options.views.written
     for number, (name, digest, strategies) in enumerate(networks, start=1):
         known = name or f"network {number}"
         texts = [strategy_text(strategy) for strategy in strategies]
         names += [f"{known} {text}" for text in texts]
-        marks += [run_mark(digest or known, text) for text in texts]
-    return options.choose().prepare(Members(tuple(names), marks=tuple(marks)))
+        marks += [run_mark(digest or known, text, views) for text in texts]
+    return options.merge.choose().prepare(Members(tuple(names), marks=tuple(marks)))
 
 
 class MemberMeans:

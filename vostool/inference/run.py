@@ -96,7 +96,7 @@ class Propagation:
             (item.name, item.digest, item.strategies or self.options.memory)
             for item in self.members
         ]
-        start_of_merging(named, self.options.merge)
+        start_of_merging(named, self.options)
 
     def __call__(self, source: FrameSource, request: Request) -> Results:
         """See `run_video`."""
