@@ -361,3 +361,17 @@ def test_small_objects_are_cropped_and_zoomed() -> None:
     results = list(wrapped(source, Request(report=report)))
     assert {entry["object"] for entry in report.entries["small_objects"]} == {4, 9}
     assert np.array_equal(results[0].mask, truth[0]) and len(results) == 5
+
+
+def test_sampled_vectors_are_of_training_alone() -> None:
+    clip = random_clip()
+    for training in (True, False):
+        found = []
+        for sampled in (True, False):
+            model = network(neck="fpn", sampled_vectors=sampled, **OFF).train(training)
+            for part in model.modules():
+                if isinstance(part, nn.Dropout):
+                    part.p = 0.0
+            with torch.no_grad():
+                found.append(model(clip).probabilities)
+        assert torch.allclose(*found, atol=1e-4) != training

@@ -75,6 +75,12 @@ class MatchingConfig(BaseModel):
     training_rates: tuple[int, int, int] = Field(
         (2, 1, 1), description="the same while training, as CFBI+ is trained"
     )
+    sampled_vectors: bool = Field(
+        False,
+        description="while training, count only the reference frame's pixels on the training "
+        "rate's grid in what describes an instance, and all others as outside of it, as published "
+        "CFBI+ does without meaning to",
+    )
     local_rates: tuple[int, int, int] = Field(
         (2, 1, 1), description="of local matching at the three scales"
     )

@@ -147,7 +147,9 @@ class MatchingNetwork(nn.Module):
         for matched, reference, embedding in scales:
             labels = labels_at(state.labels, _size(embedding))
             matched.add_reference(reference, embedding, labels, state.instances)
-        sums = _region_sums(features.embeddings[0], state)
+        published = self.config.sampled_vectors and self.training
+        rate = self.config.training_rates[0] if published else 1
+        sums = _region_sums(features.embeddings[0], state, rate)
         state.regions = sums if state.regions is None else state.regions + sums
 
     def _store(
@@ -320,11 +322,11 @@ def _size(maps: torch.Tensor) -> tuple[int, int]:
     return maps.shape[-2], maps.shape[-1]
 
 
-def _region_sums(embedding: torch.Tensor, state: MatchingState) -> RegionSums:
+def _region_sums(embedding: torch.Tensor, state: MatchingState, rate: int = 1) -> RegionSums:
     """Sums of an embedding over the instances of the state's labels."""
     assert state.labels is not None
     labels = labels_at(state.labels, _size(embedding))
-    return RegionSums.of(embedding, one_hot_instances(labels, state.instances))
+    return RegionSums.of(embedding, one_hot_instances(labels, state.instances), rate)
 
 
 def _rows_only(labels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,8 @@ The paper gives no layer sizes, so they are those of CFBI's published code. Wher
 differs on purpose: what the memory reads joins the ensembler through weights of its own that begin
 at zero (the paper does not say how it joins), distances are computed in float32 whatever the
 precision, instances without reference pixels are infinitely far instead of 50,000, and a reference
-frame's instance vector always counts all pixels (published training counts every fourth).
+frame's instance vector counts all pixels (published training counts every fourth:
+`sampled_vectors`).
 """
 
 from __future__ import annotations

@@ -63,8 +63,16 @@ class RegionSums:
     pixels_outside: torch.Tensor
 
     @classmethod
-    def of(cls, embedding: torch.Tensor, masks: torch.Tensor) -> RegionSums:
-        """Embedding `[V, C, h, w]`, hard masks float `[V, K, h, w]`."""
+    def of(cls, embedding: torch.Tensor, masks: torch.Tensor, rate: int = 1) -> RegionSums:
+        """Embedding `[V, C, h, w]`, hard masks float `[V, K, h, w]`.
+
+        Args:
+            rate: only pixels of every so-many-th row and column are inside of an instance.
+        """
+        if rate > 1:
+            kept = torch.zeros_like(masks)
+            kept[..., ::rate, ::rate] = 1
+            masks = masks * kept
         flat, pixels = embedding.float().flatten(2).transpose(1, 2), masks.float().flatten(2)
         inside, inside_count = pixels @ flat, pixels.sum(2, keepdim=True)
         # Not the whole sum less what is inside: of a region that is everything, rounding would be
