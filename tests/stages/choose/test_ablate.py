@@ -11,6 +11,7 @@ from small_davis import RECIPE, write_davis
 from vostool.cli.main import main
 from vostool.core.errors import OutputError, UsageError, VostoolError
 from vostool.core.output import Output
+from vostool.ensembling.fitted import read_fitted
 from vostool.inference.trackers import mil
 from vostool.recipe import build_model, load_recipe
 from vostool.stages.choose import row_maker as stage
@@ -214,6 +215,40 @@ def test_a_row_with_a_tracker_that_has_files(
 def test_wrong_model_files(texts: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         parse_model_files(texts)
+
+
+def test_a_row_whose_merging_is_fitted(
+    made: Path, file: Path, videos: Path, tmp_path: Path
+) -> None:
+    fit = """[fit]
+dataset = "davis2016"
+split = "train"
+videos = ["a", "b"]
+options = { iterations = 2, crop = 16, width = 8 }
+[inference]"""
+    text = PLAN.replace("[inference]", fit).replace('"extra"]', '"extra"]\nfit = "learned"')
+    plan = _plan(file, text)
+    reuse = {
+        ("base", 3): made / "rows/base/seed-3/2-tiny/best.ckpt",
+        ("extra", 3): made / "rows/extra/seed-3/1-tiny/best.ckpt",
+    }
+    run = run_of(tmp_path / "out", videos, seeds=(3,), only=("both",), reuse=reuse)
+    report = ablate(plan, run)
+    assert len(report.rows[-1].figures) == 1
+    folder = tmp_path / "out/rows/both/seed-3"
+    about = read_fitted(folder / "fit/merge.safetensors").about
+    assert about.fitted_on["videos"] == ["a", "b"] and len(about.marks) == 2
+    manifest = json.loads((folder / "predictions/run.json").read_text())
+    assert manifest["settings"]["merge"]["method"] == "learned"
+    assert list(manifest["videos"]) == ["d"]
+    for old, new, message in (
+        ('"train"\nvideos = ["a", "b"]', '"val"', "fitted on the videos that are scored"),
+        ('name = "flip"', 'name = "flip"\nfit = "learned"', "only a row of members"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            _plan(file, text.replace(old, new))
+    with pytest.raises(UsageError, match="say on which videos"):
+        _plan(file, PLAN.replace('"extra"]', '"extra"]\nfit = "learned"'))
 
 
 def test_overrides_that_all_trainings_of_a_recipe_share(file: Path) -> None:

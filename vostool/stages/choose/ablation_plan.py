@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -10,6 +11,7 @@ from vostool.core.errors import UsageError
 from vostool.core.options import Options, merged
 from vostool.core.recipe_files import find_recipe
 from vostool.core.toml import explain_mistakes
+from vostool.ensembling.fitting import FitOptions
 from vostool.inference.options import InferenceOptions
 from vostool.reporting.ablation import PublishedRow, PublishedTables
 from vostool.stages.predict.inference_recipe import PostprocessValues, stated
@@ -50,6 +52,11 @@ class Row(Options):
         "fold, so that all trials of other rows can start from it",
     )
     members: tuple[str, ...] = Field((), description="rows whose networks run in step")
+    fit: Literal["learned", "weighted"] | None = Field(
+        None,
+        description="how members are merged, fitted on the videos of [fit]; without it as "
+        "inference.merge says",
+    )
     inference: InferenceOptions = Field(default_factory=InferenceOptions)
     postprocess: PostprocessValues = PostprocessValues()
 
@@ -64,6 +71,8 @@ class Row(Options):
             raise ValueError("members run as they are, without train or start")
         if not (self.members or self.train or self.start):
             raise ValueError("give train, start or members")
+        if self.fit and not self.members:
+            raise ValueError("only a row of members can be fitted")
         return self
 
 
@@ -88,6 +97,12 @@ class Evaluation(Options):
         return self
 
 
+class Fitting(Evaluation):
+    """Videos that no member was trained on, and how merging is fitted to them."""
+
+    options: FitOptions = Field(default_factory=FitOptions)
+
+
 class AblationPlan(Options):
     """A paper's ablation tables."""
 
@@ -97,6 +112,7 @@ class AblationPlan(Options):
     figure: str | None = Field(None, description="ours, such as G; default the one that ranks")
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     evaluate: Evaluation
+    fit: Fitting | None = None
     inference: InferenceOptions = Field(default_factory=InferenceOptions)
     recipe: dict[str, SharedOverrides] = Field(
         default_factory=dict, description="by a recipe's name: for all trainings of this recipe"
@@ -120,6 +136,20 @@ class AblationPlan(Options):
                     f"row {row.name} is shared, and starts from {', '.join(sorted(wrong))}, which "
                     "is not"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _fits_are_honest(self) -> AblationPlan:
+        fitted = [row.name for row in self.row if row.fit]
+        if not fitted:
+            return self
+        if self.fit is None:
+            raise ValueError(f"row {fitted[0]} is fitted: say on which videos in [fit]")
+        mine, scored = (
+            (item.entry, item.section, item.split) for item in (self.fit, self.evaluate)
+        )
+        if mine == scored:
+            raise ValueError("merging is fitted on the videos that are scored")
         return self
 
     @model_validator(mode="after")

@@ -19,7 +19,8 @@ from vostool.inference.wrapper import reads, require_files
 from vostool.predictions.manifest import file_digest, file_digests
 from vostool.recipe import Recipe, load_recipe, parse_recipe
 from vostool.scoring.report import EvaluationReport
-from vostool.stages.choose.ablation_plan import AblationPlan, Row, inference_of
+from vostool.stages.choose.ablation_fit import fitted_merge
+from vostool.stages.choose.ablation_plan import AblationPlan, Evaluation, Row, inference_of
 from vostool.stages.choose.ablation_run import AblationRun
 from vostool.stages.predict.infer import InferenceSettings, infer
 from vostool.stages.predict.postprocess import postprocess
@@ -98,7 +99,8 @@ class RowMaker:
                 or of no use.
             DataError: a tracker's file is missing or is not what it should be.
         """
-        entries = {self._plan.evaluate.entry}
+        plan = self._plan
+        entries = {part.entry for part in (plan.evaluate, plan.fit) if part is not None}
         for row in self._plan.row:
             for stage in row.train:
                 entries |= load_recipe(stage.recipe, stage.set).data.keys()
@@ -109,7 +111,9 @@ class RowMaker:
                 remedy=f"there are {', '.join(sorted(entries))}",
             )
         for trial in trials:
-            self._videos(trial.split_file)
+            self._videos(trial)
+            if any(row.fit for row in wanted):
+                self._fit_videos(trial)
         for row in wanted:
             self._check_row(row)
         self._check_trackers(wanted)
@@ -218,13 +222,14 @@ class RowMaker:
 
     def _made_of(self, row: Row, trial: Trial, networks: Sequence[Path]) -> dict[str, Any]:
         """What the figures depend on."""
-        videos, settings = self._videos(trial.split_file), self._settings(row)
+        videos, settings = self._videos(trial), self._settings(row)
         digests = file_digests(settings.execution.model_files)
         return {
             "checkpoints": [file_digest(path) for path in networks],
             "inference": settings.inference.model_dump(mode="json"),
             **({"model_files": digests} if digests else {}),
             "postprocess": row.postprocess.model_dump(mode="json"),
+            **(self._fitting(row, trial) if row.fit else {}),
             "overrides": list(self._run.overrides),
             "dataset": videos.dataset,
             "split": Path(videos.split).name,
@@ -237,26 +242,54 @@ class RowMaker:
         settings = InferenceSettings(inference=inference, execution=execution)
         return settings.with_files(self._run.model_files)
 
-    def _videos(self, split_file: Path | None) -> Selection:
-        what, data = self._plan.evaluate, self._run.data
+    def _videos(self, trial: Trial) -> Selection:
+        """Those that are scored."""
+        return self._selection(self._plan.evaluate, trial, "scored")
+
+    def _fit_videos(self, trial: Trial) -> Selection:
+        """Those that merging is fitted on."""
+        assert self._plan.fit is not None
+        return self._selection(self._plan.fit, trial, "fitted on")
+
+    def _selection(self, what: Evaluation, trial: Trial, use: str) -> Selection:
+        data, split_file = self._run.data, trial.split_file
         if what.entry not in data.folders:
             raise UsageError(
-                f"the videos that are scored were not given: {what.entry}",
+                f"the videos that are {use} were not given: {what.entry}",
                 remedy=f"--data {what.entry}=FOLDER",
             )
         if what.section and split_file is None:
             raise UsageError(
-                "the rows are scored on the held-out videos of an offline split",
+                f"the videos that are {use} are the held-out ones of an offline split",
                 remedy="write one with `vostool split` and pass --split-file FILE",
             )
         split = f"{split_file}:val" if what.section else str(what.split)
         return Selection(what.dataset, data.folders[what.entry], split, what.videos)
 
+    def _fitting(self, row: Row, trial: Trial) -> dict[str, Any]:
+        """What a fitted merge depends on."""
+        assert self._plan.fit is not None
+        return {
+            "fit": row.fit,
+            "fit_options": self._plan.fit.options.model_dump(mode="json"),
+            "fit_videos": sorted(self._fit_videos(trial).videos),
+        }
+
     def _evaluate(self, row: Row, trial: Trial, networks: Sequence[Path]) -> Outcome:
-        videos, anew = self._videos(trial.split_file), self._run.output.overwrite
-        folder = self._folder(row, trial)
+        videos, anew = self._videos(trial), self._run.output.overwrite
+        folder, settings = self._folder(row, trial), self._settings(row)
         masks = folder / "predictions"
-        infer(networks, videos, _output(masks, anew), self._settings(row))
+        if row.fit and self._plan.fit is not None:
+            settings = fitted_merge(
+                networks,
+                self._fit_videos(trial),
+                settings,
+                folder / "fit",
+                kind=row.fit,
+                options=self._plan.fit.options,
+                overwrite=anew,
+            )
+        infer(networks, videos, _output(masks, anew), settings)
         if row.postprocess.steps:
             raw, masks = masks, folder / "postprocessed"
             postprocess(
