@@ -121,6 +121,17 @@ def test_unseen_frames_are_no_disagreement():
     assert [item.box for item in anchors(Trail(1, 0, HERE, sights), OPTIONS)][1:] == [THERE] * 20
 
 
+def test_an_object_has_left_where_it_was_last_seen_at_the_border():
+    def seen(at_border):
+        return Sight(HERE, 0.9, HERE, True, at_border)
+
+    away = sight(HERE, None)
+    sights = [away, seen(False), away, seen(True), away, away, seen(False), away]
+    expected = [False, False, False, False, True, True, False, False]
+    assert Trail(1, 0, HERE, sights).departed() == expected
+    assert Trail(1, 0, HERE, sights, at_border=True).departed() == [True, *expected[1:]]
+
+
 TALL = Box(50, 50, 20, 230)
 
 

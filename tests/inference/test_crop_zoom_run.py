@@ -202,6 +202,35 @@ def test_an_object_that_leaves_and_returns():
             assert not result.mask.any()
 
 
+class NearSighted(Remembering):
+    """Sees nothing of fewer than 200 pixels, which a window enlarges."""
+
+    def planes(self, features, state):
+        planes = super().planes(features, state)
+        return planes * ((planes > 0.5).sum((2, 3), keepdim=True) >= 200)
+
+
+def test_the_window_of_an_object_that_has_left_may_be_empty(monkeypatch):
+    """What comes into its window then looks alike, and is too small for the preliminary pass."""
+    monkeypatch.setitem(COLOURS, 8, COLOURS[3])
+    path = [40, 30, 20, 10, 0, -10, *[-40] * 8]
+    boxes = [
+        {3: (x, 48, 24, 24)} | ({8: (4, 54, 12, 12)} if t > 7 else {}) for t, x in enumerate(path)
+    ]
+    source, truth = draw(boxes, {0: [3]})
+    away = [index for index, mask in enumerate(truth) if not (mask == 3).any()]
+    before = preliminary(source, member(NearSighted()))
+    assert not any(before[index].mask.any() for index in away)
+    results, verdicts = run(source, member(NearSighted()))
+    assert verdicts[3].eligible
+    assert all(results[index].mask.any() for index in away if index > 7)
+    zoom = ZOOM.model_copy(update={"empty_when_left": True})
+    results, verdicts = run(source, member(NearSighted()), zoom)
+    assert verdicts[3].eligible
+    assert not any(results[index].mask.any() for index in away)
+    assert verdicts[3].kept_frames == len(away)
+
+
 @pytest.mark.parametrize("corner", [(0, 0), (176, 0), (0, 100), (176, 100)])
 def test_windows_at_the_border(corner):
     x, y = corner

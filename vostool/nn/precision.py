@@ -15,7 +15,7 @@ FAST_BF16_FLAGS = frozenset({"amx_bf16", "avx512_bf16"})
 """Processor flags with which bf16 is quicker than fp32; elsewhere it is emulated and slow."""
 FAST_BF16_TRAINING_FLAGS = frozenset({"amx_bf16"})
 """Flags with which training is. With vector instructions alone gradients of convolutions take
-longer: a step of FAMNet small 1.2 times as long as in fp32 (`benchmarks/bench_training.py`)."""
+longer: a step of FAMNet small 1.1 to 1.2 times as long (`benchmarks/bench_training.py`)."""
 
 
 def resolve_device(name: str) -> torch.device:

@@ -12,6 +12,7 @@ from vostool.cli.main import main
 from vostool.core.errors import UsageError
 from vostool.core.output import Output
 from vostool.datasets.split import read_split
+from vostool.recipe import load_recipe
 from vostool.stages.choose import row_maker
 from vostool.stages.choose.ablation_run import AblationRun
 from vostool.stages.choose.cross_validate import cross_validate, parse_variant, plan_of
@@ -159,3 +160,25 @@ def test_variants_of_a_recipe(place: Path) -> None:
         plan_of(tiny, variants=["base: a=b"])
     with pytest.raises(UsageError, match="no videos to hold out"):
         plan_of("stm-mnv2-small-pretrain")
+
+
+def test_the_shipped_plan_of_trainings_can_be_run() -> None:
+    """Every recipe is read with its changes, and what is shared sees no frames of videos."""
+    plan = plan_of("training-small")
+    assert plan.evaluate.section
+    changed = set()
+    for row in plan.row:
+        for stage in row.train:
+            recipe = load_recipe(stage.recipe, stage.set)
+            assert recipe.validation.every == 0
+            changed |= {text.split("=")[0] for text in stage.set}
+        if row.shared:
+            assert not row.shown
+            assert not recipe.data["frames"].weight
+        else:
+            assert row.start or row.members
+    assert {"merge.probability", "loop.average", "curriculum.frames", "synthesis.window"} <= changed
+    stills = next(row for row in plan.row if row.name == "stills").train[0]
+    weights = {k: v.weight for k, v in load_recipe(stills.recipe, stills.set).data.items()}
+    share = 1 - weights["davis2016"] / sum(weights.values())
+    assert 0.3 <= share <= 0.4

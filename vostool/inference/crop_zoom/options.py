@@ -73,6 +73,13 @@ class CropZoomOptions(Options):
         "its preliminary result",
     )
 
+    empty_when_left: bool = Field(
+        False,
+        description="keep the preliminary result where an object has left: it is not seen, and was "
+        "at the frame's border when it was seen last",
+    )
+    border: int = Field(2, ge=0, description="pixels from the frame's border that count as there")
+
     @field_validator("tracker")
     @classmethod
     def _known(cls, name: str) -> str:

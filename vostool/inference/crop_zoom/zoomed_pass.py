@@ -43,6 +43,7 @@ class ZoomedPass:
         self._trail, self._options, self._store = trail, zoom, store
         self._record, self._verdict, self._zoom = record, verdict, verdict.zoom
         self._anchors = anchors(trail, zoom)
+        self._departed = trail.departed() if zoom.empty_when_left else [False] * len(trail.sights)
         self._corners = windows(
             [anchor.box for anchor in self._anchors],
             record.sizes[trail.first :],
@@ -105,7 +106,8 @@ class ZoomedPass:
         if anchor.trusted and not _reaches(corner, self._zoom, anchor):
             return True
         if sight.seen is None:
-            return False
+            # What the window shows of an object that has left is something else.
+            return self._departed[step - 1]
         whole = without_specks(preliminary, self._options.speck_share)
         inside = np.count_nonzero(crop(whole, corner, self._zoom.window))
         if inside < self._options.least_coverage * np.count_nonzero(whole):
