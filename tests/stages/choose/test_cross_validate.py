@@ -11,11 +11,12 @@ from small_davis import RECIPE, write_davis
 from vostool.cli.main import main
 from vostool.core.errors import UsageError
 from vostool.core.output import Output
-from vostool.datasets.split import read_split
+from vostool.datasets.split import SplitFile, read_split
 from vostool.recipe import load_recipe
 from vostool.stages.choose import row_maker
 from vostool.stages.choose.ablation_run import AblationRun
-from vostool.stages.choose.cross_validate import cross_validate, parse_variant, plan_of
+from vostool.stages.choose.cross_validate import _report, cross_validate, parse_variant, plan_of
+from vostool.stages.choose.row_maker import Outcome, Trial
 from vostool.stages.train.training_data import DataFolders
 
 VARIANT = "fast: optimiser.learning_rate=2e-3 clip.reverse=0.0"
@@ -160,6 +161,16 @@ def test_variants_of_a_recipe(place: Path) -> None:
         plan_of(tiny, variants=["base: a=b"])
     with pytest.raises(UsageError, match="no videos to hold out"):
         plan_of("stm-mnv2-small-pretrain")
+
+
+def test_rows_that_were_not_asked_for_are_not_in_the_table(place: Path, tmp_path: Path) -> None:
+    plan = plan_of(str(place / "tiny.toml"), variants=["b: a=1", "c: a=2"])
+    run = AblationRun(Output(tmp_path), DataFolders({}))
+    folds = {1: SplitFile("davis2016", "train", 0, ("x",), ("v",))}
+    found = {"c": {Trial(0, 1): Outcome({"J": 0.5}, {"v": {"J": 0.5}})}}
+    report = _report(plan, run, folds, (0,), [plan.row[1]], found)
+    assert [item.name for item in report.variants] == ["b", "c"]
+    assert report.variants[1].scores == {(0, "v"): 0.5}
 
 
 def test_the_shipped_plan_of_trainings_can_be_run() -> None:

@@ -80,13 +80,13 @@ def cross_validate(
         found: dict[str, dict[Trial, Outcome]] = {}
         for row in plan.row if run.output.resume else ():
             found[row.name] = maker.earlier(row, trials)
-        report = _report(plan, run, folds, seeds, found)
+        report = _report(plan, run, folds, seeds, wanted, found)
         # Trial by trial, so that an unfinished run compares all rows on what there is.
         for trial in trials:
             for row in filter(maker.is_scored, wanted):
                 log.info(f"row {row.name}, seed {trial.seed}, fold {trial.fold}")
                 found.setdefault(row.name, {})[trial] = maker.scores(row, trial)
-                report = _report(plan, run, folds, seeds, found)
+                report = _report(plan, run, folds, seeds, wanted, found)
                 write_json(out / NUMBERS, report.as_json())
                 write_text(out / TABLE, report.as_markdown())
         return report
@@ -108,8 +108,10 @@ def _report(
     run: AblationRun,
     folds: Mapping[int, SplitFile],
     seeds: Sequence[int],
+    wanted: Sequence[Row],
     found: Mapping[str, Mapping[Trial, Outcome]],
 ) -> CrossValidationReport:
+    rows = [row for row in plan.row if row.shown and (row in wanted or found.get(row.name))]
     outcomes = [outcome for by_trial in found.values() for outcome in by_trial.values()]
     figures = outcomes[0].figures if outcomes else {}
     figure = plan.figure or next(iter(figures), "figure")
@@ -123,7 +125,7 @@ def _report(
         figure,
         f"{len(videos)} held-out videos of {plan.evaluate.dataset} (folds {held}; seeds "
         f"{', '.join(map(str, seeds))})",
-        tuple(_variant(row, found.get(row.name, {}), figure) for row in plan.row if row.shown),
+        tuple(_variant(row, found.get(row.name, {}), figure) for row in rows),
         expected=len(videos) * len(seeds),
         overrides=run.overrides,
     )
