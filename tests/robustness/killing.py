@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
 from ctypes import c_long
 from multiprocessing import forkserver
@@ -73,7 +74,9 @@ def in_process(work: Work, *arguments: object, watched: Path, kill_at: int | Non
     """
     _start_server()
     count = SERVER.Value(c_long, 0, lock=False)
-    said = watched.with_name(f"{watched.name}.said")
+    handle, name = tempfile.mkstemp()  # not beside the results, whose disk may be full
+    os.close(handle)
+    said = Path(name)
     process = SERVER.Process(
         target=_child, args=(work, arguments, str(watched), kill_at, str(said), count)
     )
@@ -82,7 +85,9 @@ def in_process(work: Work, *arguments: object, watched: Path, kill_at: int | Non
     if process.is_alive():
         process.kill()
         raise AssertionError(f"{arguments} takes longer than {LIMIT_SECONDS} s")
-    return Ended(process.exitcode or 0, said.read_text(errors="replace"), count.value)
+    text = said.read_text(errors="replace")
+    said.unlink()
+    return Ended(process.exitcode or 0, text, count.value)
 
 
 def _child(

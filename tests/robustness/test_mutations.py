@@ -1,104 +1,22 @@
-"""Every reader, given damaged files, answers with a value or one clear sentence: nothing raw."""
+"""Every reader, given damaged files, answers with a value or one clear sentence: nothing raw.
+
+`VOSTOOL_MUTATIONS=1000 pytest -m slow tests/robustness/test_mutations.py` damages each file a
+thousand times.
+"""
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from small_davis import write_davis
-from strangers import METADATA, write_checkpoint
-from test_bounds import coco_folder
+from readers import READERS, Reader
 
 from vostool.core.errors import VostoolError
-from vostool.core.toml import read_toml
-from vostool.core.types import ObjectIds
-from vostool.datasets import youtube_vos
-from vostool.datasets.davis import names_in_list
-from vostool.datasets.selection import Selection
-from vostool.datasets.stills import coco
-from vostool.media.images import read_image
-from vostool.media.masks import read_mask, write_mask
-from vostool.predictions.folder import PredictionFolder, PredictionWriter
-from vostool.predictions.manifest import read_manifest
-from vostool.training.checkpoints.checkpoint import read_checkpoint
-from vostool.training.checkpoints.run_folder import RunFolder
 
-FEW, MANY = 40, 400
-Reader = tuple[Path, Callable[[], Any]]
-
-
-def mask(root: Path) -> Reader:
-    write_mask(root / "0.png", np.eye(20, dtype=np.uint8))
-    return root / "0.png", lambda: read_mask(root / "0.png")
-
-
-def frame(root: Path) -> Reader:
-    write_davis(root)
-    path = next((root / "JPEGImages").rglob("*.jpg"))
-    return path, lambda: read_image(path)
-
-
-def image_set(root: Path) -> Reader:
-    write_davis(root)
-    path = root / "ImageSets" / "2016" / "val.txt"
-    names_in_list(path)
-    return path, lambda: Selection("davis2016", root, "val").load()
-
-
-def manifest(root: Path) -> Reader:
-    text = {"command": "infer", "settings": {"a": [1]}, "videos": {"a": {"status": "finished"}}}
-    (root / "run.json").write_text(json.dumps(text))
-    return root / "run.json", lambda: read_manifest(root)
-
-
-def probabilities(root: Path) -> Reader:
-    writer = PredictionWriter(root)
-    writer.write_mask("v", "0", np.zeros((8, 9), np.uint8))
-    writer.write_probabilities("v", "0", np.ones((2, 8, 9), np.uint8), ObjectIds((1,)))
-    path = writer.probabilities_path("v", "0")
-    return path, lambda: PredictionFolder(root).probabilities("v", "0")
-
-
-def checkpoint(root: Path) -> Reader:
-    path = write_checkpoint(root / "a.ckpt", METADATA)
-    return path, lambda: read_checkpoint(path)
-
-
-def listing(root: Path) -> Reader:
-    entry = {"file": "iteration-00000001.ckpt", "iteration": 1, "metrics": {"j": 0.5}}
-    (root / "checkpoints.json").write_text(json.dumps([entry]))
-    return root / "checkpoints.json", lambda: RunFolder(root).entries()
-
-
-def instances(root: Path) -> Reader:
-    coco_folder(root, [[1, 1, 6, 1, 6, 6, 1, 6]])
-    path = root / "annotations" / "instances_train.json"
-    return path, lambda: [still.mask() for still in coco.SPEC.load(root)]
-
-
-def meta(root: Path) -> Reader:
-    for kind in ("JPEGImages", "Annotations"):
-        (root / "train" / kind / "v").mkdir(parents=True)
-    write_mask(root / "train" / "JPEGImages" / "v" / "0.png", np.ones((8, 8), np.uint8))
-    write_mask(root / "train" / "Annotations" / "v" / "0.png", np.ones((8, 8), np.uint8))
-    path = root / "train" / "meta.json"
-    objects = {"1": {"category": "x", "frames": ["0"]}}
-    path.write_text(json.dumps({"videos": {"v": {"objects": objects}}}))
-    return path, lambda: youtube_vos.load(root, "train")
-
-
-def table(root: Path) -> Reader:
-    (root / "a.toml").write_text('a = 1\n[b]\nc = "text"\nd = [1, 2.5, true]\n')
-    return root / "a.toml", lambda: read_toml(root / "a.toml")
-
-
-READERS = [
-    mask, frame, image_set, manifest, probabilities, checkpoint, listing, instances, meta, table,
-]  # fmt: skip
+FEW, MANY = 12, int(os.environ.get("VOSTOOL_MUTATIONS", "120"))
 
 
 def mutated(data: bytes, rng: np.random.Generator) -> bytes:

@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from pydantic import Field, ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from vostool.core.errors import CheckpointError, UsageError
 from vostool.core.files import atomic_path
 from vostool.core.listing import some
 from vostool.core.options import Options
 from vostool.core.reading import parse_json
+from vostool.core.tensor_files import write_tensors
 from vostool.core.toml import explain_mistakes
 from vostool.ensembling.fusion import FusionNetwork
 from vostool.ensembling.method import Members
@@ -95,7 +95,7 @@ class Fitted:
         # A safetensors file holds at least one tensor.
         tensors = {k: v.detach().cpu().contiguous() for k, v in self.tensors.items()}
         with atomic_path(path) as temporary:
-            save_file(tensors or {"none": torch.zeros(1)}, temporary, metadata=metadata)
+            write_tensors(temporary, tensors or {"none": torch.zeros(1)}, metadata)
 
 
 def read_fitted(path: Path) -> Fitted:

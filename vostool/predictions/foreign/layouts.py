@@ -8,17 +8,22 @@ a folder of one video's masks itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
 from vostool.core.errors import DataError
 from vostool.core.listing import require_text
 from vostool.media.images import MAX_PIXELS
+from vostool.predictions.probability_file import DAMAGED
 
 MASKS = "Annotations"
+_NUMPY_FAULTS = (*DAMAGED, TypeError, SyntaxError, ArithmeticError, struct.error, TokenError)
 IMAGES = frozenset({".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg", ".webp"})
 STACKS = frozenset({".npy", ".npz"})
 _OF_OBJECT = re.compile(r"(.*\d)[_-](?:obj(?:ect)?|id|mask)?[_-]?(\d{1,3})")
@@ -108,16 +113,25 @@ def _per_object(frames: Mapping[str, Mapping[int, Path]]) -> dict[str, ForeignFr
 
 def _stack(path: Path) -> dict[str, ForeignFrame]:
     """Frames of `[T, H, W]` ids or `[T, N, H, W]` objects by index; or an array per frame."""
-    try:
+    with _explained(path):
         loaded = np.load(path, mmap_mode="r", allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             return _of_array(path, loaded)
         if len(loaded.files) == 1:
             return _of_array(path, loaded[loaded.files[0]])
         return {name: _array_frame(path, loaded, name) for name in loaded.files}
-    except (OSError, ValueError, EOFError, KeyError) as error:
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """What numpy and zipfile raise on damaged files, as a sentence."""
+    try:
+        yield
+    except _NUMPY_FAULTS as error:
+        if isinstance(error, DataError):
+            raise
         raise DataError(
-            f"a stack of masks cannot be read, {error}",
+            f"a stack of masks cannot be read, {error or type(error).__name__}",
             where=path,
             remedy="save integers [T, H, W] or bool [T, N, H, W] with numpy.save",
         ) from None
@@ -131,7 +145,8 @@ def _of_array(path: Path, stack: np.ndarray) -> dict[str, ForeignFrame]:
 
 def _array_frame(path: Path, source: Mapping | np.ndarray, key: int | str) -> ForeignFrame:
     def read() -> np.ndarray:
-        values = np.asarray(source[key])  # type: ignore[index]
+        with _explained(path):
+            values = np.asarray(source[key])  # type: ignore[index]
         if values.ndim not in (2, 3) or not 0 < values.shape[-1] * values.shape[-2] <= MAX_PIXELS:
             raise DataError(f"an array of shape {values.shape} is no mask", where=path)
         return values

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from vostool.core.errors import CheckpointError
 from vostool.core.files import atomic_path
 from vostool.core.reading import parse_json
+from vostool.core.tensor_files import write_tensors
 from vostool.core.typed import require_table
 
 METADATA_KEY, DIGEST_KEY = "vostool", "vostool.sha256"
@@ -41,14 +40,7 @@ def write(path: Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, A
     text = json.dumps({"format": FORMAT, TENSORS_KEY: tensors_digest(copies), **metadata})
     digest = hashlib.sha256(text.encode()).hexdigest()
     with atomic_path(path) as temporary:
-        try:
-            save_file(copies, temporary, metadata={METADATA_KEY: text, DIGEST_KEY: digest})
-        except SafetensorError as error:
-            # The library hides the system's error in its text: "... (os error 28)".
-            number = re.search(r"os error (\d+)", str(error))
-            if number is None:
-                raise
-            raise OSError(int(number[1]), str(error)) from error
+        write_tensors(temporary, copies, {METADATA_KEY: text, DIGEST_KEY: digest})
 
 
 def tensors_digest(tensors: Mapping[str, torch.Tensor]) -> str:
