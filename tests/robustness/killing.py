@@ -65,12 +65,19 @@ def command(*arguments: object) -> None:
     main([str(argument) for argument in arguments])
 
 
-def in_process(work: Work, *arguments: object, watched: Path, kill_at: int | None = None) -> Ended:
+def in_process(
+    work: Work,
+    *arguments: object,
+    watched: Path,
+    kill_at: int | None = None,
+    meanwhile: Callable[[int], None] | None = None,
+) -> Ended:
     """Call a function of a module in a process of its own.
 
     Args:
         watched: changes below this folder count.
         kill_at: the change before which the process is killed; 1 is the first.
+        meanwhile: is called with the process's number while it runs.
     """
     _start_server()
     count = SERVER.Value(c_long, 0, lock=False)
@@ -81,6 +88,8 @@ def in_process(work: Work, *arguments: object, watched: Path, kill_at: int | Non
         target=_child, args=(work, arguments, str(watched), kill_at, str(said), count)
     )
     process.start()
+    if meanwhile is not None and process.pid is not None:
+        meanwhile(process.pid)
     process.join(LIMIT_SECONDS)
     if process.is_alive():
         process.kill()

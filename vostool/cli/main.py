@@ -92,14 +92,22 @@ def stage_title(stage: str) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failure, 2 wrong usage, 128 + signal interrupted."""
     keep_freed_memory()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error has it
+    _have_streams()
     with signals_interrupt(), _sentences(resumable=False):
         try:
             given = sys.argv[1:] if arguments is None else arguments
             build_app(given[0] if given else None)(arguments, prog_name="vostool")
         finally:
             _flush_results()
+
+
+def _have_streams() -> None:
+    """Let there be something to print to, where a shell closed it, and let it take any text."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error has it
 
 
 def _flush_results() -> None:
@@ -167,6 +175,8 @@ def _sentence(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.errno in _SYSTEM_REMEDIES:
         where = f" ({printable(str(error.filename))})" if error.filename is not None else ""
         return f"{error.strerror}{where}: {_SYSTEM_REMEDIES[error.errno]}"
+    if isinstance(error, FileNotFoundError) and _is_homeless():
+        return "the folder that this shell is in is gone: change into another one (cd)"
     if isinstance(error, UnicodeEncodeError):
         bad = printable(error.object[error.start : error.end])
         return f"a name holds {bad}, which is no text: rename it, or set PYTHONUTF8=1"
@@ -185,6 +195,15 @@ def _sentence(error: Exception) -> str | None:
         "package manager; if it is one of OpenCV's (libGL, libgthread, libSM), "
         "`pip install opencv-python-headless` instead of opencv-python needs none"
     )
+
+
+def _is_homeless() -> bool:
+    """Whether somebody removed the current folder."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _signal_name(code: int) -> str:

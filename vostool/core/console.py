@@ -6,7 +6,9 @@ a program that uses vostool without it sees warnings only, as logging does by de
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
@@ -104,6 +106,10 @@ class ResultConsole(Console):
     def render_str(self, text: str, **options: Any) -> Text:
         """The text without anything invisible."""
         return super().render_str(printable(text), **options)
+
+    def on_broken_pipe(self) -> None:
+        """Let the command line say it; rich would end the process without a word."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
 @contextmanager
