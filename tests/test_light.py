@@ -36,6 +36,7 @@ COMMANDS = {
     "import": "import data/Annotations/480p --out imported",
     "report": "report preds --out page",
     "export-overlay": "export-overlay preds --out drawn",
+    "verify": "verify preds",
     "baseline": "baseline --dataset davis2016 --root data --split val --out again",
 }
 

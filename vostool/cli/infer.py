@@ -94,6 +94,7 @@ def run(
     from vostool.stages.predict.infer_own import infer_own
     from vostool.stages.predict.inference_recipe import (
         combine,
+        inference_recipe_file,
         read_inference_recipe,
         recipe_checkpoints,
     )
@@ -103,6 +104,7 @@ def run(
 
     options.show_messages(quiet, verbose)
     chosen = None if recipe is None else read_inference_recipe(recipe)
+    file = None if recipe is None else inference_recipe_file(recipe)
     given = given_flags(flags, *HALVES, switches=WRAPPERS)
     networks = [*(checkpoint or ()), *map(NetworkChoice.parse, network or ())]
     if recipe is not None and chosen is not None and not networks:
@@ -124,9 +126,9 @@ def run(
         options.results(beside=[json]).print(needed.table())
         return
     if own is None:
-        result = infer(networks, select_videos(asked), output, settings)
+        result = infer(networks, select_videos(asked), output, settings, file)
     else:
-        result = infer_own(networks, own, output, settings, movie)
+        result = infer_own(networks, own, output, settings, movie, file)
     speed = f", {rate(result.frames, result.seconds, 'frames')}" if result.frames else ""
     print(f"{result.folder} ({len(result.videos)} videos{speed})")
     if recipe is not None and chosen is not None and chosen.postprocess.steps:

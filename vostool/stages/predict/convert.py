@@ -16,6 +16,7 @@ from vostool.core.types import ObjectIds
 from vostool.datasets.selection import Selection
 from vostool.media.layers import unflatten
 from vostool.predictions.folder import PredictionFolder
+from vostool.predictions.lineage import parent_record
 from vostool.predictions.run import Planned, PredictionRun
 from vostool.submission.check import check_archive
 from vostool.submission.expected import expected_archive
@@ -52,7 +53,7 @@ def convert(predictions: Path, form: Form, output: Output, videos: Sequence[str]
     ids = {name: _ids(folder, name) for name in folder.videos()}
     run = PredictionRun(
         output,
-        {"command": "convert", "parents": [str(predictions)]},
+        {"command": "convert", "parents": [parent_record(folder, output.path)]},
         {"form": form.value},
         {name: Planned(folder.frames(name), ids[name]) for name in folder.videos()},
         inputs=[predictions],
@@ -87,7 +88,7 @@ def unpack_result(result: Path, selection: Selection, output: Output) -> Path:
         name: Planned(video.frames, ObjectIds.of(video.starts))
         for name, video in expected.videos.items()
     }
-    about = {"command": "convert", "parents": [str(result)], **selection.record}
+    about = {"command": "convert", "parents": [{"path": str(result)}], **selection.record}
     run = PredictionRun(output, about, selection.record, planned, inputs=[result])
     load_format(expected.profile.format).unpack(result, expected, run.writer)
     for name in run.todo:

@@ -18,6 +18,7 @@ from vostool.ensembling.method import Accumulator, Needs
 from vostool.ensembling.options import MergeOptions
 from vostool.inference.writer import WriteBehind
 from vostool.predictions.folder import PredictionFolder
+from vostool.predictions.lineage import parent_record
 from vostool.predictions.origin import common_origin
 from vostool.predictions.quantise import to_uint8
 from vostool.predictions.run import Planned, PredictionRun
@@ -125,17 +126,7 @@ def _write_video(
 
 def _about(folders: Sequence[PredictionFolder], out: Path) -> dict[str, Any]:
     """What the manifest says besides the settings: where members come from."""
-    parents = []
-    for folder in folders:
-        manifest = folder.manifest or {}
-        parents.append(
-            {
-                "path": str(folder.root),
-                "command": manifest.get("command"),
-                "settings": manifest.get("settings"),
-                "parents": manifest.get("parents", []),
-            }
-        )
+    parents = [parent_record(folder, out) for folder in folders]
     origin = common_origin([folder.root for folder in folders])
     about: dict[str, Any] = {"command": "ensemble", "parents": parents}
     return about if origin is None else about | origin.record(out)

@@ -23,6 +23,7 @@ from vostool.inference.run import Context, Propagation, Run
 from vostool.inference.sharding import share
 from vostool.inference.wrapper import require_files, wrap_all
 from vostool.nn.precision import precision_name
+from vostool.predictions.lineage import PLACE, file_record
 from vostool.predictions.manifest import Shard, file_digests
 from vostool.predictions.origin import recorded_root
 from vostool.predictions.run import Planned, PredictionRun
@@ -57,6 +58,7 @@ def infer(
     selection: Selection | Sequence[Video],
     output: Output,
     settings: InferenceSettings | None = None,
+    recipe: Path | None = None,
 ) -> InferenceResult:
     """Run networks in step over videos; write masks, perhaps probabilities, and run.json.
 
@@ -65,6 +67,7 @@ def infer(
 
     Args:
         networks: checkpoints, and networks by name.
+        recipe: file that settings were taken from, for run.json.
 
     Raises:
         UsageError, CheckpointError, OutputError: before anything is run.
@@ -92,7 +95,7 @@ def infer(
         prediction = PredictionRun(
             output,
             {
-                **_about(loaded, device),
+                **_about(loaded, device, recipe, output.path),
                 **_origin(selection, output.path),
                 **frame_sizes.record(smaller),
             },
@@ -154,14 +157,20 @@ def wanted_frames(video: Video, settings: InferenceSettings) -> tuple[str, ...]:
     return video.frame_names if settings.execution.all_frames else video.output_frames
 
 
-def _about(networks: Networks, device: torch.device) -> dict[str, Any]:
+def _about(
+    networks: Networks, device: torch.device, recipe: Path | None, out: Path
+) -> dict[str, Any]:
     """What the manifest says besides the settings."""
-    return {
+    checkpoints = [
+        {**item, PLACE: recorded_root(Path(item["path"]), out)} for item in networks.checkpoints
+    ]
+    about = {
         "command": "infer",
         "device": str(device),
-        "checkpoints": list(networks.checkpoints),
+        "checkpoints": checkpoints,
         "parents": [],
     }
+    return about if recipe is None else about | {"recipe": file_record(recipe, out)}
 
 
 def _origin(selection: Selection | Sequence[Video], out: Path) -> dict[str, str]:

@@ -23,11 +23,13 @@ def infer_own(
     output: Output,
     settings: InferenceSettings | None = None,
     movie: Path | None = None,
+    recipe: Path | None = None,
 ) -> InferenceResult:
     """As `infer`, on one video, whose description is then in the folder, for other commands.
 
     Args:
         movie: file for the frames with the masks drawn over them, at the video's own rate.
+        recipe: as for `infer`.
 
     Raises:
         UsageError: as `infer`; several processes for the one video; a movie's name that says no
@@ -39,7 +41,7 @@ def infer_own(
             "several processes cannot share one video", remedy="start it without torchrun"
         )
     drawn = None if movie is None else _claimed(movie, video, output)
-    result = infer(networks, video, output, settings)
+    result = infer(networks, video, output, settings, recipe)
     described = video.describe()
     if drawn is not None:
         export_overlay(output.path, described, drawn, style=_style(video.footage.source))

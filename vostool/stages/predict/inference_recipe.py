@@ -97,6 +97,15 @@ def read_inference_recipe(name: str) -> InferenceRecipe:
     return read_shipped(name, INFERENCE, "inference recipe", InferenceRecipe)[1]
 
 
+def inference_recipe_file(name: str) -> Path:
+    """The file of a recipe, given by path or by name.
+
+    Raises:
+        UsageError, DataError: as `read_inference_recipe`.
+    """
+    return read_shipped(name, FOLDER, "inference recipe", InferenceRecipe)[0]
+
+
 def remembered(checkpoints: Sequence[Path], recipe: Path) -> dict[str, str]:
     """What a recipe file holds of the checkpoints that it was made with."""
     return {recorded_root(path, recipe.parent): file_digest(path) for path in checkpoints}

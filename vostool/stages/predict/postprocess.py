@@ -23,6 +23,7 @@ from vostool.postprocess.chain import Step, parse_steps
 from vostool.postprocess.sequence import FrameEdit, MaskSequence
 from vostool.predictions.comparison import refuse_unknown
 from vostool.predictions.folder import PredictionFolder
+from vostool.predictions.lineage import parent_record
 from vostool.predictions.manifest import video_entries
 from vostool.predictions.origin import read_origin, recorded_root
 from vostool.predictions.run import Planned, PredictionRun
@@ -208,11 +209,7 @@ def _planned(source: PredictionFolder, name: str, described: dict[str, Video] | 
 
 def _about(source: PredictionFolder, selection: Selection | None, out: Path) -> dict[str, Any]:
     """What the manifest says besides the settings: where the masks come from."""
-    manifest = source.manifest or {}
-    parent = {"path": str(source.root)} | {
-        key: manifest.get(key) for key in ("command", "settings", "parents")
-    }
-    about = {"command": "postprocess", "parents": [parent]}
+    about: dict[str, Any] = {"command": "postprocess", "parents": [parent_record(source, out)]}
     if selection is not None:
         return about | selection.record | {"root": recorded_root(selection.root, out)}
     origin = read_origin(source.root)

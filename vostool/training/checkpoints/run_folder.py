@@ -65,18 +65,21 @@ class RunFolder:
 
     def entries(self) -> list[Entry]:
         """Checkpoints that are there, oldest first."""
+        return [entry for entry in self.listed() if (self.folder / entry.file).is_file()]
+
+    def listed(self) -> tuple[Entry, ...]:
+        """Checkpoints that the listing names, oldest first."""
         listing = self.folder / LISTING
         if not listing.is_file():
-            return []
+            return ()
         try:
-            entries = _Listing.model_validate(read_json(listing)).root
+            return _Listing.model_validate(read_json(listing)).root
         except ValidationError as error:
             raise DataError(
                 "; ".join(explain_mistakes(error, _Listing)),
                 where=listing,
                 remedy="delete this file; the checkpoints themselves can be used",
             ) from None
-        return [entry for entry in entries if (self.folder / entry.file).is_file()]
 
     def save(self, model: nn.Module, info: CheckpointInfo, *, best: bool) -> Path:
         """Write a numbered checkpoint, make it the best one if so, drop the oldest ones."""
