@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from vostool.core.errors import VostoolError
+from vostool.core.machine_memory import require_memory
 from vostool.core.types import Video
 from vostool.inference.propagation_options import PropagationOptions
 from vostool.inference.sides import LARGEST_SHORT_SIDE
 from vostool.media.images import frame_size
+
+PIXEL_BYTES = 3 * 4
+"""Of an image that a network sees: float32 RGB."""
 
 
 def start_size(video: Video) -> tuple[int, int] | None:
@@ -24,6 +29,27 @@ def start_size(video: Video) -> tuple[int, int] | None:
         return frame_size(video.frames[first])
     except VostoolError:
         return None
+
+
+def require_room(videos: Sequence[Video], options: PropagationOptions) -> None:
+    """Refuse sizes at which one frame, as all views of one scale see it, fills the memory.
+
+    Raises:
+        UsageError: naming the first such video, the size, and how much is needed.
+    """
+    scales = Counter(view.scale for view in options.views)
+    for video in videos:
+        if (size := start_size(video)) is None:
+            continue
+        factor = options.sides.factor(size)
+        for scale, count in scales.items():
+            height, width = (round(side * factor * scale) for side in size)
+            require_memory(
+                count * height * width * PIXEL_BYTES,
+                f"one frame of {height:,} x {width:,} pixels",
+                where=video.name,
+                remedy="choose a smaller --short-side or smaller scales (--tta)",
+            )
 
 
 def made_smaller(videos: Sequence[Video], options: PropagationOptions) -> tuple[str, ...]:

@@ -79,6 +79,7 @@ def infer(
     require_files(settings.inference, settings.execution.model_files)
     shard = Shard.of_environment()
     chosen, fault = load_videos(selection)
+    frame_sizes.require_room(chosen, settings.inference)
     mine = share(chosen, shard.rank, shard.world)
     loaded = load_networks(
         networks,

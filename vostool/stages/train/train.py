@@ -18,6 +18,7 @@ from vostool.core.output import Output
 from vostool.models import InputSpec, Segmenter
 from vostool.nn.precision import resolve_device
 from vostool.recipe import Recipe, build_model, parse_recipe
+from vostool.stages.train.memory_need import require_room
 from vostool.stages.train.training_data import DataFolders, held_out_videos, training_clips
 from vostool.training.checkpoints.checkpoint import load_start, read_checkpoint
 from vostool.training.checkpoints.resuming import check_same_run
@@ -63,12 +64,14 @@ def train(recipe: Recipe, run: TrainingRun) -> TrainingResult:
     Under torchrun, every process calls this with the same arguments.
 
     Raises:
-        UsageError: data folders missing; resuming with another recipe.
+        UsageError: data folders missing; resuming with another recipe; a recipe that needs more
+            memory than there is.
         DataError, CheckpointError: bad input.
         OutputError: the folder is not empty and neither resumed nor overwritten.
         TrainingStopped: the loss is not finite.
         KeyboardInterrupt: interrupted, with the state saved.
     """
+    require_room(recipe)
     with process_group(resolve_device(run.device)) as processes:
         inputs = list(run.data.folders.values())
         with run.output.owned(inputs) if processes.is_main else nullcontext():
