@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,14 +17,20 @@ import pytest
 from small_davis import write_davis
 
 from vostool.core import folder_lock
-from vostool.core.errors import OutputError, UsageError
+from vostool.core.errors import DataError, OutputError, UsageError
 from vostool.core.folder_lock import sole_owner
 from vostool.core.output import Output
 from vostool.datasets.selection import Selection
+from vostool.downloads.catalogue import Archive
+from vostool.downloads.fetching import FetchOptions
+from vostool.downloads.install import WORK_FOLDER, install
 from vostool.predictions.folder import PredictionFolder
+from vostool.stages.predict import convert, export_masks
 from vostool.stages.predict.baseline import baseline
 from vostool.stages.predict.ensemble import ensemble
+from vostool.stages.predict.import_masks import import_masks
 from vostool.stages.predict.postprocess import postprocess
+from vostool.stages.score.export_overlay import export_overlay
 from vostool.stages.score.report import report
 
 HOLD = """
@@ -61,6 +68,13 @@ def test_every_stage_refuses_a_folder_in_use(davis: Selection, tmp_path: Path) -
         "ensemble": lambda output: ensemble([one], output),
         "postprocess": lambda output: postprocess(one, ["fill-holes"], output),
         "report": lambda output: report([one], davis, output),
+        "export-overlay": lambda output: export_overlay(one, davis, output),
+        "export": lambda output: export_masks.export_masks(one, export_masks.Form.NUMPY, output),
+        "convert": lambda output: convert.convert(one, convert.Form.LAYERED, output),
+        "import": lambda output: import_masks(one, output),
+        "postprocess --explain": lambda output: postprocess(
+            one, ["fill-holes"], Output(tmp_path / "two", overwrite=True), explain=output
+        ),
     }
     with owner(tmp_path / "out") as process:
         said = rf"process {process.pid} on .* is writing into this folder \(.*out\): wait for it"
@@ -69,6 +83,20 @@ def test_every_stage_refuses_a_folder_in_use(davis: Selection, tmp_path: Path) -
                 with pytest.raises(OutputError, match=said):
                     stage(Output(tmp_path / "out", **how))
         assert [path.name for path in (tmp_path / "out").iterdir()] == [folder_lock.NAME]
+    for stage in stages.values():
+        stage(Output(tmp_path / "out"))
+        assert not list((tmp_path / "out").glob(f"{folder_lock.NAME}*"))
+        shutil.rmtree(tmp_path / "out")
+
+
+def test_an_archive_is_installed_by_one_process_at_a_time(tmp_path: Path) -> None:
+    archive = Archive("a.zip", ("http://127.0.0.1:9/a.zip",), folder="a")
+    lock = tmp_path / WORK_FOLDER / "a.zip.lock"
+    with owner(lock), pytest.raises(OutputError, match=r"is writing into .*a\.zip\.lock\)"):
+        install(archive, tmp_path)
+    with pytest.raises(DataError, match=r"cannot download a\.zip"):
+        install(archive, tmp_path, options=FetchOptions(attempts=1))
+    assert not lock.exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

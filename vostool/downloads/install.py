@@ -6,11 +6,13 @@ import filecmp
 import json
 import logging
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from vostool.core.durable import sync_everything
 from vostool.core.errors import DataError
 from vostool.core.files import atomic_path, write_text
+from vostool.core.folder_lock import sole_owner
 from vostool.core.reading import read_json
 from vostool.downloads.catalogue import Archive
 from vostool.downloads.extraction import BadArchive, Limits, extract
@@ -40,13 +42,30 @@ def install(
 
     Raises:
         DataError, OutputError, UsageError: as `fetch` and `extract`.
+        OutputError: another process installs this archive there.
     """
-    record, folder = _record(archive, root), root / archive.folder
     lost = missing_files(archive, root)
     if lost is not None and not lost:
         return False
     if lost:
         log.warning(f"{len(lost)} files of {archive.file} are gone, such as {lost[0]}")
+    lock = root / WORK_FOLDER / f"{archive.file}.lock"
+    try:
+        with sole_owner(lock):
+            return _install(archive, root, keep_archive, options, limits)
+    finally:
+        with suppress(OSError):  # another process has it
+            lock.rmdir()
+
+
+def _install(
+    archive: Archive,
+    root: Path,
+    keep_archive: bool,
+    options: FetchOptions | None,
+    limits: Limits | None,
+) -> bool:
+    record, folder = _record(archive, root), root / archive.folder
     local = fetch(archive, root / WORK_FOLDER / archive.file, options)
     try:
         if archive.extracted:

@@ -11,8 +11,9 @@ import torch
 from PIL import Image
 
 from vostool.cli.main import main
-from vostool.core.errors import CheckpointError, UsageError
+from vostool.core.errors import CheckpointError, OutputError, UsageError
 from vostool.core.files import write_json
+from vostool.core.folder_lock import sole_owner
 from vostool.datasets.split import SplitFile, write_split
 from vostool.datasets.still_spec import Still
 from vostool.inference.validation import Validation
@@ -42,6 +43,13 @@ TABLE = {
     "loop": {"iterations": 3, "precision": "fp32"},
     "validation": {"data": "videos"},
 }
+
+
+def test_a_run_in_which_somebody_writes_is_left_alone(run: Path, videos: Path, split: Path) -> None:
+    before = (run / "best.ckpt").read_bytes()
+    with sole_owner(run), pytest.raises(OutputError, match="is writing into this folder"):
+        select(run, DataFolders({"videos": videos}, split), last=1, device="cpu")
+    assert (run / "best.ckpt").read_bytes() == before
 
 
 def recipe(**changes) -> Recipe:

@@ -18,6 +18,7 @@ from rich.table import Table
 from vostool.core.errors import DataError, UsageError
 from vostool.core.figures import per_cent
 from vostool.core.files import write_json
+from vostool.core.folder_lock import sole_owner
 from vostool.core.reading import read_json
 from vostool.core.typed import require_table
 from vostool.datasets.selection import Selection as HeldOut
@@ -156,6 +157,7 @@ def select(
         UsageError: no folder for the validation's videos, a wrong override, or an average of
             fewer than two checkpoints or of more than there are.
         CheckpointError: a damaged checkpoint.
+        OutputError: another process writes into the run's folder.
     """
     trained = _recipe(run)
     named = [f"validation.videos={json.dumps(list(videos))}"] if videos else []
@@ -173,19 +175,20 @@ def select(
     _warn_if_trained_on(trained, recipe)
     where = resolve_device(device)
     dtype = resolve_precision(recipe.loop.precision, where, training=True)
-    scored = []
-    for entry in entries:
-        model, _ = load_segmenter(run / entry.file, where)
-        figures = validation.score(model, dtype)
-        scored.append(ScoredCheckpoint(run / entry.file, entry.iteration, figures))
-        log.info(f"{entry.file}: {next(iter(figures))} {per_cent(scored[-1].score)} %")
-    names = tuple(video.name for video in validation.videos)
-    result = Selection(tuple(scored), names, held_out_selection(recipe, data))
-    if average is not None:
-        result = _with_average(result, average, validation, where, dtype)
-    files.make_best(result.best.path)
-    write_json(run / SELECTION, result.as_json())
-    return result
+    with sole_owner(run):  # against a training that goes on, too
+        scored = []
+        for entry in entries:
+            model, _ = load_segmenter(run / entry.file, where)
+            figures = validation.score(model, dtype)
+            scored.append(ScoredCheckpoint(run / entry.file, entry.iteration, figures))
+            log.info(f"{entry.file}: {next(iter(figures))} {per_cent(scored[-1].score)} %")
+        names = tuple(video.name for video in validation.videos)
+        result = Selection(tuple(scored), names, held_out_selection(recipe, data))
+        if average is not None:
+            result = _with_average(result, average, validation, where, dtype)
+        files.make_best(result.best.path)
+        write_json(run / SELECTION, result.as_json())
+        return result
 
 
 def _with_average(

@@ -51,21 +51,23 @@ def convert(predictions: Path, form: Form, output: Output, videos: Sequence[str]
             f"the predictions are {form.value} already", where=predictions, remedy="use them"
         )
     ids = {name: _ids(folder, name) for name in folder.videos()}
-    run = PredictionRun(
-        output,
-        {"command": "convert", "parents": [parent_record(folder, output.path)]},
-        {"form": form.value},
-        {name: Planned(folder.frames(name), ids[name]) for name in folder.videos()},
-        inputs=[predictions],
-    )
-    with progress("convert", sum(len(folder.frames(name)) for name in run.todo), "frames") as bar:
-        for name in run.todo:
-            start = time.monotonic()
-            for frame in folder.frames(name):
-                _convert(folder, name, frame, ids[name], form, run)
-            run.finish(name, time.monotonic() - start)
-            bar.advance(len(folder.frames(name)), name)
-    return run.root
+    with output.owned([predictions]):
+        run = PredictionRun(
+            output,
+            {"command": "convert", "parents": [parent_record(folder, output.path)]},
+            {"form": form.value},
+            {name: Planned(folder.frames(name), ids[name]) for name in folder.videos()},
+            inputs=[predictions],
+        )
+        total = sum(len(folder.frames(name)) for name in run.todo)
+        with progress("convert", total, "frames") as bar:
+            for name in run.todo:
+                start = time.monotonic()
+                for frame in folder.frames(name):
+                    _convert(folder, name, frame, ids[name], form, run)
+                run.finish(name, time.monotonic() - start)
+                bar.advance(len(folder.frames(name)), name)
+        return run.root
 
 
 def unpack_result(result: Path, selection: Selection, output: Output) -> Path:
@@ -89,11 +91,12 @@ def unpack_result(result: Path, selection: Selection, output: Output) -> Path:
         for name, video in expected.videos.items()
     }
     about = {"command": "convert", "parents": [{"path": str(result)}], **selection.record}
-    run = PredictionRun(output, about, selection.record, planned, inputs=[result])
-    load_format(expected.profile.format).unpack(result, expected, run.writer)
-    for name in run.todo:
-        run.finish(name, 0.0)
-    return run.root
+    with output.owned([result]):
+        run = PredictionRun(output, about, selection.record, planned, inputs=[result])
+        load_format(expected.profile.format).unpack(result, expected, run.writer)
+        for name in run.todo:
+            run.finish(name, 0.0)
+        return run.root
 
 
 def _ids(folder: PredictionFolder, name: str) -> ObjectIds:

@@ -94,20 +94,22 @@ def explain(
     network, recipe = load_segmenter(checkpoint, where)
     if not isinstance(network, ShowsRelevance | ShowsAlignment):
         raise UsageError(f"{recipe['model']['name']} has no memory whose reading can be shown")
-    folder = output.claim_folder([checkpoint, *selection.inputs(videos)])
-    watched = Watched(prepare(network, where))
-    run: Run = Propagation((Member(watched),), options or PropagationOptions(), dtype)
-    if proposals is not None:
-        run = WithDetector(run, coco.open_source([proposals], where))
-    name = video.frames[index].name
-    for _ in run(VideoSource(video, {name}), Request()):
-        pass
-    if watched.moment is None:
-        raise UsageError(
-            f"nothing is read in frame {name}, in which masks are given",
-            remedy="choose a later --frame",
-        )
-    return _Pictures(video, index, watched.network, watched.moment).write(question, folder)
+    inputs = [checkpoint, *selection.inputs(videos)]
+    with output.owned(inputs):
+        folder = output.claim_folder(inputs)
+        watched = Watched(prepare(network, where))
+        run: Run = Propagation((Member(watched),), options or PropagationOptions(), dtype)
+        if proposals is not None:
+            run = WithDetector(run, coco.open_source([proposals], where))
+        name = video.frames[index].name
+        for _ in run(VideoSource(video, {name}), Request()):
+            pass
+        if watched.moment is None:
+            raise UsageError(
+                f"nothing is read in frame {name}, in which masks are given",
+                remedy="choose a later --frame",
+            )
+        return _Pictures(video, index, watched.network, watched.moment).write(question, folder)
 
 
 def parse_pixel(text: str) -> tuple[int, int]:

@@ -57,15 +57,16 @@ def export_masks(
         out = output.claim_file("file of masks", [predictions])
         write_json(out, rle_document(folder))
         return ExportedMasks(out, len(names))
-    out = output.claim_folder([predictions])
-    with progress("exporting", len(names), "videos") as bar:
-        for name in names:
-            if form is Form.NUMPY:
-                _write_stack(folder, name, out)
-            else:
-                _write_objects(folder, name, out)
-            bar.advance(note=name)
-    return ExportedMasks(out, len(names))
+    with output.owned([predictions]):
+        out = output.claim_folder([predictions])
+        with progress("exporting", len(names), "videos") as bar:
+            for name in names:
+                if form is Form.NUMPY:
+                    _write_stack(folder, name, out)
+                else:
+                    _write_objects(folder, name, out)
+                bar.advance(note=name)
+        return ExportedMasks(out, len(names))
 
 
 def _write_stack(folder: PredictionFolder, name: str, out: Path) -> None:

@@ -93,23 +93,25 @@ def import_masks(
     about: dict[str, object] = {"command": "import", "parents": [{"path": str(source)}]}
     if selection is not None:
         about |= selection.record | {"root": recorded_root(selection.root, output.path)}
-    run = PredictionRun(
-        output,
-        about,
-        {"source": str(source), "drop_extra": drop_extra},
-        {
-            name: Planned(
-                tuple(frames), ObjectIds(()) if described is None else described[name].ids
-            )
-            for name, frames in plan.items()
-        },
-        inputs=[source, *([] if selection is None else [selection.root])],
-    )
-    with progress("importing", len(plan), "videos") as bar:
-        for name, frames in plan.items():
-            _import_video(run, name, frames, described[name] if described else None, result)
-            bar.advance(note=name)
-    return result
+    inputs = [source, *([] if selection is None else [selection.root])]
+    with output.owned(inputs):
+        run = PredictionRun(
+            output,
+            about,
+            {"source": str(source), "drop_extra": drop_extra},
+            {
+                name: Planned(
+                    tuple(frames), ObjectIds(()) if described is None else described[name].ids
+                )
+                for name, frames in plan.items()
+            },
+            inputs=inputs,
+        )
+        with progress("importing", len(plan), "videos") as bar:
+            for name, frames in plan.items():
+                _import_video(run, name, frames, described[name] if described else None, result)
+                bar.advance(note=name)
+        return result
 
 
 def _read(source: Path) -> dict[str, dict[str, ForeignFrame]]:

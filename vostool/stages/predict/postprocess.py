@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -94,7 +95,8 @@ def postprocess(
     if selection is not None:
         described = _described(source, selection)
         read = selection.inputs(described.values())
-    with output.owned([source.root, *read]):
+    with ExitStack() as owned:
+        owned.enter_context(output.owned([source.root, *read]))
         run = PredictionRun(
             output,
             _about(source, selection, output.path),
@@ -107,7 +109,10 @@ def postprocess(
                 "no --dataset is given or known: the first frame with an object is taken as the "
                 "given one, and objects that come later are not protected where they start"
             )
-        where = None if explain is None else explain.claim_folder([source.root, *read])
+        where = None
+        if explain is not None:  # it may lie in the output
+            owned.enter_context(explain.owned([source.root, *read]))
+            where = explain.claim_folder([source.root, *read])
         counts = _run_all(_Task(source, plan, run, described, where))
     changed, pixels = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
     return PostprocessResult(output.path, len(counts), changed, pixels)

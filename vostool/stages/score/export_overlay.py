@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -55,15 +56,16 @@ def export_overlay(
     total = sum(len(folder.frames(video.name)) for video in chosen)
     is_movie = output.path.suffix.lower() in CODECS
     inputs = [predictions, *selection.inputs(chosen)]
-    out = output.claim_file("movie", inputs) if is_movie else output.claim_folder(inputs)
-    with progress("drawing", total, "frames") as bar:
-        drawn = _draw_all(folder, chosen, style, bar)
-        if is_movie:
-            write_movie(out, (image for _, _, image in drawn), style.frames_per_second)
-        else:
-            for video, frame, image in drawn:
-                write_jpeg(out / video / f"{frame}.jpg", image)
-    return ExportResult(out, len(chosen), total)
+    with nullcontext() if is_movie else output.owned(inputs):
+        out = output.claim_file("movie", inputs) if is_movie else output.claim_folder(inputs)
+        with progress("drawing", total, "frames") as bar:
+            drawn = _draw_all(folder, chosen, style, bar)
+            if is_movie:
+                write_movie(out, (image for _, _, image in drawn), style.frames_per_second)
+            else:
+                for video, frame, image in drawn:
+                    write_jpeg(out / video / f"{frame}.jpg", image)
+        return ExportResult(out, len(chosen), total)
 
 
 def choose_videos(
