@@ -103,7 +103,7 @@ def inference_recipe_file(name: str) -> Path:
     Raises:
         UsageError, DataError: as `read_inference_recipe`.
     """
-    return read_shipped(name, FOLDER, "inference recipe", InferenceRecipe)[0]
+    return read_shipped(name, INFERENCE, "inference recipe", InferenceRecipe)[0]
 
 
 def remembered(checkpoints: Sequence[Path], recipe: Path) -> dict[str, str]:
