@@ -53,7 +53,14 @@ def write_predictions(root: Path, about: dict[str, Any] | None = None, **videos:
 def test_what_was_written_passes(tmp_path: Path) -> None:
     assert found(write_predictions(tmp_path / "a", v=2, w=1)) == (
         0,
-        {"folder": str(tmp_path / "a"), "ok": True, "files": 6, "faults": {}, "notes": []},
+        {
+            "folder": str(tmp_path / "a"),
+            "ok": True,
+            "files": 6,
+            "named": 0,
+            "faults": {},
+            "notes": [],
+        },
     )
 
 
@@ -113,11 +120,21 @@ def test_manifests_of_before_digests_are_compared_by_names(tmp_path: Path) -> No
     path.write_text(json.dumps(manifest))
     code, said = found(tmp_path)
     assert code == 0 and "no digests of 1 videos" in said["notes"][0]
+    assert (said["files"], said["named"]) == (0, 2)
     (tmp_path / "Annotations/v/0.png").rename(tmp_path / "Annotations/v/5.png")
     assert found(tmp_path)[1]["faults"] == {
         "missing": ["Annotations/v/0.png"],
         "extra": ["Annotations/v/5.png"],
     }
+
+
+def test_the_oldest_manifests_say_how_many_masks_there_are(tmp_path: Path) -> None:
+    path = write_predictions(tmp_path, v=3) / NAME
+    path.write_text(json.dumps({"videos": {"v": {"frames": 3, "status": "finished"}}}))
+    assert found(tmp_path)[1]["named"] == 3
+    (tmp_path / "Annotations/v/0.png").unlink()
+    code, said = found(tmp_path)
+    assert (code, said["faults"]) == (1, {"missing": ["Annotations/v: 2 of 3 masks"]})
 
 
 def test_sources_that_are_others_now_are_named(

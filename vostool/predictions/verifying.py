@@ -43,12 +43,14 @@ class Verified:
     Attributes:
         folder: what was looked at.
         files: how many files are as they were written.
+        named: how many more are there, of which the manifest has no digest.
         faults: per kind, files or videos concerned, sorted.
         notes: what could not be compared, as sentences.
     """
 
     folder: Path
     files: int = 0
+    named: int = 0
     faults: dict[Fault, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -99,15 +101,38 @@ def _compare_files(verified: Verified, manifest: Mapping[str, Any]) -> None:
     with progress("verify", len(both), "files") as bar:
         found = ordered_map(lambda place: stated[place] and digest(there[place]), both)
         for place, now in zip(both, found, strict=True):
-            if now == stated[place]:
+            if now != stated[place]:
+                verified.blame(Fault.CHANGED, place)
+            elif now:
                 verified.files += 1
             else:
-                verified.blame(Fault.CHANGED, place)
+                verified.named += 1
             bar.advance()
     if undigested:
         verified.notes.append(
-            f"the manifest has no digests of {undigested} videos: names were compared, not contents"
+            f"the manifest has no digests of {undigested} videos: names (or only how many masks "
+            "there are) were compared, not contents"
         )
+    _compare_counts(verified, manifest, there)
+
+
+def _compare_counts(
+    verified: Verified, manifest: Mapping[str, Any], there: Mapping[str, Path]
+) -> None:
+    """Of videos of which a manifest says only how many frames they have, as the oldest ones do."""
+    for name, entry in video_entries(manifest).items():
+        count = entry.get("frames")
+        finished = entry.get("status", FINISHED) == FINISHED
+        if not finished or LISTED in entry or not isinstance(count, int):
+            continue
+        place = f"{MASKS}/{name}"
+        found = sum(path.startswith(f"{place}/") for path in there)
+        if found < count:
+            verified.blame(Fault.MISSING, f"{place}: {found} of {count} masks")
+        elif found > count:
+            verified.blame(Fault.EXTRA, f"{place}: {found} masks instead of {count}")
+        else:
+            verified.named += found
 
 
 def _files(root: Path) -> Iterator[tuple[str, Path]]:

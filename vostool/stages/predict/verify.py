@@ -56,6 +56,7 @@ def as_json(verified: Verified) -> dict[str, Any]:
         "folder": str(verified.folder),
         "ok": verified.ok,
         "files": verified.files,
+        "named": verified.named,
         "faults": faults,
         "notes": verified.notes,
     }
@@ -68,6 +69,8 @@ def table(verified: Verified) -> Table:
     table.add_column("count", justify="right")
     table.add_column("where")
     table.add_row("as written", str(verified.files), "")
+    if verified.named:
+        table.add_row("there, without a digest", str(verified.named), "")
     for fault, places in verified.faults.items():
         table.add_row(fault.value, str(len(places)), some(places, SHOWN))
     return table
