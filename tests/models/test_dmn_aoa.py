@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from vostool.core.types import Clip, Fate, ObjectProposals
 from vostool.models import FrameViews, Prediction, Segmenter
+from vostool.models.proposal_network import ProposalNetwork, others_of
 from vostool.models.systems import dmn_aoa
-from vostool.models.systems.dmn_aoa import others_of
 from vostool.training.checkpoints.checkpoint import load_start
 
 SMALL = {
@@ -38,7 +38,7 @@ SWITCHES = [
 ]
 
 
-def network(**values) -> dmn_aoa.DMNAOA:
+def network(**values) -> ProposalNetwork:
     torch.manual_seed(0)
     return dmn_aoa.build(dmn_aoa.Config.model_validate({**SMALL, **values})).eval()
 
@@ -69,7 +69,7 @@ def planes(clip: Clip, frame: int) -> torch.Tensor:
     return (clip.labels[:, frame, None] == rows[:, None, None]).float()
 
 
-def views(model: dmn_aoa.DMNAOA, clip: Clip) -> list[FrameViews]:
+def views(model: ProposalNetwork, clip: Clip) -> list[FrameViews]:
     images = model.input_spec.normalise(clip.images)
     return [FrameViews.whole(images[:, frame], frame) for frame in range(images.shape[1])]
 
@@ -114,7 +114,7 @@ def test_in_evaluation_the_training_pass_equals_frame_by_frame(values) -> None:
 
 
 def one_step(
-    model: dmn_aoa.DMNAOA, clip: Clip, given: tuple[ObjectProposals, ...] | None
+    model: ProposalNetwork, clip: Clip, given: tuple[ObjectProposals, ...] | None
 ) -> Prediction:
     first, second = views(model, clip)[:2]
     state = model.start()
