@@ -77,6 +77,32 @@ def test_plain_code_agrees_past_the_first_eviction_at_sizes_that_need_padding(
         torch.testing.assert_close(one, other, atol=2e-6, rtol=0)
 
 
+def test_large_frames_print_a_row_per_way(script, capsys, monkeypatch):
+    large = script("bench_large_frames")
+
+    class Here:
+        """A pool whose worker is this process; a new one takes seconds to begin."""
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def apply(self, work, arguments):
+            return work(*arguments)
+
+    class Context:
+        def Pool(self, count):
+            return Here()
+
+    monkeypatch.setattr(large.multiprocessing, "get_context", lambda how: Context())
+    large.main(["--size", "64x80", "--frames", "1", "--objects", "2", "--network", "resnet18"])
+    rows = re.findall(r"(own size|\(480\)) +│ +(\d+) │ +(\d+\.\d\d) │", capsys.readouterr().out)
+    assert len(rows) == len(large.WAYS)
+    assert all(int(peak) > 100 and float(seconds) > 0 for _, peak, seconds in rows)
+
+
 def test_memory_prints_a_point_per_step_and_a_verdict(script, capsys):
     arguments = ["--size", "64x80", "--frames", "7", "--step", "3", "--max-memory", "2"]
     script("bench_memory").main(arguments)
