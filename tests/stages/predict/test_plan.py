@@ -16,6 +16,7 @@ from vostool.inference.source import ArraySource
 from vostool.inference.strategy import parse_strategies
 from vostool.inference.trial import ENCODE, MEMORIZE, SEGMENT, FrameCost, Trial, bytes_of, try_out
 from vostool.nn.memory import ObjectMemory
+from vostool.stages.predict import least_memory
 from vostool.stages.predict.plan_figures import Costs, held_frames
 from vostool.stages.predict.plan_result import Shape
 from vostool.stages.predict.plan_source import crowded
@@ -117,3 +118,14 @@ def test_bytes_are_those_that_are_held_not_reserved() -> None:
     for time in range(3):
         memory.write(torch.zeros(1, 6, 2), torch.zeros(1, 6, 4), Fate.KEEP, time)
     assert bytes_of([memory, {"a": torch.zeros(5, dtype=torch.float64)}]) == 3 * 6 * 6 * 4 + 40
+
+
+def test_plainly_too_little_memory_is_said_before_anything_is_run(tmp_path, monkeypatch) -> None:
+    small, _ = write_video(tmp_path, "small", 2, size=(50, 80))
+    large, _ = write_video(tmp_path, "large", 2, size=(500, 800))
+    assert least_memory.least_memory(large) == 2 * 3 * 500 * 800 * 4
+    for available, said in ((10_000_000, None), (None, None), (9_000_000, "large needs far more")):
+        monkeypatch.setattr(least_memory, "available_memory", lambda found=available: found)
+        told = least_memory.shortage([small, large])
+        assert told == said or (said is not None and told is not None and said in told)
+    assert least_memory.shortage([]) is None

@@ -28,6 +28,7 @@ from vostool.predictions.manifest import Shard, file_digests
 from vostool.predictions.origin import recorded_root
 from vostool.predictions.run import Planned, PredictionRun
 from vostool.stages.predict import frame_sizes
+from vostool.stages.predict.least_memory import shortage
 from vostool.stages.predict.networks import NetworkChoice, Networks, load_networks
 from vostool.stages.predict.video_worker import VideoWorker
 
@@ -91,6 +92,8 @@ def infer(
     smaller = frame_sizes.made_smaller(chosen, settings.inference)
     if smaller and shard.rank == 0:
         log.info(frame_sizes.sentence(smaller, len(chosen)))
+    if device.type == "cpu" and (short := shortage(mine)):
+        log.warning(short)
     inputs = selection.inputs(chosen) if isinstance(selection, Selection) else places(chosen)
     with output.owned(inputs, shard.lock_part):
         prediction = PredictionRun(
