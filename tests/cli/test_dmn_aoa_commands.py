@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from pycocotools import mask as official
@@ -12,7 +13,7 @@ from small_davis import write_davis
 
 from vostool.cli.main import main
 from vostool.core.types import MaskEncoding
-from vostool.media.masks import read_mask
+from vostool.media.masks import read_mask, write_mask
 
 RECIPE = """
 description = "a test"
@@ -45,6 +46,8 @@ every = 1
 data = "davis2016"
 videos = ["c"]
 """
+GIVEN = {0: 1, 2: 2}
+"""Frame -> the object whose mask is given in it."""
 DETECTOR = 'proposals = "detector"\ntraining_proposals = "detector"'
 
 
@@ -155,3 +158,88 @@ def test_proposals_that_a_network_makes_are_written_and_their_recall_said(
         assert f"{100 * np.mean(np.array(best) >= overlap):.2f} % at IoU {overlap}" in printed
     assert call("propose", *videos) == 2
     assert "pass --source or --checkpoint" in capsys.readouterr().err
+
+
+def write_late_object(root: Path) -> Path:
+    """A YouTube-VOS folder: two squares in five frames, the second one given in the third."""
+    rng = np.random.default_rng(0)
+    split = root / "valid"
+    for folder in ("JPEGImages", "Annotations"):
+        (split / folder / "v").mkdir(parents=True)
+    ground = rng.integers(90, 130, (48, 64, 3), np.uint8)
+    for frame in range(5):
+        image, labels = ground.copy(), np.zeros((48, 64), np.uint8)
+        labels[6:22, 4 + 3 * frame : 20 + 3 * frame] = 1
+        labels[28:44, 40 - 3 * frame : 56 - 3 * frame] = 2
+        image[labels == 1], image[labels == 2] = (220, 40, 40), (40, 40, 220)
+        cv2.imwrite(str(split / "JPEGImages" / "v" / f"{frame:05d}.jpg"), image[..., ::-1])
+        if frame in GIVEN:
+            own = np.where(labels == GIVEN[frame], labels, 0).astype(np.uint8)
+            write_mask(split / "Annotations" / "v" / f"{frame:05d}.png", own)
+    names = [f"{frame:05d}" for frame in range(5)]
+    objects = {"1": {"category": "a", "frames": names}, "2": {"category": "b", "frames": names[2:]}}
+    (split / "meta.json").write_text(json.dumps({"videos": {"v": {"objects": objects}}}))
+    return root
+
+
+def coco(boxes: dict[str, list[tuple[int, int, int, int]]], size=(48, 64)) -> str:
+    """Result JSON of boxes (top, left, height, width) by image."""
+    results = []
+    for image, of_image in boxes.items():
+        for top, left, height, width in of_image:
+            mask = np.zeros(size, np.uint8, order="F")
+            mask[top : top + height, left : left + width] = 1
+            code = official.encode(mask)
+            segmentation = {"size": list(size), "counts": code["counts"].decode()}
+            results.append({"image_id": image, "score": 0.9, "segmentation": segmentation})
+    return json.dumps(results)
+
+
+def infer_late(checkpoint: Path, root: Path, proposals: Path, out: Path, *more) -> int:
+    return call("infer", "--checkpoint", checkpoint, "--dataset", "youtubevos2019", "--root", root,
+                "--split", "valid", "--device", "cpu", "--out", out, "--precision", "fp32",
+                "--set", "proposals.source=coco", "--model-file", f"coco={proposals}",
+                *more)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def given_proposals(root, tmp_path_factory) -> Path:
+    """The checkpoint of a network that needs proposals."""
+    folder = tmp_path_factory.mktemp("given")
+    (folder / "dmn.toml").write_text(RECIPE.format(source=DETECTOR))
+    file = write_true_masks(root, folder / "proposals.json")
+    assert call("train", folder / "dmn.toml", "--data", f"davis2016={root}", "--out",
+                folder / "run", "--workers", 0, "--device", "cpu",
+                "--proposals", f"davis2016={file}") == 0  # fmt: skip
+    return folder / "run" / "best.ckpt"
+
+
+def test_a_late_object_and_frames_with_too_few_proposals(given_proposals, tmp_path) -> None:
+    root, file = write_late_object(tmp_path / "data"), tmp_path / "found.json"
+    # None in frame 1, one for two objects in frame 3, three in frame 4.
+    one, two = (6, 13, 16, 16), (28, 31, 16, 16)
+    found = {"v/00000": [one], "v/00002": [one, two], "v/00003": [one]}
+    file.write_text(coco({**found, "v/00004": [one, two, (0, 0, 5, 5)]}))
+    out = tmp_path / "preds"
+    assert infer_late(given_proposals, root, file, out, "--tta", "flip") == 0
+    masks = [read_mask(path) for path in sorted((out / "Annotations" / "v").glob("*.png"))]
+    assert len(masks) == 5
+    assert all(not (mask == 2).any() for mask in masks[:2]), "not there yet"
+    given = read_mask(root / "valid" / "Annotations" / "v" / "00002.png")
+    np.testing.assert_array_equal(masks[2] == 2, given == 2)
+    (entry,) = json.loads((out / "run.json").read_text())["videos"].values()
+    assert sorted(entry["ids"]) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("image", "size", "words"),
+    [("other/00000", (48, 64), "no proposals of this video"), ("v/00001", (40, 64), "40x64")],
+)
+def test_proposals_of_another_video_or_size(
+    given_proposals, tmp_path, capsys, image, size, words
+) -> None:
+    root, file = write_late_object(tmp_path / "data"), tmp_path / "found.json"
+    file.write_text(coco({image: [(6, 4, 16, 16)]}, size))
+    assert infer_late(given_proposals, root, file, tmp_path / "preds") == 1
+    error = capsys.readouterr().err
+    assert words in error and "Traceback" not in error
