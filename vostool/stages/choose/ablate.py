@@ -11,7 +11,8 @@ from vostool.core.files import write_json, write_text
 from vostool.reporting.ablation import AblationReport, row_reports
 from vostool.stages.choose.ablation_plan import AblationPlan, Evaluation
 from vostool.stages.choose.ablation_run import AblationRun, parse_model_files, parse_reuse
-from vostool.stages.choose.row_maker import RowMaker, Trial
+from vostool.stages.choose.row_maker import RowMaker
+from vostool.stages.choose.row_outcome import Trial
 
 log = logging.getLogger(__name__)
 

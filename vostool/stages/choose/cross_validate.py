@@ -28,7 +28,8 @@ from vostool.stages.choose.ablation_plan import (
     read_plan,
 )
 from vostool.stages.choose.ablation_run import AblationRun
-from vostool.stages.choose.row_maker import Outcome, RowMaker, Trial
+from vostool.stages.choose.row_maker import RowMaker
+from vostool.stages.choose.row_outcome import Outcome, Trial
 from vostool.stages.predict.inference_recipe import stated
 from vostool.stages.shipped_files import is_shipped
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,64 +17,18 @@ from vostool.inference.execution import Execution
 from vostool.inference.wrapper import reads, require_files
 from vostool.predictions.manifest import file_digest, file_digests
 from vostool.recipe import Recipe, load_recipe, parse_recipe
-from vostool.scoring.report import EvaluationReport
 from vostool.stages.choose.ablation_fit import fitted_merge
 from vostool.stages.choose.ablation_plan import AblationPlan, Evaluation, Row, inference_of
 from vostool.stages.choose.ablation_run import AblationRun
+from vostool.stages.choose.row_outcome import Outcome, Trial
 from vostool.stages.predict.infer import InferenceSettings, infer
 from vostool.stages.predict.postprocess import postprocess
 from vostool.stages.score.evaluate import evaluate
 from vostool.stages.train.train import TrainingRun, train
 from vostool.stages.train.training_data import DataFolders
 from vostool.training.checkpoints.run_folder import RunFolder
-from vostool.training.loop.metrics_log import FILE_NAME as METRICS
-from vostool.training.loop.metrics_log import read_metrics
 
 RESULT, ROWS = "result.json", "rows"
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One of the times that a row is made.
-
-    Attributes:
-        seed: of its trainings.
-        fold: number of the fold it is scored on; None without cross-validation.
-        split_file: offline split of its trainings.
-        shared: it is made once, and other rows' trials all start from it.
-    """
-
-    seed: int
-    fold: int | None = None
-    split_file: Path | None = None
-    shared: bool = False
-
-    @property
-    def folder(self) -> str:
-        """Where a row keeps what is made in it."""
-        if self.shared:
-            return "shared"
-        return f"seed-{self.seed}" + ("" if self.fold is None else f"-fold-{self.fold}")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a row in one trial.
-
-    Attributes:
-        figures: over all videos that were scored, in [0, 1], by name.
-        videos: video -> its figures.
-        minutes: of its own trainings, the rows it starts from left out; None where unknown.
-    """
-
-    figures: dict[str, float]
-    videos: dict[str, dict[str, float]] = field(default_factory=dict)
-    minutes: float | None = None
-
-    @classmethod
-    def read(cls, table: Mapping[str, Any]) -> Outcome:
-        """Of a result file; those of earlier versions have the figures only."""
-        return cls(table["figures"], table.get("videos", {}), table.get("minutes"))
 
 
 class RowMaker:
@@ -300,39 +253,7 @@ class RowMaker:
                 selection=videos,
             )
         report = evaluate(masks, videos, json=folder / "scores.json")
-        return Outcome(_numbers(report.figures), _by_video(report), _minutes(folder, row))
-
-
-def _by_video(report: EvaluationReport) -> dict[str, dict[str, float]]:
-    """The measure's figures of each video alone, as if nothing else had been scored."""
-    names = dict.fromkeys(item.video for item in report.objects)
-    return {
-        name: _numbers(
-            report.measure.summarise(
-                tuple(item for item in report.objects if item.video == name), report.rule
-            ).figures
-        )
-        for name in names
-    }
-
-
-def _numbers(figures: Mapping[str, float]) -> dict[str, float]:
-    return {name: value for name, value in figures.items() if not math.isnan(value)}
-
-
-def _minutes(folder: Path, row: Row) -> float | None:
-    """Time that the steps of a row's own trainings took, by their metrics."""
-    if not row.train:
-        return None
-    seconds, before = 0.0, 0
-    for log in sorted(folder.glob(f"*/{METRICS}")):
-        before = 0
-        for record in read_metrics(log):
-            if record.get("kind") == "train":
-                # A line holds the means since the line before.
-                seconds += record.get("step_seconds", 0.0) * (record["iteration"] - before)
-                before = record["iteration"]
-    return seconds / 60 if before else None
+        return Outcome.of(report, folder if row.train else None)
 
 
 def _output(folder: Path, anew: bool) -> Output:
