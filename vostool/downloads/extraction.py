@@ -111,7 +111,8 @@ def extract(
     except DAMAGED as error:
         raise _damaged(archive, error) from error
     except OSError as error:
-        if error.errno is None:  # bzip2's way of saying it, and not the operating system's
+        # bzip2's faults have no number; a damaged place in the archive is an invalid one to read.
+        if error.errno in (None, errno.EINVAL):
             raise _damaged(archive, error) from error
         raise
     return sizes
