@@ -45,13 +45,15 @@ def install(
         OutputError: another process installs this archive there.
     """
     lost = missing_files(archive, root)
-    if lost is not None and not lost:
-        return False
-    if lost:
-        log.warning(f"{len(lost)} files of {archive.file} are gone, such as {lost[0]}")
     lock = root / WORK_FOLDER / f"{archive.file}.lock"
+    if lost is not None and not lost and not lock.exists():  # which a killed process may leave
+        return False
     try:
         with sole_owner(lock):
+            if lost is not None and not lost:
+                return False
+            if lost:
+                log.warning(f"{len(lost)} files of {archive.file} are gone, such as {lost[0]}")
             return _install(archive, root, keep_archive, options, limits)
     finally:
         with suppress(OSError):  # another process has it
