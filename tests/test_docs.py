@@ -5,12 +5,20 @@ from __future__ import annotations
 import re
 import runpy
 import shlex
+import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from vostool.cli.main import main
+from vostool.core import registry
 from vostool.core.output import Output
+from vostool.inference.engine import Member, run_video
+from vostool.inference.source import ArraySource
+from vostool.inference.strategy import parse_strategy
+from vostool.models import Segmenter
+from vostool.predictions.folder import PredictionFolder
 from vostool.stages.demo.demo import DemoOptions, demo
 
 TOP = Path(__file__).parents[1]
@@ -100,3 +108,49 @@ def test_python_in_documents_is_python() -> None:
     for page in PAGES:
         for _, text in blocks(page, "python"):
             compile(text, str(page), "exec")
+
+
+def test_the_example_network_takes_up_late_objects() -> None:
+    (text,) = (text for name, text in blocks(TOP / "docs/new-network.md", "python") if name)
+    module: dict = {}
+    exec(text, module)
+    network = module["build"](module["Config"]()).eval()
+    assert isinstance(network, Segmenter)
+    first, late = np.zeros((32, 48), np.uint8), np.zeros((32, 48), np.uint8)
+    first[4:12, 4:12], late[20:28, 20:40] = 3, 5
+    source = ArraySource("v", [np.zeros((32, 48, 3), np.uint8)] * 4, {0: first, 2: late})
+    strategy = parse_strategy("every:5")
+    masks = [result.mask for result in run_video(source, [Member(network, (strategy,))])]
+    assert np.array_equal(masks[1], first)
+    assert np.array_equal(masks[3], np.maximum(first, late))
+
+
+def test_readme_names_every_command_and_documents_name_no_other() -> None:
+    names = set(registry.names("vostool.cli")) - {"main", "options"}
+    readme = (TOP / "README.md").read_text()
+    assert {name for name in names if f"`{name}`" not in readme} == set()
+    for page in PAGES:
+        shells = "".join(
+            text for kind, _, text in FENCE.findall(page.read_text()) if kind != "python"
+        )
+        assert set(re.findall(r"^vostool ([a-z-]+)", shells, re.MULTILINE)) <= names, page
+
+
+def test_the_python_in_readme_names_real_functions() -> None:
+    ((_, block),) = blocks(TOP / "README.md", "python")
+    imports = "\n".join(line for line in block.splitlines() if line.startswith("from "))
+    exec(imports, {})
+
+
+def test_the_lines_that_write_probabilities_are_those_of_the_example() -> None:
+    (text,) = (text for name, text in blocks(TOP / "docs/ensembles.md", "python") if name)
+    module: dict = {}
+    exec(text, module)
+    with tempfile.TemporaryDirectory() as folder:
+        soft = np.random.default_rng(0).dirichlet(np.ones(3), (6, 8)).transpose(2, 0, 1)
+        module["write_probabilities"](Path(folder), "v", "00000", soft, [2, 7])
+        found = PredictionFolder(Path(folder))
+        planes, ids = found.probabilities("v", "00000")
+        np.testing.assert_allclose(planes / 255, soft, atol=0.5 / 255 + 1e-9)
+        assert tuple(ids) == (2, 7)
+        np.testing.assert_array_equal(found.mask("v", "00000"), np.array([0, 2, 7])[soft.argmax(0)])
