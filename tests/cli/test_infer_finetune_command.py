@@ -31,7 +31,7 @@ def settings(monkeypatch):
     """Collects the settings that the stage is called with."""
     seen = []
 
-    def infer(checkpoints, videos, out, settings, **more):
+    def infer(checkpoints, videos, out, settings, *more, **others):
         seen.append(settings)
         return stage.InferenceResult(out, (), 0, 1.0)
 

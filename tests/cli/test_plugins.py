@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "stages"))  # a small DAVIS, 
 from moving_squares import squares
 from small_davis import write_davis
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "new-network.md").read_text(encoding="utf-8")
 TOY = '''"""Invert the order of ids, as many times as asked.
 
 What a wrapper may do at all.
@@ -70,9 +70,9 @@ def wrap(run, options, context):
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory) -> Path:
-    """A folder with README's network and a wrapper, installed as another package would be."""
+    """A folder with the documents' network and a wrapper, installed as another package would be."""
     root = tmp_path_factory.mktemp("installed")
-    (network,) = re.findall(r"```python\n(# their_package/copycat.*?)```", README, re.DOTALL)
+    (network,) = re.findall(r"```python mine/copycat.py\n(.*?)```", PAGE, re.DOTALL)
     (root / "their_package").mkdir()
     (root / "their_package" / "__init__.py").write_text("")
     (root / "their_package" / "copycat.py").write_text(network)

@@ -96,13 +96,15 @@ class TestEveryMethod:
 def test_no_member_is_held(rng, name):
     chosen = choose_method(name, OPTIONS.get(name))
     accumulator = chosen.prepare(Members(("a", "b", "c", "d")))()
+    members = []
     for number in range(4):
         planes = soft(rng, 1)[0]
-        reference = weakref.ref(planes)
+        members.append(weakref.ref(planes))
         accumulator.add(planes, number)
         del planes
         gc.collect()
-        assert reference() is None
+        # A single one may stand for its sum.
+        assert sum(member() is not None for member in members) <= (number == 0)
 
 
 @pytest.mark.parametrize("weights", [(1, 1, 1), (2, 2, 2), (3, 1, 0.5), (0, 1, 0)])

@@ -380,5 +380,5 @@ def test_bf16_networks_still_give_float32_probabilities(squares):
 
 @pytest.mark.parametrize("bad", [{"max_memory": 0}, {"short_side": 0}])
 def test_options_are_checked(bad):
-    with pytest.raises(ValueError, match="greater than or equal to 1"):
+    with pytest.raises(ValueError, match=r"greater than or equal to 1|at least 1"):
         PropagationOptions(**bad)

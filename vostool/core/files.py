@@ -11,7 +11,7 @@ import sys
 import tempfile
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,9 +104,15 @@ def _temporary_beside(target: Path) -> Iterator[Path]:
 
 
 def _locked(path: Path) -> int | None:
-    """Open (and empty) a file that no living process has; None if one has it."""
+    """Open (and empty) a file that no living process has; None if one has it.
+
+    One that has other names, too, is left as it is: who was killed had linked something there.
+    """
     if fcntl is None:
         return None
+    with suppress(FileNotFoundError):
+        if path.lstat().st_nlink > 1:
+            path.unlink()
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError:  # somebody else's, or a link

@@ -162,7 +162,7 @@ def test_a_full_disk_leaves_the_old_checkpoint(saved, monkeypatch) -> None:
         raise SafetensorError("I/O error: No space left on device (os error 28)")
 
     before = saved[0].read_bytes()
-    monkeypatch.setattr("vostool.training.checkpoints._tensor_file.save_file", fails)
+    monkeypatch.setattr("vostool.core.tensor_files.save_file", fails)
     with pytest.raises(OutputError, match=r"no space left.*a\.ckpt.*--resume"):
         save_checkpoint(saved[0], saved[1], describe(RECIPE, 8, {}))
     assert saved[0].read_bytes() == before
