@@ -70,13 +70,14 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture(autouse=True)
-def _messages_as_before() -> Iterator[None]:
-    """Commands set up how messages are shown; the next test starts without."""
+def _messages_as_in_a_library() -> Iterator[None]:
+    """Commands, also in a module's fixtures, set up how messages are shown; tests start without."""
     log = logging.getLogger("vostool")
-    handlers, level = list(log.handlers), log.level
+    log.handlers.clear()
+    log.setLevel(logging.NOTSET)
     yield
-    log.handlers[:] = handlers
-    log.setLevel(level)
+    log.handlers.clear()
+    log.setLevel(logging.NOTSET)
 
 
 @pytest.fixture
