@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from long_commands import calls, download_all, write_world
 
 NAMES = list(calls(Path()))
 SLOW = {"ablate", "tune"}
-MOMENTS = 24
+MOMENTS = int(os.environ.get("VOSTOOL_KILLS", "4"))
 """Kills per command in the slow test, spread over its changes; all where there are fewer."""
 
 
@@ -85,7 +86,7 @@ def port(tmp_path: Path) -> Iterator[int]:
         thread.join()
 
 
-@pytest.mark.parametrize("moments", [2, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("moments", [2, pytest.param(5 * MOMENTS, marks=pytest.mark.slow)])
 def test_a_killed_download(port: int, tmp_path: Path, moments: int) -> None:
     root = tmp_path / "data"
     undisturbed = in_process(download_all, port, root, watched=root)
