@@ -105,6 +105,7 @@ def write_world(root: Path) -> Path:
     write_proposals(root)
     _made(root, "convert", root / "a", "--to", "layered", "--out", root / "layered")
     _made(root, "train", root / "tiny.toml", *_data(root), "--out", root / "run")
+    _made(root, "split", *val(root)[:4], "--folds", 3, "--out", root / "folds")
     return root
 
 
@@ -178,6 +179,11 @@ def calls(root: Path) -> dict[str, Call]:
             "--overwrite",
             out="fused.safetensors",
         ),
+        "cross-validate": Call(
+            ("cross-validate", root / "tiny.toml", "--folds", root / "folds", *_data(root))
+        ),
+        "explain": Call(("explain", *checkpoint, *val(root), "--video", "d"), "--overwrite"),
+        "demo": Call(("demo", "--quick")),
         "propose": Call(
             ("propose", "--source", "coco", "--file", root / "masks.json", *val(root)),
             "--overwrite",

@@ -18,6 +18,8 @@ from torch import nn
 
 from vostool.core.errors import CheckpointError, DataError, VostoolError
 from vostool.core.types import ObjectIds
+from vostool.ensembling.fitted import Fitted, FittedAbout, read_fitted
+from vostool.ensembling.fusion import FusionNetwork
 from vostool.predictions.folder import PredictionFolder, PredictionWriter
 from vostool.training.checkpoints.checkpoint import (
     describe,
@@ -58,6 +60,24 @@ def resume_state(root: Path) -> tuple[Path, Reader]:
     return path, lambda: read_resume(path)
 
 
+def fitted_network(root: Path) -> tuple[Path, Reader]:
+    path, about = root / "fused.safetensors", FittedAbout(marks=("a", "b"), width=8)
+    torch.manual_seed(0)
+    Fitted(about, FusionNetwork(2, 8).state_dict()).save(path)
+    return path, lambda: read_whole(path)
+
+
+def fitted_weights(root: Path) -> tuple[Path, Reader]:
+    path = root / "weights.safetensors"
+    Fitted(FittedAbout(marks=("a", "b"), weights=(0.25, 0.75))).save(path)
+    return path, lambda: read_whole(path)
+
+
+def read_whole(path: Path) -> Any:
+    found = read_fitted(path)
+    return found.about.model_dump(), dict(found.tensors)
+
+
 def probabilities(root: Path) -> tuple[Path, Reader]:
     writer, ids = PredictionWriter(root), ObjectIds((2, 7))
     writer.write_mask("v", "0", np.zeros((24, 32), np.uint8))
@@ -72,7 +92,7 @@ def read_all(folder: PredictionFolder) -> Any:
 
 
 TENSOR_FILES = [checkpoint, resume_state]
-KINDS = [*TENSOR_FILES, probabilities]
+KINDS = [*TENSOR_FILES, probabilities, fitted_network, fitted_weights]
 
 
 def same(a: Any, b: Any) -> bool:

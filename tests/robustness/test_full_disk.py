@@ -14,7 +14,9 @@ from long_commands import calls, write_world
 
 LITTLE = {"select", "propose", "split", "export-rle"}
 """They write next to nothing."""
-NAMES = [name for name in calls(Path()) if name not in LITTLE]
+LONG = {"demo", "cross-validate"}
+"""They are made of others."""
+NAMES = [name for name in calls(Path()) if name not in LITTLE | LONG]
 QUICK = {"baseline", "postprocess", "export-overlay", "package-submission", "fit-ensemble"}
 SHARES = (0.25, 0.6, 0.9)
 ROOM = "64m"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,12 +18,12 @@ from vostool.core.files import atomic_path
 from vostool.core.listing import some
 from vostool.core.options import Options
 from vostool.core.reading import parse_json
-from vostool.core.tensor_files import write_tensors
+from vostool.core.tensor_files import tensors_digest, write_tensors
 from vostool.core.toml import explain_mistakes
 from vostool.ensembling.fusion import FusionNetwork
 from vostool.ensembling.method import Members
 
-KEY = "vostool-ensemble"
+KEY, DIGEST_KEY = "vostool-ensemble", "vostool-ensemble.sha256"
 REMEDY = "use a file that `vostool fit-ensemble` wrote"
 MAX_TEXT = 1 << 20
 
@@ -91,11 +92,13 @@ class Fitted:
 
     def save(self, path: Path) -> None:
         """Write the file at once."""
-        metadata = {KEY: json.dumps(self.about.model_dump(mode="json"))}
-        # A safetensors file holds at least one tensor.
+        text = json.dumps(self.about.model_dump(mode="json"))
         tensors = {k: v.detach().cpu().contiguous() for k, v in self.tensors.items()}
+        # A safetensors file holds at least one tensor.
+        tensors = tensors or {"none": torch.zeros(1)}
+        metadata = {KEY: text, DIGEST_KEY: _digest(text, tensors)}
         with atomic_path(path) as temporary:
-            write_tensors(temporary, tensors or {"none": torch.zeros(1)}, metadata)
+            write_tensors(temporary, tensors, metadata)
 
 
 def read_fitted(path: Path) -> Fitted:
@@ -109,15 +112,18 @@ def read_fitted(path: Path) -> Fitted:
         raise CheckpointError("no such fitted ensemble", where=path, remedy=REMEDY)
     try:
         with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get(KEY)
+            metadata = file.metadata() or {}
+            text = metadata.get(KEY)
             if text is None or len(text) > MAX_TEXT:
                 raise CheckpointError("this is no fitted ensemble", where=path, remedy=REMEDY)
             about = FittedAbout.model_validate(
                 parse_json(text, path, remedy=REMEDY, error=CheckpointError)
             )
-            names = [] if about.weights else list(file.keys())
-            tensors = {name: file.get_tensor(name) for name in names}
-        fitted = Fitted(about, tensors)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        # Files of earlier versions have no digest.
+        if metadata.get(DIGEST_KEY, digest := _digest(text, tensors)) != digest:
+            raise ValueError("the digest is of other contents")
+        fitted = Fitted(about, {} if about.weights else tensors)
         if about.weights is None:
             fitted.network()
         elif len(about.weights) != len(about.marks):
@@ -130,3 +136,8 @@ def read_fitted(path: Path) -> Fitted:
             "the file is damaged, or no fitted ensemble", where=path, remedy=REMEDY
         ) from error
     return fitted
+
+
+def _digest(text: str, tensors: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of what a file says of itself and of its tensors."""
+    return hashlib.sha256(f"{text}{tensors_digest(tensors)}".encode()).hexdigest()

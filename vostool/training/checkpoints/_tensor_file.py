@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from vostool.core.errors import CheckpointError
 from vostool.core.files import atomic_path
 from vostool.core.reading import parse_json
-from vostool.core.tensor_files import write_tensors
+from vostool.core.tensor_files import tensors_digest, write_tensors
 from vostool.core.typed import require_table
 
 METADATA_KEY, DIGEST_KEY = "vostool", "vostool.sha256"
@@ -41,16 +41,6 @@ def write(path: Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, A
     digest = hashlib.sha256(text.encode()).hexdigest()
     with atomic_path(path) as temporary:
         write_tensors(temporary, copies, {METADATA_KEY: text, DIGEST_KEY: digest})
-
-
-def tensors_digest(tensors: Mapping[str, torch.Tensor]) -> str:
-    """SHA-256 over names, types, shapes and values of tensors on the CPU, by the order of names."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        value = tensors[name]
-        digest.update(json.dumps([name, str(value.dtype), list(value.shape)]).encode())
-        digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
 
 
 def read_tensors(file: Any, metadata: Mapping[str, Any], path: Path) -> dict[str, torch.Tensor]:
