@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from pycocotools import mask as official
 from small_davis import write_davis
 
@@ -243,3 +244,19 @@ def test_proposals_of_another_video_or_size(
     assert infer_late(given_proposals, root, file, tmp_path / "preds") == 1
     error = capsys.readouterr().err
     assert words in error and "Traceback" not in error
+
+
+class Lost(torch.nn.Module):
+    """Makes proposals, and has none."""
+
+    def proposed(self, prediction):
+        return torch.zeros(0, 8, 12)
+
+
+def test_a_frame_without_proposals_has_none() -> None:
+    frame = FrameViews.whole(torch.zeros(1, 3, 32, 48), 1)
+    moment = Moment(frame, None, None, Prediction(torch.ones(1, 1, 32, 48)))
+    for seen in (moment, None):
+        found = _seen(Lost(), seen, (64, 96))
+        assert found.masks.shape == (0, 64, 96)
+        assert found.boxes.shape == (0, 4)

@@ -111,8 +111,9 @@ def by_network(
 def _seen(network: MakesProposals, moment: Moment | None, size: tuple[int, int]) -> ObjectProposals:
     """What a network had at the frame just run, in pixels of the frame."""
     masks = torch.zeros((0, *size), dtype=torch.bool)
-    if moment is not None:
-        masks = moment.to_frame(network.proposed(moment.prediction), size) >= 0.5
+    found = masks if moment is None else network.proposed(moment.prediction)
+    if moment is not None and len(found):
+        masks = moment.to_frame(found, size) >= 0.5
     masks = masks[masks.flatten(1).any(1)]
     return ObjectProposals(tight_boxes(masks), torch.ones(len(masks)), masks)
 

@@ -197,6 +197,11 @@ class Trainer:
                 if processes.any(stop.asked or time.monotonic() > deadline):
                     self._save_resume(metrics)
                     return
+        except RuntimeError:
+            # A loading process may die of the same signal. The step in hand is lost with it; what
+            # was saved last is whole.
+            if not stop.asked:
+                raise
         finally:
             end_workers(clips)
 
