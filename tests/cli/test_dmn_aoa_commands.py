@@ -15,6 +15,9 @@ from small_davis import write_davis
 from vostool.cli.main import main
 from vostool.core.types import MaskEncoding
 from vostool.media.masks import read_mask, write_mask
+from vostool.models import FrameViews, Prediction
+from vostool.stages.predict.propose import _seen
+from vostool.stages.predict.watched import Moment
 
 RECIPE = """
 description = "a test"
