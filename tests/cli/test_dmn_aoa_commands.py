@@ -17,7 +17,7 @@ from vostool.core.types import MaskEncoding
 from vostool.media.masks import read_mask, write_mask
 from vostool.models import FrameViews, Prediction
 from vostool.stages.predict.propose import _seen
-from vostool.stages.predict.watched import Moment
+from vostool.stages.predict.watched import SegmentedFrame
 
 RECIPE = """
 description = "a test"
@@ -258,7 +258,7 @@ class Lost(torch.nn.Module):
 
 def test_a_frame_without_proposals_has_none() -> None:
     frame = FrameViews.whole(torch.zeros(1, 3, 32, 48), 1)
-    moment = Moment(frame, None, None, Prediction(torch.ones(1, 1, 32, 48)))
+    moment = SegmentedFrame(frame, None, None, Prediction(torch.ones(1, 1, 32, 48)))
     for seen in (moment, None):
         found = _seen(Lost(), seen, (64, 96))
         assert found.masks.shape == (0, 64, 96)

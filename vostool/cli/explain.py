@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from vostool.cli import _completion, options
+from vostool.cli import options
 
 STAGE = "predict"
 
@@ -34,13 +34,8 @@ def run(
     pixel: Annotated[
         str | None, typer.Option(help="X,Y in the frame: this pixel instead of whole objects.")
     ] = None,
-    memory: Annotated[
-        str,
-        typer.Option(help="Memory strategy, as in infer.", autocompletion=_completion.strategies),
-    ] = "every:5",
-    short_side: Annotated[
-        int | None, typer.Option(min=16, help="Pixels of the shorter side, as in infer.")
-    ] = None,
+    memory: options.MemoryStrategy = "every:5",
+    short_side: options.ShortSide = None,
     proposals: Annotated[
         Path | None, typer.Option(help="Proposals (`vostool propose`), if the network needs any.")
     ] = None,
@@ -50,21 +45,17 @@ def run(
     verbose: options.Verbose = False,
 ) -> None:
     """Run the command."""
-    from vostool.core.errors import UsageError
     from vostool.core.output import Output
-    from vostool.core.typed import parse_as
-    from vostool.inference.propagation_options import PropagationOptions
     from vostool.stages.predict.explain_network import Question, explain, parse_pixel
     from vostool.stages.selecting import Asked, select_videos
 
     options.show_messages(quiet, verbose)
-    chosen = {"memory": memory, "short_side": short_side or "auto"}
     written = explain(
         checkpoint,
         select_videos(Asked(dataset, root, split, (video,))),
         Question(frame, tuple(objects or ()), None if pixel is None else parse_pixel(pixel)),
         Output(out, overwrite=overwrite),
-        parse_as(PropagationOptions, chosen, "--memory", remedy="correct it", error=UsageError),
+        options.propagation(memory, short_side),
         proposals=proposals,
         device=device,
     )

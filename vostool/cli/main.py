@@ -20,7 +20,7 @@ import typer
 from vostool import __version__
 from vostool.core import registry
 from vostool.core.allocator import keep_freed_memory
-from vostool.core.errors import VostoolError, is_out_of_memory, printable
+from vostool.core.errors import VostoolError, is_lost_loading_process, is_out_of_memory, printable
 from vostool.core.interrupts import SHELL_BASE, exit_code, signals_interrupt
 
 _KEPT = "what is finished is kept, --resume goes on"
@@ -29,9 +29,6 @@ HELPERS = {"main", "options"}
 STAGES = ("demo", "data", "train", "predict", "choose", "score", "submit")
 """Packages of `vostool.stages` in the order of `--help`; each command names its own as `STAGE`."""
 FAILURE = 1
-
-_LOADING_PROCESS = re.compile(r"DataLoader worker|shared memory \(shm\)")
-"""What torch says where a process that loads clips was killed, or has no room for them."""
 
 _SYSTEM_REMEDIES = {
     errno.ENAMETOOLONG: "choose a shorter name",
@@ -182,7 +179,7 @@ def _sentence(error: Exception) -> str | None:
         return f"a name holds {bad}, which is no text: rename it, or set PYTHONUTF8=1"
     if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop"):
         return f"{printable(str(error))}: {_SYSTEM_REMEDIES[errno.ELOOP]}"
-    if isinstance(error, RuntimeError) and _LOADING_PROCESS.search(str(error)):
+    if is_lost_loading_process(error):
         return (
             "a process that loads clips was killed, most likely for want of memory: use fewer "
             "--workers (0 needs none), and give containers more shared memory (--shm-size)"

@@ -17,6 +17,7 @@ from vostool.core.files import STANDARD_OUTPUT
 
 if TYPE_CHECKING:
     from vostool.datasets.spec import Server
+    from vostool.inference.propagation_options import PropagationOptions
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,18 @@ SetInference = Annotated[
         help="Any value of `vostool recipes inference`: crop_zoom.margin=2; may be repeated.",
     ),
 ]
+MemoryStrategy = Annotated[
+    str,
+    typer.Option(
+        "--memory",
+        help="Memory strategy of the network, as in infer.",
+        autocompletion=_completion.strategies,
+    ),
+]
+ShortSide = Annotated[
+    int | None,
+    typer.Option("--short-side", min=16, help="Pixels of the shorter side, as in infer."),
+]
 Split = Annotated[
     str | None,
     typer.Option(
@@ -81,6 +94,16 @@ def results(*, beside: Sequence[Path | None] = ()) -> ResultConsole:
 def show_messages(quiet: bool = False, verbose: bool = False) -> None:
     """Show what the command says, as these two options ask."""
     console.show_messages(console.level(quiet=quiet, verbose=verbose))
+
+
+def propagation(memory: str, short_side: int | None) -> PropagationOptions:
+    """What `MemoryStrategy` and `ShortSide` ask for. Raises UsageError for no strategy."""
+    from vostool.core.errors import UsageError
+    from vostool.core.typed import parse_as
+    from vostool.inference.propagation_options import PropagationOptions
+
+    chosen = {"memory": memory, "short_side": short_side or "auto"}
+    return parse_as(PropagationOptions, chosen, "--memory", remedy="correct it", error=UsageError)
 
 
 def show_next(command: str | None) -> None:

@@ -18,7 +18,7 @@ from typing import Annotated
 
 import typer
 
-from vostool.cli import _completion, options
+from vostool.cli import options
 
 STAGE = "predict"
 
@@ -33,17 +33,8 @@ def run(
     checkpoint: Annotated[
         Path | None, typer.Option(help="Network that makes proposals, instead of --source.")
     ] = None,
-    memory: Annotated[
-        str,
-        typer.Option(
-            help="Memory strategy of the network, as in infer.",
-            autocompletion=_completion.strategies,
-        ),
-    ] = "every:5",
-    short_side: Annotated[
-        int | None,
-        typer.Option(min=16, help="Pixels of the network's shorter side, as in infer."),
-    ] = None,
+    memory: options.MemoryStrategy = "every:5",
+    short_side: options.ShortSide = None,
     out: Annotated[
         Path | None, typer.Option(help="JSON file to write; without, the recall alone.")
     ] = None,
@@ -59,8 +50,6 @@ def run(
     """Run the command."""
     from vostool.core.errors import UsageError
     from vostool.core.output import Output
-    from vostool.core.typed import parse_as
-    from vostool.inference.propagation_options import PropagationOptions
     from vostool.stages.predict.propose import by_detector, by_network, propose
     from vostool.stages.selecting import Asked, select_videos
 
@@ -72,10 +61,7 @@ def run(
         assert source is not None
         find, files = by_detector(source, file or (), device), list(file or ())
     else:
-        chosen = {"memory": memory, "short_side": short_side or "auto"}
-        settings = parse_as(
-            PropagationOptions, chosen, "--memory", remedy="correct it", error=UsageError
-        )
+        settings = options.propagation(memory, short_side)
         find, files = by_network(checkpoint, settings, device), [checkpoint]
     found = propose(find, files, videos, None if out is None else Output(out, overwrite=overwrite))
     if found.recall.best:

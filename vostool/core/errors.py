@@ -101,3 +101,12 @@ def is_out_of_memory(error: BaseException) -> bool:
     if torch is not None and isinstance(error, torch.OutOfMemoryError):
         return True
     return isinstance(error, kinds) and any(text in str(error) for text in _NO_MEMORY)
+
+
+_LOADING_PROCESS = ("DataLoader worker", "shared memory (shm)")
+"""Parts of what torch says where a process that loads clips was killed, or has no room for them."""
+
+
+def is_lost_loading_process(error: BaseException) -> bool:
+    """Whether a process that loads clips for training was killed, or has no room for them."""
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in _LOADING_PROCESS)

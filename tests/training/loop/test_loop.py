@@ -187,6 +187,32 @@ def test_a_signal_to_all_processes_at_once_is_survived(tmp_path: Path) -> None:
     assert again.iteration == 3
 
 
+class Failing(Stub):
+    """Fails in the third step, after the process was asked to stop."""
+
+    def __init__(self, words: str):
+        super().__init__()
+        self.words, self.steps = words, 0
+
+    def forward(self, clip: Clip) -> Prediction:
+        self.steps += 1
+        if self.steps == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+            raise RuntimeError(self.words)
+        return super().forward(clip)
+
+
+def test_a_loading_process_that_dies_of_the_signal_too_is_an_interrupt(tmp_path: Path) -> None:
+    lost = "DataLoader worker (pid 7) is killed by signal: Terminated. "
+    with pytest.raises(KeyboardInterrupt):
+        trainer(tmp_path / "run", options(), Failing(lost)).run(Clips())
+
+
+def test_other_errors_after_a_signal_are_not_hidden(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="CUDA error"):
+        trainer(tmp_path / "run", options(), Failing("CUDA error: illegal access")).run(Clips())
+
+
 def test_training_lowers_the_loss_and_leaves_statistics_alone(tmp_path: Path) -> None:
     model = Stub(dropout=0.0)
     before = model.net[1].running_mean.clone()

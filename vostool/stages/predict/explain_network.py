@@ -34,7 +34,7 @@ from vostool.reporting.relevance import (
     write_png,
 )
 from vostool.stages.predict.load import load_segmenter
-from vostool.stages.predict.watched import Moment, Watched
+from vostool.stages.predict.watched import SegmentedFrame, Watched
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ def _position(video: Video, question: Question) -> int:
 class _Pictures:
     """Of one frame of a video, after it was segmented."""
 
-    def __init__(self, video: Video, index: int, network: Segmenter, moment: Moment):
+    def __init__(self, video: Video, index: int, network: Segmenter, moment: SegmentedFrame):
         self.video, self.index, self.network, self.moment = video, index, network, moment
         self.name = video.frames[index].name
         self.image = read_frame(video.frames[index])

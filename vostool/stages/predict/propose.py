@@ -34,7 +34,7 @@ from vostool.nn.mask_proposals import tight_boxes
 from vostool.nn.precision import resolve_device
 from vostool.scoring.proposal_recall import Recall
 from vostool.stages.predict.load import load_segmenter
-from vostool.stages.predict.watched import Moment, Watched
+from vostool.stages.predict.watched import SegmentedFrame, Watched
 
 STRIDE = 4
 """Of the grid on which proposals without a detector are made."""
@@ -108,7 +108,9 @@ def by_network(
     return find
 
 
-def _seen(network: MakesProposals, moment: Moment | None, size: tuple[int, int]) -> ObjectProposals:
+def _seen(
+    network: MakesProposals, moment: SegmentedFrame | None, size: tuple[int, int]
+) -> ObjectProposals:
     """What a network had at the frame just run, in pixels of the frame."""
     masks = torch.zeros((0, *size), dtype=torch.bool)
     found = masks if moment is None else network.proposed(moment.prediction)

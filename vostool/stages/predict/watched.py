@@ -15,7 +15,7 @@ from vostool.models import FrameViews, InputSpec, Prediction
 
 
 @dataclass
-class Moment:
+class SegmentedFrame:
     """What was known when a frame was segmented.
 
     Attributes:
@@ -46,7 +46,7 @@ class Watched(nn.Module):
         super().__init__()
         self.network = network
         self.input_spec: InputSpec = network.input_spec
-        self.moment: Moment | None = None
+        self.moment: SegmentedFrame | None = None
 
     def start(self, max_memory: int | None = None) -> Any:
         """See `Segmenter.start`."""
@@ -59,7 +59,7 @@ class Watched(nn.Module):
     def segment(self, frame: FrameViews, features: Any, state: Any) -> Prediction:
         """See `Segmenter.segment`."""
         prediction = self.network.segment(frame, features, state)
-        self.moment = Moment(frame, features, state, prediction)
+        self.moment = SegmentedFrame(frame, features, state, prediction)
         return prediction
 
     def memorize(

@@ -16,7 +16,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from vostool.core.console import Advance, progress
-from vostool.core.errors import CheckpointError, UsageError, VostoolError
+from vostool.core.errors import CheckpointError, UsageError, VostoolError, is_lost_loading_process
 from vostool.core.figures import per_cent
 from vostool.core.types import Clip
 from vostool.nn.precision import autocast, resolve_precision
@@ -197,10 +197,10 @@ class Trainer:
                 if processes.any(stop.asked or time.monotonic() > deadline):
                     self._save_resume(metrics)
                     return
-        except RuntimeError:
+        except RuntimeError as error:
             # A loading process may die of the same signal. The step in hand is lost with it; what
             # was saved last is whole.
-            if not stop.asked:
+            if not (stop.asked and is_lost_loading_process(error)):
                 raise
         finally:
             end_workers(clips)
