@@ -1,8 +1,9 @@
 """A training step of a recipe's network, with what makes it quick and without.
 
 Rows: plain layers as they were written; BatchNorm folded while training; that and weights laid out
-with channels last, as `vostool train` has them on processors; the plain layers in bf16. They take
-turns, so that a machine that becomes slower becomes so for all; the median counts.
+with channels last, as `vostool train` has them on processors; that with the trunk's first stages
+frozen (`optimiser.frozen_stride=4`, which changes what is learnt); the plain layers in bf16. They
+take turns, so that a machine that becomes slower becomes so for all; the median counts.
 
 Example: `python benchmarks/bench_training.py famnet-mnv2-small --threads 1`
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import statistics
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from _measure import CLOCKS, positive
@@ -46,7 +48,12 @@ def random_clip(recipe: Recipe) -> Clip:
 
 
 def step_of(
-    recipe: Recipe, *, folded: bool, channels_last: bool, dtype: torch.dtype | None
+    recipe: Recipe,
+    *,
+    folded: bool = True,
+    channels_last: bool = True,
+    frozen_stride: int | None = None,
+    dtype: torch.dtype | None = None,
 ) -> Callable[[], None]:
     """One optimiser step, as the training loop makes it, on a network of its own."""
     torch.manual_seed(0)
@@ -56,7 +63,8 @@ def step_of(
         put_channels_last(model)
     if not folded:
         without_folding(model)
-    optimiser, objective = build_optimiser(model, recipe.optimiser), objective_of(recipe.losses)
+    options = recipe.optimiser.model_copy(update={"frozen_stride": frozen_stride})
+    optimiser, objective = build_optimiser(model, options), objective_of(recipe.losses)
     clip = random_clip(recipe)
 
     def step() -> None:
@@ -77,10 +85,11 @@ def without_folding(model: nn.Module) -> None:
             part._pairs = ()
 
 
-ROWS = {
-    "plain": {"folded": False, "channels_last": False, "dtype": None},
-    "folded": {"folded": True, "channels_last": False, "dtype": None},
-    "folded, channels last": {"folded": True, "channels_last": True, "dtype": None},
+ROWS: dict[str, dict[str, Any]] = {
+    "plain": {"folded": False, "channels_last": False},
+    "folded": {"channels_last": False},
+    "folded, channels last": {},
+    "and frozen up to stride 4": {"frozen_stride": 4},
     "plain, bf16": {"folded": False, "channels_last": False, "dtype": torch.bfloat16},
 }
 
@@ -97,7 +106,7 @@ def main(arguments: list[str] | None = None) -> None:
     keep_freed_memory()
     torch.set_num_threads(given.threads)
     recipe, clock = load_recipe(given.recipe, given.set), CLOCKS[given.clock]
-    steps = {name: step_of(recipe, **values) for name, values in ROWS.items()}  # type: ignore[arg-type]
+    steps = {name: step_of(recipe, **values) for name, values in ROWS.items()}
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for turn in range(given.steps + 1):
         for name, step in steps.items():

@@ -228,3 +228,14 @@ def test_shared_imagenet_weights_load_completely(shared_data: Path) -> None:
     stored = read_tensors(path)
     assert torch.equal(trunk.net.conv_stem.rgb.weight, stored["conv_stem.weight"])
     assert trunk.channels == (24, 32, 96)
+
+
+def test_images_alone_are_seen_with_masks_of_ones() -> None:
+    stem = MaskStem(nn.Conv2d(3, 8, 3, padding=1), 2)
+    images = random(2, 3, 9, 11)
+    ones = torch.ones(2, 2, 9, 11)
+    expected = stem((images, ones, torch.arange(2)))
+    torch.testing.assert_close(stem(images), expected)
+    stem.rgb.requires_grad_(False)
+    assert not stem(images).requires_grad
+    assert stem((images, ones, torch.arange(2))).requires_grad

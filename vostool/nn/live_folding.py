@@ -7,6 +7,7 @@ weights, gamma and beta as before: y = conv(x, w gamma / sigma) + (b - mu) gamma
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from vostool.nn.folding import agree
+from vostool.nn.pointwise import is_pointwise, pointwise
 
 Pair = tuple[nn.Conv2d, _BatchNorm]
 
@@ -73,13 +75,16 @@ def folded_live(pairs: Sequence[Pair]) -> Iterator[None]:
     """
     for conv, norm in pairs:
         # Attributes of the instance go before its parameters; a parameter is not replaced.
-        conv.__dict__["weight"], conv.__dict__["bias"] = _folded(conv, norm)
+        weight, bias = conv.__dict__["weight"], conv.__dict__["bias"] = _folded(conv, norm)
+        if is_pointwise(conv):
+            conv.__dict__["forward"] = functools.partial(pointwise, weight=weight, bias=bias)
         norm.__dict__["forward"] = _after(norm)
     try:
         yield
     finally:
         for conv, norm in pairs:
             del conv.__dict__["weight"], conv.__dict__["bias"], norm.__dict__["forward"]
+            conv.__dict__.pop("forward", None)
 
 
 def _folded(conv: nn.Conv2d, norm: _BatchNorm) -> tuple[torch.Tensor, torch.Tensor]:

@@ -36,12 +36,30 @@ class MaskStem(nn.Module):
         """The single-channel convolutions, typed."""
         return [conv for conv in self.masks if isinstance(conv, nn.Conv2d)]
 
-    def forward(self, inputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> torch.Tensor:
+    def forward(
+        self, inputs: torch.Tensor | tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+    ) -> torch.Tensor:
         """`(images [V, 3, H, W], masks [M, k, H, W], owner [M])` -> `[M, C, h, w]`.
 
-        `owner` says which image a mask belongs to.
+        `owner` says which image a mask belongs to. Images alone are seen with masks of ones, M = V;
+        where the RGB stem is frozen, nothing is learnt from those.
         """
+        if isinstance(inputs, torch.Tensor):
+            ones = torch.ones_like(inputs[:1, :1]).expand(-1, self.mask_channels, -1, -1)
+            with torch.set_grad_enabled(torch.is_grad_enabled() and self._learns()):
+                return self.rgb(inputs) + self._see_masks(ones)
         images, masks, owner = inputs
+        return add_image_part(self._see_masks(masks), self.rgb(images), owner)
+
+    @property
+    def mask_channels(self) -> int:
+        """Masks that it sees of each object."""
+        return sum(conv.in_channels for conv in self.mask_convs())
+
+    def _learns(self) -> bool:
+        return any(value.requires_grad for value in self.rgb.parameters())
+
+    def _see_masks(self, masks: torch.Tensor) -> torch.Tensor:
         seen = None
         start = 0
         for conv in self.mask_convs():
@@ -49,7 +67,7 @@ class MaskStem(nn.Module):
             seen = part if seen is None else seen.add_(part)
             start += conv.in_channels
         assert seen is not None
-        return add_image_part(seen, self.rgb(images), owner)
+        return seen
 
     @torch.no_grad()
     def scale_masks(self, factor: float) -> None:

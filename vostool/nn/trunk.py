@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ class Trunk(nn.Module):
 
     Attributes:
         channels: numbers of channels at these strides.
+        strides: of the features.
 
     Raises:
         UsageError: unknown architecture, or one without these strides.
@@ -60,6 +62,7 @@ class Trunk(nn.Module):
         strides: tuple[int, ...] = STRIDES,
     ):
         super().__init__()
+        self.strides = strides
         self.net = _create(name, weights == "imagenet", options or TrunkOptions(), strides)
         self.channels: tuple[int, ...] = tuple(_feature_info(self.net).channels())
         if weights not in ("none", "imagenet"):
@@ -121,6 +124,19 @@ class Trunk(nn.Module):
         new = {id(value) for stem in self.stems() for value in stem.masks.parameters()}
         return [value for value in self.parameters() if id(value) not in new]
 
+    def first_stages(self, stride: int) -> list[nn.Parameter]:
+        """Pretrained parameters that its feature at this stride depends on.
+
+        Raises:
+            ValueError: it has no feature at this stride.
+        """
+        if stride not in self.strides:
+            raise ValueError(f"no feature at stride {stride}, but at {self.strides}")
+        parameters = [value for value in self.pretrained_parameters() if value.requires_grad]
+        with self._probed() as (features, _):
+            first = used([features[self.strides.index(stride)]], parameters)
+        return [value for value in parameters if id(value) in first]
+
     def last_stage(self) -> list[nn.Parameter]:
         """Parameters of the last stage that it has, of those that require gradients.
 
@@ -129,6 +145,14 @@ class Trunk(nn.Module):
         stages differently: what no feature before the last one depends on.
         """
         parameters = [value for value in self.parameters() if value.requires_grad]
+        with self._probed() as (features, earlier):
+            before = used([*features[:-1], *earlier], parameters)
+            last = used(features[-1:], parameters)
+        return [value for value in parameters if id(value) in last - before]
+
+    @contextmanager
+    def _probed(self) -> Iterator[tuple[list[torch.Tensor], list[torch.Tensor]]]:
+        """Features of random input, and outputs of stages before the last, with gradients."""
         modes = [(part, part.training) for part in self.modules()]
         self.eval()
         earlier: list[torch.Tensor] = []
@@ -138,15 +162,12 @@ class Trunk(nn.Module):
         ]
         try:
             with torch.inference_mode(False), torch.enable_grad():
-                features = self(*self._probe())
-                before = used([*features[:-1], *earlier], parameters)
-                last = used(features[-1:], parameters)
+                yield self(*self._probe()), earlier
         finally:
             for hook in hooks:
                 hook.remove()
             for part, training in modes:
                 part.training = training
-        return [value for value in parameters if id(value) in last - before]
 
     def _earlier_stages(self) -> list[nn.Module]:
         """Stages before the last one whose feature is given, also those that give none."""
@@ -163,8 +184,7 @@ class Trunk(nn.Module):
         stems = self.stems()
         if not stems:
             return (images,)
-        channels = sum(conv.in_channels for conv in stems[0].mask_convs())
-        masks = images[:, :1].repeat(1, channels, 1, 1)
+        masks = images[:, :1].repeat(1, stems[0].mask_channels, 1, 1)
         return images, masks, torch.zeros(1, dtype=torch.long, device=images.device)
 
 

@@ -52,6 +52,11 @@ class OptimiserOptions(Options):
     head_multiplier: float = Field(
         1.0, gt=0, description="learning rate of everything outside the backbone, as a factor"
     )
+    frozen_stride: Literal[4, 8, 16] | None = Field(
+        None,
+        description="stages of backbones up to this stride keep the weights they start with, which "
+        "makes steps quicker; what sees masks there still learns",
+    )
 
     @model_validator(mode="after")
     def _nesterov_has_momentum(self) -> OptimiserOptions:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from vostool.core.errors import UsageError
 from vostool.nn.trunk import Trunk
 from vostool.nn.trunk_options import TrunkOptions
 from vostool.training.config import OptimiserOptions
@@ -87,3 +88,41 @@ def test_nesterov_looks_ahead() -> None:
     assert steps == pytest.approx({False: 0.1, True: 0.15})
     with pytest.raises(ValueError, match="sgd with momentum"):
         OptimiserOptions(name="adam", nesterov=True)
+
+
+@pytest.mark.parametrize(
+    ("stride", "kept"),
+    [
+        (4, {"conv1", "bn1", "layer1"}),
+        (8, {"conv1", "bn1", "layer1", "layer2"}),
+        (16, {"conv1", "bn1", "layer1", "layer2", "layer3"}),
+    ],
+)
+def test_first_stages_keep_their_weights_and_masks_are_learnt_all_the_same(
+    stride: int, kept: set[str]
+) -> None:
+    model = TrunkAndHead()
+    before = {name: value.clone() for name, value in model.named_parameters()}
+    options = OptimiserOptions(name="sgd", learning_rate=1.0, frozen_stride=stride)
+    optimiser = build_optimiser(model, options)
+    train_mode(model)
+    images, masks = torch.rand(1, 3, 64, 64), torch.rand(1, 1, 64, 64)
+    seen = model.encoder(images, masks, torch.zeros(1, dtype=torch.long))
+    (sum(level.square().sum() for level in seen) + model.head(seen[0]).sum()).backward()
+    optimiser.step()
+    frozen = {name for name, value in model.named_parameters() if not value.requires_grad}
+    assert {name.split(".")[2] for name in frozen} == kept
+    assert all(torch.equal(model.get_parameter(name), before[name]) for name in frozen)
+    (mask,) = (name for name in before if ".masks." in name)
+    assert mask not in frozen
+    assert not torch.equal(model.get_parameter(mask), before[mask])
+
+
+def test_a_trunk_without_the_stride_is_told() -> None:
+    class Coarse(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.trunk = Trunk("resnet18", strides=(8, 16))
+
+    with pytest.raises(UsageError, match="frozen_stride: no feature at stride 4"):
+        build_optimiser(Coarse(), OptimiserOptions(frozen_stride=4))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
+from vostool.core.errors import UsageError
 from vostool.nn.folding import freeze_statistics
 from vostool.nn.part_protocols import Pretrained
 from vostool.training.config import OptimiserOptions
@@ -15,8 +16,14 @@ from vostool.training.config import OptimiserOptions
 def build_optimiser(model: nn.Module, options: OptimiserOptions) -> torch.optim.Optimizer:
     """The optimiser over the trainable parameters: trunk and rest are groups of their own.
 
-    Each group carries `base`, its learning rate before the schedule's factor.
+    Each group carries `base`, its learning rate before the schedule's factor. Stages that are to
+    stay as they are require no gradients afterwards.
+
+    Raises:
+        UsageError: a trunk has no feature at the stride up to which it is to stay.
     """
+    if options.frozen_stride is not None:
+        freeze_first_stages(model, options.frozen_stride)
     trunk, rest = split_parameters(model)
     groups = [
         {"params": parameters, "lr": rate, "base": rate}
@@ -33,6 +40,24 @@ def build_optimiser(model: nn.Module, options: OptimiserOptions) -> torch.optim.
         )
     kind = torch.optim.Adam if options.name == "adam" else torch.optim.AdamW
     return kind(groups, betas=options.betas, weight_decay=decay)
+
+
+def freeze_first_stages(model: nn.Module, stride: int) -> None:
+    """Trunks (`Pretrained`) keep their stages up to this stride.
+
+    Raises:
+        UsageError: one has no feature at this stride.
+    """
+    for part in model.modules():
+        if isinstance(part, Pretrained):
+            try:
+                chosen = part.first_stages(stride)
+            except ValueError as error:
+                raise UsageError(
+                    f"optimiser.frozen_stride: {error}", remedy="choose another, or leave it out"
+                ) from error
+            for parameter in chosen:
+                parameter.requires_grad_(False)
 
 
 def split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

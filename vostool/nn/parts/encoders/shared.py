@@ -39,9 +39,8 @@ class SharedEncoder(nn.Module):
         )
 
     def see(self, images: torch.Tensor) -> Seen:
-        """See `Encoder.see`; the mask channel is all ones, padding included."""
-        owner = torch.arange(len(images), device=images.device)
-        stride4, stride8, stride16 = self.shared(images, torch.ones_like(images[:, :1]), owner)
+        """See `Encoder.see`; the mask channel is all ones, padding included (see `MaskStem`)."""
+        stride4, stride8, stride16 = self.shared(images)
         key, value = self.query_head(stride16)
         return Seen(key, value, stride4, stride8)
 
