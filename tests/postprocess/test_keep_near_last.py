@@ -52,6 +52,7 @@ HERE, FAR, NONE = mask(square(HOME)), mask(square(AWAY)), mask()
 SPLIT = mask((20, 20, 10, 4), (20, 27, 10, 3))
 BOTH = mask(square(HOME), square(AWAY))
 NEAR_BY = mask(square((20, 40)))
+CRUMB, PART = mask((20, 20, 2, 3)), mask((20, 20, 3, 10))  # below and above a 16th of it
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,17 @@ NEAR_BY = mask(square((20, 40)))
         pytest.param(
             [HERE, *[mask(square(AWAY, side=25))] * 4], [HERE, *[NONE] * 4], id="too large to be it"
         ),
+        pytest.param(
+            [HERE, CRUMB, *[CRUMB | FAR] * 4],
+            [HERE, CRUMB, CRUMB, CRUMB, FAR, FAR],
+            id="what a crumb of it is left of is found elsewhere",
+        ),
+        pytest.param(
+            [HERE, *[CRUMB] * 4, NEAR_BY],
+            [HERE, *[CRUMB] * 4, NEAR_BY],
+            id="a crumb stays, and the object comes back near it",
+        ),
+        pytest.param([HERE, PART, *[PART | FAR] * 4], [HERE, *[PART] * 5], id="a part of it is it"),
         pytest.param(
             [NONE, FAR, HERE], [NONE, FAR, NONE], id="empty first mask: what comes first is it"
         ),

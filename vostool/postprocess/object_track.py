@@ -2,7 +2,8 @@
 
 The radius, the velocity and the rules for objects that come back elsewhere are this project's.
 Lengths are in pixels; D is the image diagonal, d the diagonal of the last accepted mask's box, g
-the number of frames since then, v the object's velocity.
+the number of frames since then, v the object's velocity. A crumb, which is next to nothing of what
+the object was, says not where it is: a network that lost an object often leaves one behind.
 """
 
 from __future__ import annotations
@@ -64,7 +65,10 @@ class Rules(BaseModel):
         0.8, ge=0, le=1, description="Least mean probability of a far component, where known."
     )
     reacquire_area_ratio: float = Field(
-        4.0, ge=1, description="Largest ratio of a far component's area to the last one's."
+        4.0,
+        ge=1,
+        description="Largest ratio of a far component's area to the usual or given one; what is "
+        "near and smaller than the usual by its square does not say where the object is.",
     )
     back_fill: bool = Field(
         False, description="Give a far component that is believed the frames withheld before."
@@ -73,11 +77,18 @@ class Rules(BaseModel):
 
 @dataclass(frozen=True)
 class Judgement:
-    """What is kept of a mask, bool `[H, W]`, and why."""
+    """What is kept of a mask, bool `[H, W]`, and why.
+
+    Attributes:
+        near: it is where the object was.
+        candidate: what may be the object elsewhere.
+        moved: the candidate is what is kept.
+    """
 
     kept: np.ndarray
     near: bool = False
     candidate: Candidate | None = None
+    moved: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +113,8 @@ class ObjectTrack:
     withheld: list[tuple[int, np.ndarray]] = field(default_factory=list)
     believed: list[tuple[int, np.ndarray]] = field(default_factory=list)
     _judged: list[tuple[np.ndarray, Judgement]] = field(default_factory=list)
-    _area: int = 0
+    _usual_area: float = 0.0
+    _given_area: float = 0.0
     _box_diagonal: float = 0.0
     _centroid: np.ndarray = field(default_factory=lambda: np.zeros(2))
 
@@ -131,6 +143,7 @@ class ObjectTrack:
         """A given mask: position known, no velocity, nothing pending."""
         self.believed = []
         self._move_to(mask, still=True)
+        self._given_area = self._usual_area
 
     def judge(self, mask: np.ndarray, probability: ReadPlane) -> Judgement:
         """What of this frame's mask is believed, without changing where the object was.
@@ -142,7 +155,7 @@ class ObjectTrack:
                 return judgement
         judgement = self._judge(mask, probability)
         self._judged.append((mask, judgement))
-        if judgement.near:
+        if judgement.kept.any():
             self._judged.append((judgement.kept, judgement))
         return judgement
 
@@ -152,23 +165,27 @@ class ObjectTrack:
         box = bounding_box(mask)
         components = Components.of(mask[box])
         near = self._near(components, box)
+        kept = mask if near.all() else placed(components.select(near), box, mask.shape)
+        if near.any() and not self._is_crumb(components.areas[near].sum()):
+            return Judgement(kept, near=True)
         if near.all():
-            return Judgement(mask, near=True)
-        if near.any():
-            return Judgement(placed(components.select(near), box, mask.shape), near=True)
+            return Judgement(kept)
         plane = probability()
         means = components.means(None if plane is None else plane[box])
-        candidate = self._candidate(components, means, box)
+        candidate = self._candidate(components, np.where(near, 0, means), box)
         if candidate is not None and candidate.count >= self.params.reacquire_after:
-            return Judgement(candidate.mask, candidate=candidate)
-        return Judgement(np.zeros_like(mask), candidate=candidate)
+            return Judgement(candidate.mask, candidate=candidate, moved=True)
+        return Judgement(kept, candidate=candidate)
+
+    def _is_crumb(self, area: float) -> bool:
+        return area * self.params.reacquire_area_ratio**2 < self._usual_area
 
     def accept(self, judgement: Judgement, index: int) -> None:
         """Take a frame's judgement into the state."""
         self.believed, self._judged = [], []
         if judgement.near:
             self._move_to(judgement.kept, still=False)
-        elif judgement.kept.any():
+        elif judgement.moved:
             self.believed = self.withheld
             self._move_to(judgement.kept, still=True)
         else:
@@ -184,7 +201,8 @@ class ObjectTrack:
         self.candidate, self.withheld, self._judged = None, [], []
         if mask.any():
             self.last = mask
-            self._area, self._centroid, self._box_diagonal = measured(mask)
+            area, self._centroid, self._box_diagonal = measured(mask)
+            self._usual_area = area if still or not known else (self._usual_area + area) / 2
         else:
             self.last = None
         if still or not known or self.gap >= FORGET_VELOCITY_AFTER:
@@ -245,8 +263,9 @@ class ObjectTrack:
         assert self.last is not None
         best = int((components.areas * means).argmax())
         area, ratio = components.areas[best], self.params.reacquire_area_ratio
+        known = (self._usual_area, self._given_area or self._usual_area)
         credible = means[best] >= self.params.reacquire_probability and (
-            self._area / ratio <= area <= self._area * ratio
+            min(known) / ratio <= area <= max(known) * ratio
         )
         if not credible:
             return None
