@@ -93,4 +93,4 @@ def test_the_memory_that_a_plan_expects_is_near_the_run_s(tmp_path: Path) -> Non
     measured = peak_of([*arguments, str(tmp_path / "out")])
     assert measured > 700e6, "memory is much of it"
     # Of one run and another, too: what threads and the allocator hold differs.
-    assert measured / 1.6 < expected < measured * 1.6
+    assert measured / 1.25 < expected < measured * 1.25, (measured, expected)

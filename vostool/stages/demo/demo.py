@@ -33,7 +33,7 @@ from vostool.stages.train.training_data import DataFolders
 log = logging.getLogger(__name__)
 
 DATASET, SPLIT = "youtubevos2019", "valid"
-RECIPES = ("demo-stm", "demo-famnet-rx")
+RECIPES = ("demo-famnet-r", "demo-famnet-rx")
 STEPS = ("keep-near-last", "drop-small", "fill-holes")
 STEP_SETTINGS = ("drop-small.min-area=12", "fill-holes.max-area=40")
 BASELINE, ENSEMBLE, FINAL = "copy of the first mask", "ensemble", "post-processed"
