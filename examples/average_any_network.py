@@ -3,8 +3,8 @@
     python examples/average_any_network.py demo
 
 runs in a folder where `vostool demo` was run. The other network's answer is made up of the masks in
-demo/preds/demo-famnet-r, softened at their edges; put yours in its place: it has to say, for a frame,
-probabilities `[K+1, H, W]`, background first.
+demo/preds/demo-famnet-r, softened at their edges; put yours in its place: it has to say, for a
+frame, probabilities `[K+1, H, W]`, background first.
 """
 
 from __future__ import annotations
