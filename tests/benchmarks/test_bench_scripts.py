@@ -175,7 +175,13 @@ def test_training_steps_are_compared(script, capsys):
     rows = re.findall(
         r"│ (\w[\w, ]+?) +│ +(\d\.\d{3}) │ +(\d+\.\d\d) │ +(\d+\.\d\d) │", capsys.readouterr().out
     )
-    assert [row[0] for row in rows] == ["plain", "folded", "folded, channels last", "plain, bf16"]
+    assert [row[0] for row in rows] == [
+        "plain",
+        "folded",
+        "folded, channels last",
+        "and frozen up to stride 4",
+        "plain, bf16",
+    ]
     for _, seconds, rate, ratio in rows:
         assert float(rate) == pytest.approx(1 / float(seconds), rel=0.1)
         assert float(ratio) == pytest.approx(float(rows[0][1]) / float(seconds), rel=0.15)
