@@ -62,7 +62,7 @@ def test_each_step_shows_its_command(finished):
     # Members' lines have the member's name in front where they are made side by side.
     shown = re.findall(r"^(?:\S+: )?(\$ vostool (\S+) .*)$", log, re.MULTILINE)
     for recipe in RECIPES:
-        of_member = [name for line, name in shown if recipe in line]
+        of_member = [name for line, name in shown if re.search(rf"{recipe}\b", line)]
         assert of_member[:3] == ["train", "train", "infer"]
     commands = [name for _, name in shown]
     assert sorted(commands[:6]) == ["infer"] * 2 + ["train"] * 4
