@@ -93,8 +93,13 @@ class Pretrained(Protocol):
     def pretrained_parameters(self) -> list[nn.Parameter]:
         """Those of the trunk's learning-rate group; its others learn as heads do."""
 
-    def first_stages(self, stride: int) -> list[nn.Parameter]:
-        """Pretrained ones up to the feature at this stride; ValueError if it has none."""
-
     def last_stage(self) -> list[nn.Parameter]:
         """Those of the last stage that it has, whatever that stage's stride."""
+
+
+@runtime_checkable
+class Staged(Protocol):
+    """A trunk whose first stages can keep their weights; others train as a whole."""
+
+    def first_stages(self, stride: int) -> list[nn.Parameter]:
+        """Pretrained ones up to the feature at this stride; ValueError if it has none."""

@@ -9,7 +9,7 @@ from torch import nn
 
 from vostool.core.errors import UsageError
 from vostool.nn.folding import freeze_statistics
-from vostool.nn.part_protocols import Pretrained
+from vostool.nn.part_protocols import Pretrained, Staged
 from vostool.training.config import OptimiserOptions
 
 
@@ -43,13 +43,13 @@ def build_optimiser(model: nn.Module, options: OptimiserOptions) -> torch.optim.
 
 
 def freeze_first_stages(model: nn.Module, stride: int) -> None:
-    """Trunks (`Pretrained`) keep their stages up to this stride.
+    """Trunks keep their stages up to this stride, where they have any (`Staged`).
 
     Raises:
         UsageError: one has no feature at this stride.
     """
     for part in model.modules():
-        if isinstance(part, Pretrained):
+        if isinstance(part, Staged):
             try:
                 chosen = part.first_stages(stride)
             except ValueError as error:
