@@ -63,6 +63,21 @@ def test_a_missing_folder_is_named(tmp_path, capsys):
     assert str(tmp_path / "none") in capsys.readouterr().err
 
 
+def test_a_recipe_that_chose_no_step_copies_the_masks(folder, tmp_path, capsys):
+    recipe = tmp_path / "tuned.toml"
+    recipe.write_text('description = "what vostool tune writes where no step helps"\n')
+    code = call("postprocess", folder, "--recipe", recipe, "--out", tmp_path / "final")
+    shown = capsys.readouterr()
+    assert code == 0
+    assert "0.00% of the pixels changed" in shown.out
+    assert f"{recipe} has no steps: the masks are copied as they are" in shown.err
+    for frame in ("00000", "00001"):
+        before, after = (
+            PredictionFolder(place).mask("cat", frame) for place in (folder, tmp_path / "final")
+        )
+        assert (after == before).all()
+
+
 def test_list_shows_steps_with_parameters(capsys):
     assert call("postprocess", "--list") == 0
     shown = capsys.readouterr().out

@@ -28,7 +28,7 @@ def test_parameters_are_converted_and_spelt_either_way():
 @pytest.mark.parametrize(
     ("names", "settings", "words"),
     [
-        ([], [], ["no step", "fill-holes"]),
+        ([], ["fill-holes.max-area=3"], ["not among the steps", "--steps"]),
         (["drop-smal"], [], ["drop-smal", "did you mean drop-small", "keep-near-last"]),
         (["drop-small"], ["drop-small.area=3"], ["'area'", "min-area", "keep-largest"]),
         (["drop-small"], ["fill-holes.max-area=3"], ["not among the steps", "--steps"]),

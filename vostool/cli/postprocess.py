@@ -1,13 +1,15 @@
 """Filter the masks of a prediction folder, into another folder.
 
 Steps run in the order given; given masks are never changed. --list shows steps and parameters.
-Steps can come from an inference recipe (--recipe) instead of --steps.
+Steps can come from an inference recipe (--recipe) instead of --steps; one that has none, because
+`vostool tune` found none to help, copies the masks.
 
 Example: `vostool postprocess preds/ens --steps keep-near-last,drop-small --out preds/final`
 """
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +17,8 @@ import typer
 
 from vostool.cli import _completion, options
 from vostool.core import registry
+
+log = logging.getLogger(__name__)
 
 STAGE = "predict"
 STEPS = ", ".join(registry.names("vostool.postprocess.steps"))
@@ -63,6 +67,7 @@ def run(
     verbose: options.Verbose = False,
 ) -> None:
     """Run the command."""
+    from vostool.core.errors import UsageError
     from vostool.core.output import Output
     from vostool.stages.next_commands import after_predictions
     from vostool.stages.predict.postprocess import postprocess
@@ -75,6 +80,10 @@ def run(
 
         stated = read_inference_recipe(recipe).postprocess
         names, values = list(stated.steps), [*stated.settings, *values]
+        if not names:
+            log.info(f"{recipe} has no steps: the masks are copied as they are")
+    elif not names:
+        raise UsageError("no step is given", remedy=f"known steps: {STEPS}")
     result = postprocess(
         predictions,
         names,

@@ -44,11 +44,9 @@ def parse_steps(names: Sequence[str], settings: Sequence[str] = ()) -> list[Step
     """Steps in the order of their names, with settings such as "drop-small.min-area=64".
 
     Raises:
-        UsageError: no step, an unknown step or parameter, a value out of range, or a setting for
-            a step that is not among the names; the message lists what there is.
+        UsageError: an unknown step or parameter, a value out of range, or a setting for a step
+            that is not among the names; the message lists what there is.
     """
-    if not names:
-        raise UsageError("no step is given", remedy=f"known steps: {', '.join(step_names())}")
     modules = {_spell(name): registry.load(PACKAGE, name, kind="step") for name in names}
     values: dict[str, dict[str, str]] = {name: {} for name in modules}
     for setting in settings:

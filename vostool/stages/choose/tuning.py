@@ -181,8 +181,7 @@ class TuningChoices:
                     f"--set {setting}: no --steps has {step}", remedy="add it, or drop the --set"
                 )
         for item in found:
-            if item.names:
-                parse_steps(item.names, item.values)
+            parse_steps(item.names, item.values)
         _refuse_twice("set", [item.text for item in found])
         return found
 

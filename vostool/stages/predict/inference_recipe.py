@@ -39,8 +39,7 @@ class PostprocessValues(Options):
         if not self.steps and self.settings:
             raise ValueError("settings are of no use without steps")
         try:
-            if self.steps:
-                parse_steps(self.steps, self.settings)
+            parse_steps(self.steps, self.settings)
         except UsageError as error:
             raise ValueError(str(error)) from error
         return self

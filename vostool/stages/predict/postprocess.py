@@ -74,7 +74,8 @@ def postprocess(
     copied, because they would contradict the new masks.
 
     Args:
-        steps: names of modules of `vostool.postprocess`, in the order in which they run.
+        steps: names of modules of `vostool.postprocess`, in the order in which they run; with
+            none, the masks are copied.
         settings: parameters, such as "drop-small.min-area=64".
         selection: says in which frames masks are given; those are never changed. Without it the
             first frame with an object is taken as given, per video.
