@@ -3,7 +3,7 @@
     python examples/average_any_network.py demo
 
 runs in a folder where `vostool demo` was run. The other network's answer is made up of the masks in
-demo/preds/demo-famnet-r, softened at their edges; put yours in its place: it has to say, for a
+demo/preds/famnet-a, softened at their edges; put yours in its place: it has to say, for a
 frame, probabilities `[K+1, H, W]`, background first.
 """
 
@@ -53,8 +53,8 @@ def other_network(videos: Selection, masks: Path, folder: Path) -> None:
 def main(demo: Path) -> None:
     """Write the other network's predictions, average, and score all three."""
     videos = Selection("youtubevos2019", demo / "data", "valid")
-    ours, other, both = (demo / "preds" / name for name in ("demo-famnet-rx", "other", "averaged"))
-    other_network(videos, demo / "preds/demo-famnet-r/Annotations", other)
+    ours, other, both = (demo / "preds" / name for name in ("famnet-b", "other", "averaged"))
+    other_network(videos, demo / "preds/famnet-a/Annotations", other)
     ensemble([ours, other], Output(both, overwrite=True))
     for folder in (ours, other, both):
         print(f"{folder.name}: G {100 * evaluate(folder, videos).score:.1f}")

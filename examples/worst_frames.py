@@ -24,7 +24,7 @@ def main(demo: Path, count: int = 5) -> None:
             for scores in evaluate(demo / "preds" / name, videos).objects
             for frame, value in zip(scores.frames, scores.per_frame, strict=True)
         }
-        for name in ("ensemble", "demo-famnet-rx")
+        for name in ("ensemble", "famnet-b")
     )
     worst = sorted(merged, key=merged.__getitem__)[:count]
     print("video, object, frame: J&F of the ensemble, of famnet alone")

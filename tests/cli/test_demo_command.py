@@ -16,7 +16,7 @@ from vostool.core.errors import OutputError, UsageError
 from vostool.core.output import Output
 from vostool.predictions.folder import PredictionFolder
 from vostool.recipe import load_recipe
-from vostool.stages.demo.demo import RECIPES, DemoOptions, demo
+from vostool.stages.demo.demo import MEMBERS, DemoOptions, demo
 
 LIMIT_SECONDS = 900
 
@@ -43,14 +43,14 @@ def finished(tmp_path_factory) -> tuple[Path, str, str]:
 @pytest.mark.slow
 def test_all_steps_leave_their_results(finished):
     out, shown, _ = finished
-    for name in (*RECIPES, "ensemble", "final", "first-mask"):
+    for name in (*MEMBERS, "ensemble", "final", "first-mask"):
         folder = PredictionFolder(out / "preds" / name)
         assert folder.videos() == ("valid000", "valid001")
         assert all(len(folder.frames(video)) == 6 for video in folder.videos())
     with zipfile.ZipFile(out / "submission.zip") as archive:
         assert len(archive.namelist()) == 12
     html = (out / "report" / "index.html").read_text()
-    for label in ("copy of the first mask", *RECIPES, "ensemble", "post-processed"):
+    for label in ("copy of the first mask", *MEMBERS, "ensemble", "post-processed"):
         assert label in html
         assert label in shown
     assert shown.rstrip().endswith(str(out / "report" / "index.html"))
@@ -61,7 +61,7 @@ def test_each_step_shows_its_command(finished):
     _, _, log = finished
     # Members' lines have the member's name in front where they are made side by side.
     shown = re.findall(r"^(?:\S+: )?(\$ vostool (\S+) .*)$", log, re.MULTILINE)
-    for recipe in RECIPES:
+    for recipe in MEMBERS:
         of_member = [name for line, name in shown if re.search(rf"{recipe}\b", line)]
         assert of_member[:3] == ["train", "train", "infer"]
     commands = [name for _, name in shown]
@@ -102,15 +102,15 @@ def test_a_finished_demo_is_neither_mixed_with_another_nor_done_again(finished):
     with pytest.raises(UsageError, match="other options"):
         demo(Output(out, resume=True), DemoOptions.quick(seed=1))
     before = (out / "submission.zip").read_bytes()
-    weights = (out / "runs" / RECIPES[0] / "best.ckpt").stat().st_mtime_ns
+    weights = (out / "runs" / MEMBERS[0] / "best.ckpt").stat().st_mtime_ns
     again = demo(Output(out, resume=True), DemoOptions.quick())
     assert (out / "submission.zip").read_bytes() == before
-    assert (out / "runs" / RECIPES[0] / "best.ckpt").stat().st_mtime_ns == weights
+    assert (out / "runs" / MEMBERS[0] / "best.ckpt").stat().st_mtime_ns == weights
     assert next(iter(again.scores)) == "copy of the first mask"
     assert all(0 <= scores.score <= 1 for scores in again.scores.values())
 
 
 def test_recipes_name_a_resnet_and_a_resnext():
-    backbones = [load_recipe(name).model.values["backbone"] for name in RECIPES]
+    backbones = [load_recipe(name).model.values["backbone"] for name in MEMBERS]
     assert backbones[0].startswith("resnet")
     assert backbones[1].startswith("resnext")

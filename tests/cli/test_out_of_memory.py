@@ -70,7 +70,10 @@ def test_what_is_finished_is_kept_and_one_sentence_tells_what_to_do(tmp_path: Pa
 def peak_of(arguments: list[str]) -> int:
     """Largest resident set of a command, bytes."""
     with subprocess.Popen(
-        [sys.executable, "-m", "vostool", *arguments], stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "vostool", *arguments],
+        stdout=subprocess.DEVNULL,
+        # glibc moves this threshold as it goes: holes of freed blocks then depend on the timing.
+        env=os.environ | {"MALLOC_MMAP_THRESHOLD_": str(2**20)},
     ) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -90,8 +93,7 @@ def test_the_memory_that_a_plan_expects_is_near_the_run_s(tmp_path: Path) -> Non
     ]  # fmt: skip
     peak_of([*arguments, str(tmp_path / "none"), "--plan", "--json", str(told)])
     expected = json.loads(told.read_text())["memory"]
-    measured = peak_of([*arguments, str(tmp_path / "out")])
+    # The least of some runs: what the threads of a busy machine hold comes on top of the need.
+    measured = min(peak_of([*arguments, str(tmp_path / f"out-{number}")]) for number in range(2))
     assert measured > 700e6, "memory is much of it"
-    # Of one run and another, too: what threads and the allocator hold differs, by as much as a half
-    # on a busy machine.
-    assert measured / 1.8 < expected < measured * 1.8, (measured, expected)
+    assert measured / 1.25 < expected < measured * 1.25, (measured, expected)

@@ -33,7 +33,7 @@ from vostool.stages.train.training_data import DataFolders
 log = logging.getLogger(__name__)
 
 DATASET, SPLIT = "youtubevos2019", "valid"
-RECIPES = ("demo-famnet-r", "demo-famnet-rx")
+RECIPE, MEMBERS = "demo-famnet", ("famnet-a", "famnet-b")
 STEPS = ("keep-near-last", "drop-small", "fill-holes")
 STEP_SETTINGS = ("drop-small.min-area=12", "fill-holes.max-area=40")
 BASELINE, ENSEMBLE, FINAL = "copy of the first mask", "ensemble", "post-processed"
@@ -160,26 +160,32 @@ class _Demo:
     def members(self) -> dict[str, Path]:
         """Both networks' predictions, trained and made side by side."""
         jobs = {
-            recipe: functools.partial(_member, recipe, self.output, self.options)
-            for recipe in RECIPES
+            member: functools.partial(_member, member, self.output, self.options)
+            for member in MEMBERS
         }
         done = side_by_side(jobs)
         for _, seconds in done.values():
             self.seconds.update(seconds)
-        return {recipe: folder for recipe, (folder, _) in done.items()}
+        return {member: folder for member, (folder, _) in done.items()}
 
-    def train(self, recipe: str) -> Path:
+    def train(self, member: str) -> Path:
         """Both stages, the first from scratch; returns the checkpoint."""
-        return self._train(recipe, self._train(f"{recipe}-pretrain", None))
+        first = self._train(f"{RECIPE}-pretrain", f"{member}-pretrain", member, None)
+        return self._train(RECIPE, member, member, first)
 
-    def _train(self, recipe: str, init: Path | None) -> Path:
-        overrides = [f"loop.seed={self.options.seed}"]
+    def _train(self, recipe: str, name: str, member: str, init: Path | None) -> Path:
+        # No seed of one demo is another's.
+        seed = len(MEMBERS) * self.options.seed + MEMBERS.index(member)
+        overrides = [f"loop.seed={seed}"]
         if self.options.iterations is not None:
             overrides.append(f"loop.iterations={self.options.iterations}")
-        output = self.output.inside("runs", recipe)
+        output = self.output.inside("runs", name)
         start = "" if init is None else f"--init {init} "
-        command = f"vostool train {recipe} {start}--data demo={self.data} --out {output.path}"
-        with self._step(f"training: {recipe}", command):
+        command = (
+            f"vostool train {recipe} {start}--data demo={self.data} --set {overrides[0]} "
+            f"--out {output.path}"
+        )
+        with self._step(f"training: {name}", command):
             result = train(
                 load_recipe(recipe, overrides),
                 TrainingRun(output, DataFolders({"demo": self.data}), init=init),
@@ -187,15 +193,15 @@ class _Demo:
         assert result.best is not None  # a finished training has a checkpoint
         return result.best
 
-    def infer(self, recipe: str, checkpoint: Path) -> Path:
+    def infer(self, member: str, checkpoint: Path) -> Path:
         """All views and memory strategies in step, with probabilities for the ensemble."""
-        output, options = self.output.inside("preds", recipe), self.options
+        output, options = self.output.inside("preds", member), self.options
         memory = " ".join(f"--memory {strategy}" for strategy in options.memory)
         command = (
             f"vostool infer --checkpoint {checkpoint} {self.where} --tta {options.tta} {memory} "
             f"--precision fp32 --save-probabilities --out {output.path}"
         )
-        with self._step(f"inference: {recipe}", command):
+        with self._step(f"inference: {member}", command):
             infer(
                 [checkpoint],
                 self.selection,
@@ -277,10 +283,10 @@ class _Demo:
         return result.page, result.scores
 
 
-def _member(recipe: str, output: Output, options: DemoOptions) -> tuple[Path, dict[str, float]]:
+def _member(member: str, output: Output, options: DemoOptions) -> tuple[Path, dict[str, float]]:
     """Train one network and infer with it: its predictions, and seconds per step."""
     run = _Demo(output, options)
-    return run.infer(recipe, run.train(recipe)), run.seconds
+    return run.infer(member, run.train(member)), run.seconds
 
 
 def demo_table(result: DemoResult) -> str:
