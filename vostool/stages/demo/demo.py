@@ -100,7 +100,7 @@ def demo(
         _remember(output.claim_folder() / SETTINGS, options, output.resume)
         run = _Demo(output, options)
         run.make_data()
-        members = run.members()
+        members = run.members(run.pretrain())
         merged = run.ensemble(list(members.values()))
         final = run.postprocess(merged)
         archive = run.package(final)
@@ -157,10 +157,14 @@ class _Demo:
         with self._step("data: a small video data set in the YouTube-VOS layout", "(generated)"):
             make_demo_data(self.data, self.options.seed, self.options.data)
 
-    def members(self) -> dict[str, Path]:
-        """Both networks' predictions, trained and made side by side."""
+    def pretrain(self) -> Path:
+        """The first stage, from scratch, which members share: so they are of comparable strength."""
+        return self._train(f"{RECIPE}-pretrain", "pretrain", self.options.seed, None)
+
+    def members(self, first: Path) -> dict[str, Path]:
+        """Both networks' predictions, trained and made side by side from one first stage."""
         jobs = {
-            member: functools.partial(_member, member, self.output, self.options)
+            member: functools.partial(_member, member, first, self.output, self.options)
             for member in MEMBERS
         }
         done = side_by_side(jobs)
@@ -168,14 +172,13 @@ class _Demo:
             self.seconds.update(seconds)
         return {member: folder for member, (folder, _) in done.items()}
 
-    def train(self, member: str) -> Path:
-        """Both stages, the first from scratch; returns the checkpoint."""
-        first = self._train(f"{RECIPE}-pretrain", f"{member}-pretrain", member, None)
-        return self._train(RECIPE, member, member, first)
-
-    def _train(self, recipe: str, name: str, member: str, init: Path | None) -> Path:
+    def train(self, member: str, first: Path) -> Path:
+        """The second stage of a member, with a seed of its own."""
         # No seed of one demo is another's.
         seed = len(MEMBERS) * self.options.seed + MEMBERS.index(member)
+        return self._train(RECIPE, member, seed, first)
+
+    def _train(self, recipe: str, name: str, seed: int, init: Path | None) -> Path:
         overrides = [f"loop.seed={seed}"]
         if self.options.iterations is not None:
             overrides.append(f"loop.iterations={self.options.iterations}")
@@ -283,10 +286,12 @@ class _Demo:
         return result.page, result.scores
 
 
-def _member(member: str, output: Output, options: DemoOptions) -> tuple[Path, dict[str, float]]:
+def _member(
+    member: str, first: Path, output: Output, options: DemoOptions
+) -> tuple[Path, dict[str, float]]:
     """Train one network and infer with it: its predictions, and seconds per step."""
     run = _Demo(output, options)
-    return run.infer(member, run.train(member)), run.seconds
+    return run.infer(member, run.train(member, first)), run.seconds
 
 
 def demo_table(result: DemoResult) -> str:
