@@ -33,5 +33,5 @@ def run(
     from vostool.stages.predict.export_masks import export_masks
 
     options.show_messages(quiet)
-    result = export_masks(predictions, form, Output(out, overwrite=overwrite), video or ())
+    result = export_masks(predictions, form, Output(out, overwrite=overwrite, resumable=False), video or ())
     print(f"{result.out} ({result.videos} videos)")

@@ -45,7 +45,7 @@ def run(
 
     options.show_messages(quiet)
     selection = select_videos(Asked(dataset, root, split), [predictions])
-    output = Output(out, overwrite=overwrite)
+    output = Output(out, overwrite=overwrite, resumable=False)
     scores = None
     if rehearse:
         rehearsal = rehearse_submission(predictions, selection, output)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vostool.core.errors import OutputError, UsageError
@@ -20,6 +20,7 @@ class Output:
         path: folder or file.
         resume: keep what is finished, do the rest.
         overwrite: replace the results of an earlier run.
+        resumable: whether there is such a thing as `resume` here, for messages.
 
     Raises:
         UsageError: both at once.
@@ -28,6 +29,7 @@ class Output:
     path: Path
     resume: bool = False
     overwrite: bool = False
+    resumable: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", Path(self.path))
@@ -40,7 +42,7 @@ class Output:
 
     def inside(self, *names: str) -> Output:
         """A part of this folder, to be treated in the same way."""
-        return Output(self.path.joinpath(*names), self.resume, self.overwrite)
+        return replace(self, path=self.path.joinpath(*names))
 
     def claim_folder(self, inputs: Iterable[Path] = ()) -> Path:
         """The folder, made if need be and ready to be written. Nothing is deleted here.
@@ -66,7 +68,8 @@ class Output:
             raise OutputError(
                 "the output folder is not empty",
                 where=folder,
-                remedy="choose another folder, or pass --resume or --overwrite",
+                remedy="choose another folder, or pass "
+                + ("--resume or --overwrite" if self.resumable else "--overwrite"),
             )
         with explain_write_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
