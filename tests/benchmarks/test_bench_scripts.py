@@ -165,6 +165,7 @@ def test_training_steps_are_compared(script, capsys):
     small = [
         "model.backbone=mobilenetv2_035",
         "clip.crop=[32,48]",
+        "synthesis.crop=[32,48]",
         "loop.batch=1",
         "model.key_channels=4",
         "model.value_channels=8",

@@ -43,7 +43,7 @@ def clips_of(
 def test_davis_clips_have_several_objects_once_merged(
     script, shared_data: Path, tmp_path: Path
 ) -> None:
-    data = ("famnet-mnv2-small", "davis2016", "DAVIS", 10)
+    data = ("stm-mnv2-small", "davis2016", "DAVIS", 10)
     size = ["clip.crop=[96,160]", "clip.short_side=[96,128]"]
     found = script("clip_statistics").statistics(clips_of(shared_data, tmp_path, *data, *size))
     assert (found.several, found.objects) == (0, 1)
@@ -60,7 +60,7 @@ def test_davis_clips_have_several_objects_once_merged(
 def test_motion_of_stills_reaches_that_of_other_recipes(
     script, shared_data: Path, tmp_path: Path
 ) -> None:
-    data = ("famnet-mnv2-small-pretrain", "static", "stills", 30)
+    data = ("stm-mnv2-small-pretrain", "static", "stills", 30)
     plain = ["synthesis.paste.probability=0"]
     before = script("clip_statistics").statistics(clips_of(shared_data, tmp_path, *data, *plain))
     assert before.motion < 0.05
