@@ -33,5 +33,6 @@ def run(
     from vostool.stages.predict.export_masks import export_masks
 
     options.show_messages(quiet)
-    result = export_masks(predictions, form, Output(out, overwrite=overwrite, resumable=False), video or ())
+    output = Output(out, overwrite=overwrite, resumable=False)
+    result = export_masks(predictions, form, output, video or ())
     print(f"{result.out} ({result.videos} videos)")

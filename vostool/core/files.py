@@ -148,7 +148,7 @@ def explain_write_errors(target: Path) -> Iterator[None]:
             raise OutputError(
                 "no space left on the disk while writing",
                 where=target,
-                remedy="free some space and run the same command again, with --resume if it has that",
+                remedy="free some space and run the command again, with --resume if it has that",
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR):
             raise OutputError(
