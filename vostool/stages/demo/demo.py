@@ -158,7 +158,7 @@ class _Demo:
             make_demo_data(self.data, self.options.seed, self.options.data)
 
     def pretrain(self) -> Path:
-        """The first stage, from scratch; members share it and so are of comparable strength."""
+        """The first stage, from scratch, which the members share to be nearer in strength."""
         return self._train(f"{RECIPE}-pretrain", "pretrain", self.options.seed, None)
 
     def members(self, first: Path) -> dict[str, Path]:
