@@ -55,8 +55,8 @@ class DemoOptions:
     seed: int = 0
     data: DemoDataOptions = field(default_factory=DemoDataOptions)
     iterations: int | None = None
-    tta: str = "flip,0.75,1.0"
-    memory: tuple[str, ...] = ("every:5", "early:3,5")
+    tta: str = "flip"
+    memory: tuple[str, ...] = ("every:5",)
 
     @classmethod
     def quick(cls, seed: int = 0) -> DemoOptions:

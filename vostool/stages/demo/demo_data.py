@@ -41,7 +41,7 @@ class DemoDataOptions:
     """
 
     train_videos: int = 36
-    valid_videos: int = 6
+    valid_videos: int = 24
     frames: int = 14
     height: int = 96
     width: int = 160
