@@ -16,9 +16,9 @@ def test_a_folder_with_something_in_it_needs_a_word(tmp_path: Path) -> None:
     Output(folder).claim_folder()
     (folder / "old.png").touch()
     with pytest.raises(OutputError, match=r"not empty.*--resume or --overwrite"):
-        Output(folder).claim_folder()
+        Output(folder, resume=False).inside().claim_folder()
     with pytest.raises(OutputError, match=r"not empty.*or pass --overwrite"):
-        Output(folder, resumable=False).inside().claim_folder()
+        Output(folder).inside().claim_folder()
     Output(folder, resume=True).claim_folder()
     Output(folder, overwrite=True).claim_folder()
     assert (folder / "old.png").exists()

@@ -32,5 +32,5 @@ def run(
 
     options.show_messages(quiet)
     selection = select_videos(Asked(dataset, root, split, tuple(video or ())))
-    baseline(selection, Output(out, overwrite=overwrite, resumable=False))
+    baseline(selection, Output(out, overwrite=overwrite))
     options.show_next(after_predictions(out))

@@ -39,7 +39,7 @@ def run(
     from vostool.stages.selecting import Asked, select_videos
 
     options.show_messages(quiet)
-    asked, output = Asked(dataset, root, split), Output(out, overwrite=overwrite, resumable=False)
+    asked, output = Asked(dataset, root, split), Output(out, overwrite=overwrite)
     if (to is None) != asked.anything:
         raise UsageError(
             "a folder is converted --to flat or layered, a result file with --dataset",

@@ -54,7 +54,7 @@ def run(
         checkpoint,
         select_videos(Asked(dataset, root, split, (video,))),
         Question(frame, tuple(objects or ()), None if pixel is None else parse_pixel(pixel)),
-        Output(out, overwrite=overwrite, resumable=False),
+        Output(out, overwrite=overwrite),
         options.propagation(memory, short_side),
         proposals=proposals,
         device=device,

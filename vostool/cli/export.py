@@ -33,6 +33,6 @@ def run(
     from vostool.stages.predict.export_masks import export_masks
 
     options.show_messages(quiet)
-    output = Output(out, overwrite=overwrite, resumable=False)
+    output = Output(out, overwrite=overwrite)
     result = export_masks(predictions, form, output, video or ())
     print(f"{result.out} ({result.videos} videos)")

@@ -40,7 +40,7 @@ def run(
     result = export_overlay(
         predictions,
         select_videos(Asked(dataset, root, split, tuple(video or ())), [predictions]),
-        Output(out, overwrite=overwrite, resumable=False),
+        Output(out, overwrite=overwrite),
         style=style,
     )
     print(f"{result.out} ({result.videos} videos, {result.frames} frames)")

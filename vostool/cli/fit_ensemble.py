@@ -66,7 +66,7 @@ def run(
     report = fit_ensemble(
         members,
         select_videos(Asked(dataset, root, split, tuple(video or ())), members),
-        Output(out, overwrite=overwrite, resumable=False),
+        Output(out, overwrite=overwrite),
         kind="weighted" if weighted else "learned",
         options=fit,
         frames_per_video=frames,

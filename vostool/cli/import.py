@@ -44,7 +44,7 @@ def run(
     asked = Asked(dataset, root, split, tuple(video or ()))
     result = import_masks(
         masks,
-        Output(out, overwrite=overwrite, resumable=False),
+        Output(out, overwrite=overwrite),
         select_videos(asked) if asked.anything else None,
         drop_extra=drop_extra,
     )

@@ -45,7 +45,7 @@ def run(
 
     options.show_messages(quiet)
     selection = select_videos(Asked(dataset, root, split), [predictions])
-    output = Output(out, overwrite=overwrite, resumable=False)
+    output = Output(out, overwrite=overwrite)
     scores = None
     if rehearse:
         rehearsal = rehearse_submission(predictions, selection, output)

@@ -63,7 +63,7 @@ def run(
     else:
         settings = options.propagation(memory, short_side)
         find, files = by_network(checkpoint, settings, device), [checkpoint]
-    output = None if out is None else Output(out, overwrite=overwrite, resumable=False)
+    output = None if out is None else Output(out, overwrite=overwrite)
     found = propose(find, files, videos, output)
     if found.recall.best:
         print(f"{source or checkpoint}: {found.recall}")

@@ -61,7 +61,7 @@ def run(
         select_videos(
             Asked(dataset, root, split, tuple(video or ())), label_folders(predictions).values()
         ),
-        Output(out, overwrite=overwrite, resumable=False),
+        Output(out, overwrite=overwrite),
         options=shown,
         allow_partial=allow_partial,
     )

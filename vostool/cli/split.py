@@ -77,7 +77,7 @@ def run(
             remedy="leave out --holdout and --unseen-categories",
         )
     videos = select_videos(Asked(dataset, root, base, tuple(video or ())))
-    output = Output(out, overwrite=overwrite, resumable=False)
+    output = Output(out, overwrite=overwrite)
     if folds is not None:
         split_into_folds(videos, output, folds=folds, seed=seed, favour=cases)
         return

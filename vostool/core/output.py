@@ -18,18 +18,16 @@ class Output:
 
     Attributes:
         path: folder or file.
-        resume: keep what is finished, do the rest.
+        resume: keep what is finished, do the rest; None where that is not on offer.
         overwrite: replace the results of an earlier run.
-        resumable: whether there is such a thing as `resume` here, for messages.
 
     Raises:
         UsageError: both at once.
     """
 
     path: Path
-    resume: bool = False
+    resume: bool | None = None
     overwrite: bool = False
-    resumable: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", Path(self.path))
@@ -69,7 +67,7 @@ class Output:
                 "the output folder is not empty",
                 where=folder,
                 remedy="choose another folder, or pass "
-                + ("--resume or --overwrite" if self.resumable else "--overwrite"),
+                + ("--overwrite" if self.resume is None else "--resume or --overwrite"),
             )
         with explain_write_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)

@@ -123,7 +123,7 @@ def synthesize(
     inputs = {still.image.parent for still in stills}
     with output.owned(inputs):
         out = output.claim_folder(inputs)
-        _prepare(out, _record(stills, options, seed), resume=output.resume)
+        _prepare(out, _record(stills, options, seed), resume=bool(output.resume))
         (out / TRAIN_LIST).unlink(missing_ok=True)
         todo = [k for k in range(clips) if not _finished(out, k, options.frames)]
         _write_all(source, out, todo)

@@ -97,7 +97,7 @@ def demo(
     """
     options = options or DemoOptions()
     with output.owned():
-        _remember(output.claim_folder() / SETTINGS, options, output.resume)
+        _remember(output.claim_folder() / SETTINGS, options, bool(output.resume))
         run = _Demo(output, options)
         run.make_data()
         members = run.members(run.pretrain())
