@@ -201,7 +201,10 @@ def test_all_mistakes_are_listed_with_close_names(tmp_path: Path) -> None:
         ('[validation]\nevery = 5\ndata = "static"', "names 'static', which has no videos"),
         ("[curriculum]\nmax_skip = [[0.5, 5]]", "begin at 0"),
         ("[data.static]\nweight = 0.0", "no data entry has a weight above 0"),
-        ('[data.more]\nvideo = "davis2016"\n[clip]\ncrop = [64, 64]', "must be equal in a mixture"),
+        (
+            '[data.more]\nvideo = "davis2016"\n[clip]\nframes = 4\n[synthesis]\nframes = 3',
+            "must be equal in a mixture",
+        ),
     ],
 )
 def test_values_that_contradict_each_other(tmp_path: Path, change: str, message: str) -> None:
@@ -210,6 +213,17 @@ def test_values_that_contradict_each_other(tmp_path: Path, change: str, message:
     text = f'extends = "base"\ndescription = "changed"\n{change}\n'
     with pytest.raises(UsageError, match=message.replace("?", r"\?")):
         load_recipe(write(tmp_path, "changed", text))
+
+
+def test_clips_of_a_mixture_are_as_large_as_those_from_videos(tmp_path: Path) -> None:
+    write(tmp_path, "base", MINIMAL)
+    clip = "[clip]\nframes = 4\ncrop = [64, 96]\n"
+    start = 'extends = "base"\ndescription = "changed"\n'
+    alone = load_recipe(write(tmp_path, "alone", start + clip))
+    assert (alone.synthesis.frames, alone.synthesis.crop) == (3, (384, 384))
+    video = '[data.more]\nvideo = "davis2016"\n'
+    mixed = load_recipe(write(tmp_path, "mixed", start + video + clip), ["clip.crop=[48,80]"])
+    assert (mixed.synthesis.frames, mixed.synthesis.crop) == (4, (48, 80))
 
 
 def test_extends_merges_tables_and_replaces_lists(tmp_path: Path) -> None:

@@ -98,6 +98,24 @@ class Recipe(Options):
     validation: ValidationOptions = ValidationOptions()
     checkpoints: CheckpointOptions = CheckpointOptions()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _clips_of_one_size(cls, table: Any) -> Any:
+        """Clips from stills are as long and large as those from videos, unless that is written."""
+        if not isinstance(table, dict) or not isinstance(table.get("clip"), dict):
+            return table
+        entries = table.get("data")
+        used = list(entries.values()) if isinstance(entries, dict) else []
+        mixed = all(
+            any(isinstance(entry, dict) and entry.get(kind) for entry in used)
+            for kind in ("video", "stills")
+        )
+        synthesis = table.get("synthesis", {})
+        if not mixed or not isinstance(synthesis, dict):
+            return table
+        size = {name: table["clip"][name] for name in ("frames", "crop") if name in table["clip"]}
+        return {**table, "synthesis": size | synthesis}
+
     @model_validator(mode="after")
     def _clips_agree(self) -> Recipe:
         used = [entry for entry in self.data.values() if entry.weight > 0]
@@ -106,7 +124,10 @@ class Recipe(Options):
         mixed = any(entry.video for entry in used) and any(entry.stills for entry in used)
         for name in ("frames", "crop"):
             if mixed and getattr(self.clip, name) != getattr(self.synthesis, name):
-                raise ValueError(f"clip.{name} and synthesis.{name} must be equal in a mixture")
+                raise ValueError(
+                    f"clip.{name} and synthesis.{name} must be equal in a mixture: leave the "
+                    "latter out"
+                )
         return self
 
     @model_validator(mode="after")
