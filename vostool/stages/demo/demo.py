@@ -56,7 +56,7 @@ class DemoOptions:
     data: DemoDataOptions = field(default_factory=DemoDataOptions)
     iterations: int | None = None
     tta: str = "flip"
-    memory: tuple[str, ...] = ("every:5",)
+    memory: tuple[str, ...] = ("every:5", "early:3,5")
 
     @classmethod
     def quick(cls, seed: int = 0) -> DemoOptions:
