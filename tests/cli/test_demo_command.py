@@ -99,7 +99,7 @@ def test_objects_appear_where_they_are_given(finished):
 def test_a_finished_demo_is_neither_mixed_with_another_nor_done_again(finished):
     out, _, _ = finished
     with pytest.raises(OutputError, match="--resume"):
-        demo(Output(out), DemoOptions.quick())
+        demo(Output(out, resume=False), DemoOptions.quick())
     with pytest.raises(UsageError, match="other options"):
         demo(Output(out, resume=True), DemoOptions.quick(seed=1))
     before = (out / "submission.zip").read_bytes()

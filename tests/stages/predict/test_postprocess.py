@@ -106,7 +106,7 @@ def test_resume_does_the_rest_only_and_refuses_other_steps(predictions, tmp_path
     whole = snapshot(out / "Annotations")
     (out / "Annotations" / "dog" / f"{FRAMES[1]}.png").unlink()
     with pytest.raises(OutputError, match="--resume"):
-        postprocess(predictions, ["keep-near-last"], Output(out))
+        postprocess(predictions, ["keep-near-last"], Output(out, resume=False))
     assert postprocess(predictions, ["keep-near-last"], Output(out, resume=True)).videos == 1
     assert snapshot(out / "Annotations") == whole
     with pytest.raises(UsageError, match="cannot resume with other settings: steps"):
