@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +47,29 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("real videos (../shared/data) are not here")
     return folder
+
+
+DEMO_SECONDS = 900
+
+
+@pytest.fixture(scope="session")
+def quick_demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    """Folder, standard output and standard error of `vostool demo --quick`, in its own process.
+
+    In this process OpenCV runs one thread, which would hide what its threads do to loaders. Tests
+    that read it, or add to it beside what is there, have `xdist_group("demo")`: it is made once.
+    """
+    out = tmp_path_factory.mktemp("quick") / "demo"
+    run = subprocess.run(
+        [sys.executable, "-m", "vostool", "demo", "--quick", "--out", str(out)],
+        capture_output=True,
+        text=True,
+        timeout=DEMO_SECONDS,
+        env={**os.environ, "COLUMNS": "200"},
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return out, run.stdout, run.stderr
 
 
 BROWSER_FLAGS = (

@@ -13,13 +13,11 @@ import pytest
 
 from vostool.cli.main import main
 from vostool.core import registry
-from vostool.core.output import Output
 from vostool.inference.engine import Member, run_video
 from vostool.inference.source import ArraySource
 from vostool.inference.strategy import parse_strategy
 from vostool.models import Segmenter
 from vostool.predictions.folder import PredictionFolder
-from vostool.stages.demo.demo import DemoOptions, demo
 
 TOP = Path(__file__).parents[1]
 PAGES = sorted([TOP / "README.md", *(TOP / "docs").glob("*.md"), *TOP.glob("benchmarks/*.md")])
@@ -64,15 +62,13 @@ def test_every_group_of_entry_points_is_on_the_page_of_plug_ins() -> None:
 
 
 @pytest.fixture(scope="module")
-def after_demo(tmp_path_factory) -> Path:
+def after_demo(quick_demo: tuple[Path, str, str]) -> Path:
     """A folder in which `vostool demo --quick` was run."""
-    folder = tmp_path_factory.mktemp("docs")
-    demo(Output(folder / "demo"), DemoOptions.quick())
-    return folder
+    return quick_demo[0].parent
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("docs")  # one demo for all
+@pytest.mark.xdist_group("demo")
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if blocks(page, "sh")], ids=lambda page: page.name
 )
@@ -95,7 +91,7 @@ def test_commands_run_after_the_demo(page: Path, after_demo: Path, monkeypatch) 
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("docs")  # one demo for all
+@pytest.mark.xdist_group("demo")
 @pytest.mark.parametrize(
     "script", sorted((TOP / "examples").glob("*.py")), ids=lambda script: script.stem
 )

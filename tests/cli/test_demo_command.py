@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 import zipfile
-from pathlib import Path
 
 import pytest
 
@@ -18,31 +14,11 @@ from vostool.predictions.folder import PredictionFolder
 from vostool.stages.demo.demo import MEMBERS, DemoOptions, demo
 from vostool.training.checkpoints.checkpoint import read_checkpoint
 
-LIMIT_SECONDS = 900
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> tuple[Path, str, str]:
-    """Folder, standard output and standard error of a quick run in a process of its own.
-
-    In this process OpenCV runs one thread, which would hide what its threads do to loaders.
-    """
-    out = tmp_path_factory.mktemp("demo") / "out"
-    run = subprocess.run(
-        [sys.executable, "-m", "vostool", "demo", "--quick", "--out", str(out)],
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_SECONDS,
-        env={**os.environ, "COLUMNS": "200"},
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    return out, run.stdout, run.stderr
-
-
-@pytest.mark.slow
-def test_all_steps_leave_their_results(finished):
-    out, shown, _ = finished
+def test_all_steps_leave_their_results(quick_demo):
+    out, shown, _ = quick_demo
     for name in (*MEMBERS, "ensemble", "final", "first-mask"):
         folder = PredictionFolder(out / "preds" / name)
         assert folder.videos() == ("valid000", "valid001")
@@ -56,9 +32,8 @@ def test_all_steps_leave_their_results(finished):
     assert shown.rstrip().endswith(str(out / "report" / "index.html"))
 
 
-@pytest.mark.slow
-def test_each_step_shows_its_command(finished):
-    _, _, log = finished
+def test_each_step_shows_its_command(quick_demo):
+    _, _, log = quick_demo
     # Members' lines have the member's name in front where they are made side by side.
     shown = re.findall(r"^(?:\S+: )?(\$ vostool (\S+) .*)$", log, re.MULTILINE)
     for member in MEMBERS:
@@ -77,9 +52,8 @@ def test_each_step_shows_its_command(finished):
     ]
 
 
-@pytest.mark.slow
-def test_objects_appear_where_they_are_given(finished):
-    out, _, _ = finished
+def test_objects_appear_where_they_are_given(quick_demo):
+    out, _, _ = quick_demo
     meta = json.loads((out / "data" / "valid" / "meta.json").read_text())["videos"]
     late = [
         (video, int(object_id), item["frames"][0])
@@ -95,9 +69,8 @@ def test_objects_appear_where_they_are_given(finished):
                 assert (folder.mask(video, frame) == object_id).any() == (frame == start)
 
 
-@pytest.mark.slow
-def test_a_finished_demo_is_neither_mixed_with_another_nor_done_again(finished):
-    out, _, _ = finished
+def test_a_finished_demo_is_neither_mixed_with_another_nor_done_again(quick_demo):
+    out, _, _ = quick_demo
     with pytest.raises(OutputError, match="--resume"):
         demo(Output(out, resume=False), DemoOptions.quick())
     with pytest.raises(UsageError, match="other options"):
@@ -111,9 +84,8 @@ def test_a_finished_demo_is_neither_mixed_with_another_nor_done_again(finished):
     assert all(0 <= scores.score <= 1 for scores in again.scores.values())
 
 
-@pytest.mark.slow
-def test_members_are_two_trainings_of_one_recipe(finished):
-    runs = [finished[0] / "runs" / member for member in MEMBERS]
+def test_members_are_two_trainings_of_one_recipe(quick_demo):
+    runs = [quick_demo[0] / "runs" / member for member in MEMBERS]
     recipes = [json.loads((run / "recipe.json").read_text()) for run in runs]
     assert [recipe["loop"].pop("seed") for recipe in recipes] == [0, 1]
     assert recipes[0] == recipes[1]
