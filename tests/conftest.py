@@ -37,6 +37,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)  # networks in tests are too small to share
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # in programs that tests start, too
     cv2.setNumThreads(1)
 
 

@@ -158,13 +158,19 @@ def test_variants_of_a_recipe(place: Path) -> None:
     assert parse_variant("x: a.b=[1,2] 'c.d=e f'") == ("x", ("a.b=[1,2]", "c.d=e f"))
     tiny = str(place / "tiny.toml")
     with pytest.raises(UsageError, match="two variants have one name"):
-        plan_of(tiny, variants=["base: a=b"])
+        plan_of(tiny, variants=["base: loop.seed=1"])
+    with pytest.raises(UsageError, match="the variant x has the same values as base"):
+        plan_of(tiny, variants=["x: loop.seed=0"])
+    with pytest.raises(UsageError, match="the variant y has the same values as x"):
+        plan_of(tiny, variants=["x: loop.seed=1", "y: loop.seed=1"])
+    with pytest.raises(UsageError, match=r"unknown key loop\.sed"):
+        plan_of(tiny, variants=["x: loop.sed=1"])
     with pytest.raises(UsageError, match="no videos to hold out"):
         plan_of("stm-mnv2-small-pretrain")
 
 
 def test_rows_that_were_not_asked_for_are_not_in_the_table(place: Path, tmp_path: Path) -> None:
-    plan = plan_of(str(place / "tiny.toml"), variants=["b: a=1", "c: a=2"])
+    plan = plan_of(str(place / "tiny.toml"), variants=["b: loop.seed=1", "c: loop.seed=2"])
     run = AblationRun(Output(tmp_path), DataFolders({}))
     folds = {1: SplitFile("davis2016", "train", 0, ("x",), ("v",))}
     found = {"c": {Trial(0, 1): Outcome({"J": 0.5}, {"v": {"J": 0.5}})}}

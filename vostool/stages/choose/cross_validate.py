@@ -160,7 +160,8 @@ def plan_of(
         inference: how networks are run; over the file's values.
 
     Raises:
-        UsageError: unknown files or keys, or variants beside a file that has rows.
+        UsageError: unknown files or keys, variants beside a file that has rows, or variants that
+            differ in nothing.
     """
     if _has_rows(name):
         if variants or pretrain:
@@ -178,14 +179,26 @@ def plan_of(
     start = PRETRAIN if pretrain else None
     stage = str(find_recipe(name))
     rows = [Row(name=BASE, label=recipe.name, start=start, train=(Stage(recipe=stage),))]
+    compared = {BASE: recipe}
     for text in variants:
         variant, sets = parse_variant(text)
+        compared[variant] = _differing(load_recipe(name, sets), variant, compared)
         train = (Stage(recipe=stage, set=sets),)
         rows.append(Row(name=variant, start=start, train=train, note=" ".join(sets)))
     if pretrain:
         train = (Stage(recipe=str(find_recipe(pretrain))),)
         rows.insert(0, Row(name=PRETRAIN, shown=False, shared=True, train=train))
     return _ad_hoc(recipe, data, rows, inference or InferenceOptions())
+
+
+def _differing(recipe: Recipe, name: str, compared: Mapping[str, Recipe]) -> Recipe:
+    for other, known in compared.items():
+        if recipe == known:
+            raise UsageError(
+                f"the variant {name} has the same values as {other}",
+                remedy="leave it out: it would be trained for the same result",
+            )
+    return recipe
 
 
 def _ad_hoc(
