@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
@@ -39,6 +40,13 @@ def _one_thread() -> None:
     torch.set_num_threads(1)  # networks in tests are too small to share
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # in programs that tests start, too
     cv2.setNumThreads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c() -> None:
+    """What shells start in the background ignores SIGINT, and so does all that it starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
