@@ -66,7 +66,8 @@ def quick_demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str
     """Folder, standard output and standard error of `vostool demo --quick`, in its own process.
 
     In this process OpenCV runs one thread, which would hide what its threads do to loaders. Tests
-    that read it, or add to it beside what is there, have `xdist_group("demo")`: it is made once.
+    that read it, or add to it beside what is there, have `xdist_group("demo")`: it is made once
+    where pytest-xdist groups tests (3.8.0 does not with pytest 9.2).
     """
     out = tmp_path_factory.mktemp("quick") / "demo"
     run = subprocess.run(
