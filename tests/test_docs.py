@@ -6,6 +6,7 @@ import re
 import runpy
 import shlex
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from vostool.inference.source import ArraySource
 from vostool.inference.strategy import parse_strategy
 from vostool.models import Segmenter
 from vostool.predictions.folder import PredictionFolder
+from vostool.stages.choose.cross_validate import plan_of
 
 TOP = Path(__file__).parents[1]
 PAGES = sorted([TOP / "README.md", *(TOP / "docs").glob("*.md"), *TOP.glob("benchmarks/*.md")])
@@ -30,9 +32,9 @@ def blocks(page: Path, kind: str) -> list[tuple[str, str]]:
     return [(name, text) for found, name, text in FENCE.findall(page.read_text()) if found == kind]
 
 
-def commands(page: Path) -> list[str]:
-    """One command per line of a page's `sh` blocks, continued lines joined."""
-    lines = "\n".join(text for _, text in blocks(page, "sh")).replace("\\\n", " ").splitlines()
+def commands(page: Path, kind: str = "sh") -> list[str]:
+    """One command per line of a page's blocks of a kind, continued lines joined."""
+    lines = "\n".join(text for _, text in blocks(page, kind)).replace("\\\n", " ").splitlines()
     return [line.partition(" #")[0].strip() for line in lines if line.strip()]
 
 
@@ -98,6 +100,15 @@ def test_commands_run_after_the_demo(page: Path, after_demo: Path, monkeypatch) 
 def test_examples_run_after_the_demo(script: Path, after_demo: Path, capsys) -> None:
     runpy.run_path(str(script))["main"](after_demo / "demo")
     assert capsys.readouterr().out.count("\n") >= 3
+
+
+def test_variants_in_documents_differ_from_their_recipe() -> None:
+    lines = [line for page in PAGES for line in commands(page, "console") if "--variant" in line]
+    assert lines
+    for words in map(shlex.split, lines):
+        variants = [value for option, value in pairwise(words) if option == "--variant"]
+        assert words[:2] == ["vostool", "cross-validate"]
+        plan_of(words[2], variants=variants)  # refuses what differs in nothing
 
 
 def test_python_in_documents_is_python() -> None:
